@@ -1,0 +1,1 @@
+"""The loop: its campaign file, its dispatch and its recovery."""

@@ -1,0 +1,50 @@
+"""Something a resource can do: its inputs with units and limits, and its outputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from labwright.core.values import Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """One thing that is set: a number within limits, or one of `levels`. None: the resource does not say."""
+
+    name: str
+    unit: str | None = None
+    low: float | None = None
+    high: float | None = None
+    levels: tuple[Value, ...] | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """One thing that comes back. None means that the resource does not say the unit."""
+
+    name: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Capability:
+    """Something a resource can do.
+
+    `repeatable`: doing it again changes nothing in the world (a simulation, a table). `queryable`: the resource can say
+    what became of a command. `candidates`: where only certain inputs are possible, the columns of a table of them.
+    """
+
+    name: str
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    repeatable: bool = False
+    queryable: bool = False
+    candidates: Mapping[str, Sequence[Value]] | None = None
+
+    def input(self, name: str) -> Input | None:
+        """Return the input of that name, or None."""
+        return next((i for i in self.inputs if i.name == name), None)
+
+    def output(self, name: str) -> Output | None:
+        """Return the output of that name, or None."""
+        return next((o for o in self.outputs if o.name == name), None)

@@ -1,0 +1,93 @@
+"""What is sent to a resource, and what comes back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from labwright.core.values import Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One order to a resource, its inputs in the units that the capability declares."""
+
+    command_id: str
+    epoch: int
+    capability: str
+    inputs: Mapping[str, Value]
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One value with its unit and, where known, its standard deviation. None: the resource does not say."""
+
+    value: Value
+    unit: str | None = None
+    sd: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What a resource measured. `quality` is good, suspect or bad; `objects` are references to stored files."""
+
+    values: Mapping[str, Measurement]
+    quality: str = "good"
+    objects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The command ended without a result, and why. The resource is free again."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Observation | Failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """The command has ended; this is what came of it."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """The command is being carried out; run it again with the same id to wait for its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeverStarted:
+    """The resource is certain that it never began, and will not begin later."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CannotTell:
+    """The resource does not know; a person must look."""
+
+    reason: str = ""
+
+
+Answer: TypeAlias = Done | Running | NeverStarted | CannotTell
+
+
+class Recorder(Protocol):
+    """Where an adapter tells how far a command is; it never sees storage."""
+
+    def progress(self, fraction: float, text: str = "") -> None:
+        """Report the part that is done, 0 to 1, and a few words."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Silent:
+    """A recorder that keeps nothing but the last report."""
+
+    fraction: float = 0.0
+    text: str = field(default="")
+
+    def progress(self, fraction: float, text: str = "") -> None:
+        """Remember the last report."""
+        self.fraction, self.text = fraction, text

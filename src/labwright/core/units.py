@@ -1,0 +1,70 @@
+"""Units at the border: what is declared must be given, and of the right dimension."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from labwright.core.errors import InvalidUnit
+from labwright.core.values import Value, is_number
+
+if TYPE_CHECKING:
+    from pint import Unit
+
+DIMENSIONLESS = frozenset({"1", "", "dimensionless"})
+
+
+@lru_cache(maxsize=512)
+def parse_unit(unit: str) -> "Unit":
+    """Read a unit such as `mm`, `degC`, `mol/L` or `%`; an unknown one raises InvalidUnit."""
+    import pint
+
+    if unit in DIMENSIONLESS:
+        unit = "dimensionless"
+    try:
+        return pint.Unit(unit.replace("%", "percent").replace("°", "deg"))
+    except (pint.errors.PintError, ValueError, TypeError, AttributeError, SyntaxError) as error:
+        raise InvalidUnit(
+            f"{unit!r} is not a unit that Labwright knows. Examples: mm, degC, mol/L, mL/min, %."
+        ) from error
+
+
+def check_unit(found: str | None, expected: str | None, place: str) -> None:
+    """Raise InvalidUnit unless values in `found` can be given where `expected` is declared.
+
+    `expected=None` means that the other side declares no unit, so any is taken as it stands.
+    """
+    for unit in (found, expected):
+        if unit is not None:
+            parse_unit(unit)
+    if expected is None or found == expected:
+        return
+    if found is None and expected not in DIMENSIONLESS:
+        raise InvalidUnit(f"{place}: no unit was given, but {expected!r} is declared there. Give the unit.")
+    if not parse_unit(found or "1").is_compatible_with(parse_unit(expected)):
+        raise InvalidUnit(f"{place}: {found!r} cannot be converted to {expected!r}: another dimension.")
+
+
+def convert(value: float, found: str | None, expected: str | None, place: str) -> float:
+    """Return `value`, given in the unit `found`, in the unit `expected`; see `check_unit` for what is refused."""
+    check_unit(found, expected, place)
+    if expected is None or found == expected or parse_unit(found or "1") == parse_unit(expected):
+        return value
+    import pint
+
+    return float(pint.Quantity(value, parse_unit(found or "1")).to(parse_unit(expected)).magnitude)
+
+
+def convert_value(value: Value, found: str | None, expected: str | None, place: str) -> Value:
+    """Convert a number; hand a word on as it is."""
+    return convert(float(value), found, expected, place) if found != expected and is_number(value) else value
+
+
+def parse_quantity(text: str, place: str) -> tuple[float, str | None]:
+    """Read `25 degC` as (25.0, "degC") and `3` as (3.0, None); anything else raises InvalidUnit."""
+    number, _, unit = text.strip().partition(" ")
+    try:
+        magnitude = float(number)
+    except ValueError:
+        raise InvalidUnit(f"{place}: {text!r} is not a number with a unit, such as '25 degC'.") from None
+    if unit:
+        parse_unit(unit.strip())
+    return magnitude, unit.strip() or None

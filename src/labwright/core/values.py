@@ -1,0 +1,35 @@
+"""Plain values: a point's parameters, and how they are written so that equal values give equal bytes."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TypeAlias
+
+Value: TypeAlias = float | int | str
+Point: TypeAlias = Mapping[str, Value]
+Json: TypeAlias = "bool | int | float | str | list[Json] | tuple[Json, ...] | Mapping[str, Json] | None"
+
+
+def is_number(value: object) -> bool:
+    """Say whether a value is a number; True and False are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def canonical(value: Json) -> str:
+    """Write a value as JSON with sorted keys and no spaces; equal values give equal text.
+
+    Floats are written by `repr`, which reads back to the same bits. NaN and infinity raise ValueError.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(text: str) -> str:
+    """Return the sha256 of a text in UTF-8, as 64 hex digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def show(value: object) -> str:
+    """Write a value for a person: numbers with at most six significant digits."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)

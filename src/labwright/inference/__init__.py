@@ -1,0 +1,1 @@
+"""Gaussian processes, kernels and distributions, for the planner and the twins alike."""

@@ -1,0 +1,1 @@
+"""Instruments, simulators, clusters and people, behind one contract."""

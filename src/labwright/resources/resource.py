@@ -1,0 +1,51 @@
+"""The contract of a resource, and of the plug-in that opens one."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from labwright.core.capability import Capability
+from labwright.core.command import Answer, Command, Outcome, Recorder
+
+
+class Resource(Protocol):
+    """An instrument, a simulator, a cluster, a partner lab or a person."""
+
+    name: str
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Say what it can do, with units and limits."""
+        ...
+
+    async def run(self, command: Command, recorder: Recorder) -> Outcome:
+        """Carry out one command to its end.
+
+        With a known `command_id` it takes up the same work; it never does it twice. What ended without a result is a
+        Failure. ResourceUnavailable means that the end is not known: the caller asks.
+        """
+        ...
+
+    async def ask(self, command_id: str) -> Answer:
+        """Say what became of a command: done, running, never started, or cannot tell."""
+        ...
+
+    async def stop(self) -> None:
+        """Go to the declared safe state, now; always accepted, recorded after."""
+        ...
+
+
+class ResourceKind(Protocol):
+    """A class named by an entry point of the group `labwright.resources`."""
+
+    Options: type[BaseModel]
+
+    @classmethod
+    def open(cls, name: str, options: BaseModel, folder: Path) -> AbstractAsyncContextManager[Resource]:
+        """Connect to the resource; relative paths in the options start at `folder`.
+
+        Raises ResourceUnavailable where it cannot be reached, and InvalidInput where an option is wrong.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The worker beside the instruments, which has the last word on every command."""

@@ -1,0 +1,1 @@
+"""The database: the trial table, the runs and the ledger."""

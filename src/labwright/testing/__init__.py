@@ -1,0 +1,1 @@
+"""Working fakes that ship with the product, so that laboratories can test with them."""

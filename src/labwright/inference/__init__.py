@@ -1,1 +1,5 @@
 """Gaussian processes, kernels and distributions, for the planner and the twins alike."""
+
+from labwright.inference.gp import GaussianProcess, Hyperparameters, fit
+
+__all__ = ["GaussianProcess", "Hyperparameters", "fit"]

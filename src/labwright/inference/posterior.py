@@ -1,0 +1,85 @@
+"""How likely hyperparameters are: log marginal likelihood plus log prior, with its gradient."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from labwright.inference import cholesky, kernel
+from labwright.inference.arrays import Array, Mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogNormal:
+    """The density of a positive number whose logarithm is normal."""
+
+    mu: float
+    sigma: float
+
+    @property
+    def mode(self) -> float:
+        """The likeliest value."""
+        return math.exp(self.mu - self.sigma**2)
+
+    def log_density(self, log_value: Array) -> Array:
+        """Return the log density at exp(log_value), element by element."""
+        normal: Array = -((log_value - self.mu) ** 2) / (2 * self.sigma**2)
+        return normal - log_value - math.log(self.sigma * math.sqrt(2 * math.pi))
+
+    def slope(self, log_value: Array) -> Array:
+        """Return the derivative of `log_density` by `log_value`."""
+        return -1 - (log_value - self.mu) / self.sigma**2
+
+
+NOISE = LogNormal(mu=-4.0, sigma=1.0)
+
+
+def lengthscale_prior(dimensions: int) -> LogNormal:
+    """Return the prior of each lengthscale in a space of so many columns.
+
+    Lengthscales grow with the square root of the dimension, so that the functions it expects are as complex in many
+    dimensions as in few (Hvarfner, Hellsten and Nardi, ICML 2024).
+    """
+    return LogNormal(mu=math.sqrt(2) + 0.5 * math.log(dimensions), sigma=math.sqrt(3))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LogPosterior:
+    """The log density of hyperparameters, given standardised outcomes `z` (n,) at points `x` (n, d).
+
+    Hyperparameters are one vector `theta` (d + 2,): the log lengthscales, the log noise variance, the mean.
+    The signal's variance is 1, as the outcomes are standardised. The mean has a flat prior.
+    """
+
+    x: Array
+    z: Array
+    categorical: Mask
+    distances: Array
+
+    def __call__(self, theta: Array) -> tuple[float, Array]:
+        """Return the log density and its gradient, (d + 2,). Raises numpy.linalg.LinAlgError."""
+        likelihood, slope = self.log_marginal_likelihood(theta)
+        prior = lengthscale_prior(self.x.shape[1])
+        logs, noise = theta[:-2], theta[-2]
+        density = likelihood + float(prior.log_density(logs).sum() + NOISE.log_density(noise))
+        slope[:-2] += prior.slope(logs)
+        slope[-2] += NOISE.slope(noise)
+        return density, slope
+
+    def log_marginal_likelihood(self, theta: Array) -> tuple[float, Array]:
+        """Return log p(z | x, theta) and its gradient, (d + 2,) (Rasmussen and Williams 2006, eqs. 2.30 and 5.9)."""
+        n = len(self.z)
+        noise = math.exp(theta[-2])
+        pairs, slopes = kernel.pair_covariance(self.distances, np.exp(theta[:-2]), self.categorical)
+        rows, columns = np.tril_indices(n, -1)
+        covariance = np.zeros((n, n))
+        covariance[rows, columns] = pairs
+        covariance[np.diag_indices(n)] = 1 + noise
+        factor = cholesky.factorise(covariance)
+        residual = self.z - theta[-1]
+        alpha = cholesky.solve(factor, residual)
+        inverse = cholesky.inverse(factor)
+        likelihood = -0.5 * (residual @ alpha + cholesky.log_determinant(factor) + n * math.log(2 * math.pi))
+        by_pair = alpha[rows] * alpha[columns] - inverse[rows, columns]
+        by_noise = 0.5 * noise * (alpha @ alpha - inverse.trace())
+        return float(likelihood), np.concatenate([slopes @ by_pair, [by_noise, alpha.sum()]])

@@ -1,0 +1,63 @@
+"""How well the model fits what was measured, for a report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from labwright.core.problem import Problem
+from labwright.core.trial import Trial
+from labwright.planning.model import fit_outcome, measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """One observation, and what the model expects of it from all the others: mean and sd, noise included."""
+
+    number: int
+    observed: float
+    mean: float
+    sd: float
+
+
+def leave_one_out(problem: Problem, trials: Sequence[Trial], outcome: str) -> list[LeftOut]:
+    """Return each trial that measured the outcome, as given, predicted from the others; in the unit of the outcome."""
+    process = fit_outcome(problem, trials, outcome)
+    if process is None:
+        return []
+    means, variances = process.leave_one_out()
+    return [
+        LeftOut(number=t.number, observed=t.outcomes[outcome], mean=float(m), sd=float(np.sqrt(v)))
+        for t, m, v in zip(measured(trials, outcome), means, variances, strict=True)
+    ]
+
+
+def lengthscales(problem: Problem, trials: Sequence[Trial], outcome: str) -> dict[str, float]:
+    """Return each parameter's lengthscale, as a part of its range: the shorter, the more the outcome depends on it.
+
+    A category's is in mismatches. Empty where no trial measured the outcome.
+    """
+    process = fit_outcome(problem, trials, outcome)
+    if process is None:
+        return {}
+    return dict(zip(problem.space.names, map(float, process.hyperparameters.lengthscales), strict=True))
+
+
+def sensitivity(problem: Problem, trials: Sequence[Trial], outcome: str) -> dict[str, float]:
+    """Return each parameter's share of the outcome's changes, summing to 1, by the fitted model.
+
+    A share is the mean absolute change of the predicted mean when that parameter alone takes, in one observed trial,
+    the value it has in another. Empty where no trial measured the outcome; equal shares where nothing changes.
+    """
+    process = fit_outcome(problem, trials, outcome)
+    if process is None:
+        return {}
+    base, changes = process.predict(process.x)[0], []
+    for j in range(process.x.shape[1]):
+        rows = np.repeat(process.x[None], len(process.x), axis=0)
+        rows[:, :, j] = process.x[:, j, None]
+        means = process.predict(rows.reshape(-1, process.x.shape[1]))[0].reshape(len(base), -1)
+        changes.append(float(np.abs(means - base).mean()))
+    total = sum(changes)
+    shares = [c / total if total else 1 / len(changes) for c in changes]
+    return dict(zip(problem.space.names, shares, strict=True))

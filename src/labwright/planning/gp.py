@@ -1,0 +1,102 @@
+"""Chooses by a Gaussian process of each outcome: the most to gain, where it is likely to be feasible."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel, PositiveInt
+
+from labwright.core.errors import PoolExhausted
+from labwright.core.problem import Problem
+from labwright.core.trial import Proposal, Trial
+from labwright.core.values import Value
+from labwright.planning.batch import one_by_one
+from labwright.planning.candidates import remaining
+from labwright.planning.encoding import Encoding
+from labwright.planning.model import Model, learn
+from labwright.planning.reasons import feasibility, first_design, improvement
+from labwright.planning.sampling import even, sample
+from labwright.planning.search import around, climb
+
+EVEN = 512
+AROUND = 128
+
+
+class GaussianProcessPlanner:
+    """Begins with a few points spread evenly, then maximises the log expected improvement times P(feasible).
+
+    The improvement is that of the first objective; further ones are predicted, not yet traded against it.
+    """
+
+    class Options(BaseModel, extra="forbid", frozen=True):
+        """`initial`: how many trials to spread evenly before the model chooses; by default two more than parameters."""
+
+        initial: PositiveInt | None = None
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or self.Options()
+
+    def propose(
+        self, problem: Problem, history: Sequence[Trial], pending: Sequence[Trial], count: int, *, seed: int
+    ) -> list[Proposal]:
+        """Return `count` proposals; see `Planner.propose`."""
+        initial = self.options.initial or default_initial(problem)
+        model = learn(problem, history) if len(history) + len(pending) + count > initial else None
+
+        def choose(running: Sequence[Trial]) -> Proposal:
+            tried = [*history, *running]
+            if model is None or model.empty or len(tried) < initial:
+                return first_design(sample(problem.space, tried, seed), len(tried), initial)
+            return _best(model, history, running, seed)
+
+        return one_by_one(count, pending, choose)
+
+
+def default_initial(problem: Problem) -> int:
+    """Return how many trials the first design has: two more than parameters, at most twelve."""
+    return min(len(problem.space.parameters) + 2, 12)
+
+
+def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int) -> Proposal:
+    space, tried = model.problem.space, [*history, *running]
+    believed = model.believing(Encoding.of(space).trials(running)) if running else model
+    candidates = remaining(space, tried)
+    if candidates is None:
+        point = _searched(believed, tried, seed)
+    else:
+        point = candidates.point(int(believed.score(candidates.rows).argmax()))
+    return _proposal(believed, point)
+
+
+def _searched(model: Model, tried: Sequence[Trial], seed: int) -> dict[str, Value]:
+    encoding = Encoding.of(model.problem.space)
+    rng = np.random.default_rng([seed, len(tried)])
+    starts = [encoding.spread(even(len(encoding.parameters), EVEN, int(rng.integers(2**31))))]
+    if model.winner is not None:
+        starts.append(around(encoding.points([model.winner.point])[0], AROUND, encoding, rng))
+    rows = np.vstack(starts)
+    used = [dict(t.point) for t in tried]
+    for row in [*climb(model.score, rows, encoding, rng), *rows[:EVEN]]:
+        point = encoding.point(row)
+        if point not in used:
+            return point
+    raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
+
+
+def _proposal(model: Model, point: dict[str, Value]) -> Proposal:
+    row = Encoding.of(model.problem.space).points([point])
+    predictions = model.predictions(row)
+    chance = float(np.exp(model.log_feasible(row)[0]))
+    p_feasible = chance if model.is_constrained else None
+    if model.winner is None:
+        reason = feasibility(chance)
+    else:
+        best = model.winner.outcomes[model.problem.objective.name]
+        reason = improvement(model.problem, predictions, best, p_feasible)
+    return Proposal(
+        point=point,
+        source="gp",
+        reason=reason,
+        predictions=predictions,
+        acquisition=float(model.score(row)[0]),
+        p_feasible=p_feasible,
+    )

@@ -1,0 +1,123 @@
+"""What the trials teach: one Gaussian process per outcome, and one of whether a trial succeeds at all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from labwright.core.problem import Goal, Problem
+from labwright.core.states import TrialState
+from labwright.core.trial import Prediction, Trial, best
+from labwright.inference import GaussianProcess, fit
+from labwright.inference.arrays import Array
+from labwright.planning.acquisition import log_closeness, log_improvement, log_probability
+from labwright.planning.encoding import Encoding
+
+UNSUCCESSFUL = frozenset({TrialState.FAILED, TrialState.REFUSED})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """What is believed after some trials, and how good a point looks by it. Points are encoded rows (m, d).
+
+    `winner` is the best trial that satisfies every constraint; None before there is one. An outcome without any
+    observation has no process. `success` is a process of 1 where a trial was observed and 0 where it failed or was
+    refused; None where all succeeded.
+    """
+
+    problem: Problem
+    outcomes: Mapping[str, GaussianProcess]
+    success: GaussianProcess | None
+    winner: Trial | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has been learned that could tell one point from another."""
+        return self.winner is None and not self.is_constrained
+
+    @property
+    def is_constrained(self) -> bool:
+        """Whether something is known that could make a point infeasible."""
+        return self.success is not None or any(c.name in self.outcomes for c in self.problem.constraints)
+
+    def believing(self, rows: Array) -> "Model":
+        """Return the model as it will be if trials at these points turn out as expected (kriging believer)."""
+        return replace(
+            self,
+            outcomes={name: process.believing(rows) for name, process in self.outcomes.items()},
+            success=self.success and self.success.believing(rows),
+        )
+
+    def score(self, rows: Array) -> Array:
+        """Return the log expected improvement times P(feasible), (m,); log P(feasible) before anything was feasible."""
+        feasible = self.log_feasible(rows)
+        return feasible if self.winner is None else feasible + self.log_gain(rows)
+
+    def log_gain(self, rows: Array) -> Array:
+        """Return the log expected improvement of the first objective over the incumbent, (m,)."""
+        assert self.winner is not None
+        objective = self.problem.objective
+        best_loss = objective.loss(self.winner.outcomes[objective.name])
+        process = self.outcomes[objective.name]
+        mean, variance = process.predict(rows)
+        sd = np.sqrt(variance)
+        match objective.goal:
+            case Goal.MINIMIZE:
+                return log_improvement(mean, sd, best_loss)
+            case Goal.MAXIMIZE:
+                return log_improvement(-mean, sd, best_loss)
+            case Goal.MATCH:
+                assert objective.target is not None
+                # Where the target is met already, what is nearer still by a millionth of the spread is a gain.
+                return log_closeness(mean, sd, objective.target, max(best_loss, 1e-6 * process.spread))
+
+    def log_feasible(self, rows: Array) -> Array:
+        """Return log P(the trial succeeds and every constraint holds), (m,), taking them as independent."""
+        total = np.zeros(len(rows))
+        if self.success is not None:
+            mean, variance = self.success.predict(rows)
+            total += log_probability(mean, np.sqrt(variance), 0.5, np.inf)
+        for constraint in self.problem.constraints:
+            if constraint.name in self.outcomes:
+                mean, variance = self.outcomes[constraint.name].predict(rows)
+                total += log_probability(mean, np.sqrt(variance), constraint.low, constraint.high)
+        return total
+
+    def predictions(self, row: Array) -> dict[str, Prediction]:
+        """Return what is expected of each outcome at one point (1, d)."""
+        expected = {name: process.predict(row) for name, process in self.outcomes.items()}
+        return {name: Prediction(mean=float(m[0]), sd=float(np.sqrt(v[0]))) for name, (m, v) in expected.items()}
+
+
+def learn(problem: Problem, history: Sequence[Trial]) -> Model:
+    """Return the model of some ended trials. What a trial did not measure is left out of that outcome's process."""
+    processes = {name: fit_outcome(problem, history, name) for name in problem.outcomes}
+    return Model(
+        problem=problem,
+        outcomes={name: process for name, process in processes.items() if process is not None},
+        success=_fit_success(problem, history),
+        winner=best(problem, history),
+    )
+
+
+def measured(trials: Sequence[Trial], outcome: str) -> list[Trial]:
+    """Return the observed trials that measured an outcome."""
+    return [t for t in trials if t.state is TrialState.OBSERVED and outcome in t.outcomes]
+
+
+def fit_outcome(problem: Problem, trials: Sequence[Trial], outcome: str) -> GaussianProcess | None:
+    """Return the process of one outcome; None where no trial measured it."""
+    known = measured(trials, outcome)
+    if not known:
+        return None
+    encoding = Encoding.of(problem.space)
+    return fit(encoding.trials(known), np.array([t.outcomes[outcome] for t in known]), encoding.categorical)
+
+
+def _fit_success(problem: Problem, history: Sequence[Trial]) -> GaussianProcess | None:
+    ended = [t for t in history if t.state in UNSUCCESSFUL or t.state is TrialState.OBSERVED]
+    succeeded = np.array([float(t.state is TrialState.OBSERVED) for t in ended])
+    if succeeded.all():
+        return None
+    encoding = Encoding.of(problem.space)
+    return fit(encoding.trials(ended), succeeded, encoding.categorical)

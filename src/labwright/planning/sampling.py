@@ -1,0 +1,88 @@
+"""Points spread evenly over the space: the first design, and the plan of one who trusts no model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel
+
+from labwright.core.errors import PoolExhausted
+from labwright.core.problem import Problem
+from labwright.core.space import Space
+from labwright.core.trial import Proposal, Trial
+from labwright.inference.arrays import Array
+from labwright.planning.batch import one_by_one
+from labwright.planning.candidates import Candidates, remaining
+from labwright.planning.encoding import Encoding
+
+ATTEMPTS = 1024
+
+
+class SamplingPlanner:
+    """Proposes the centre first, then the points of a scrambled Sobol sequence (Owen 1998), one for each trial."""
+
+    class Options(BaseModel, extra="forbid", frozen=True):
+        """It has none."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or self.Options()
+
+    def propose(
+        self, problem: Problem, history: Sequence[Trial], pending: Sequence[Trial], count: int, *, seed: int
+    ) -> list[Proposal]:
+        """Return `count` proposals; see `Planner.propose`."""
+        return one_by_one(count, pending, lambda running: sample(problem.space, [*history, *running], seed))
+
+
+def sample(space: Space, tried: Sequence[Trial], seed: int) -> Proposal:
+    """Return the point whose turn it is after the trials `tried`; see `SamplingPlanner`.
+
+    In a pool it is the candidate nearest to that point. Raises PoolExhausted when nothing is left.
+    """
+    candidates = remaining(space, tried)
+    if candidates is None:
+        return _anywhere(space, tried, seed)
+    number = len(tried)
+    target = candidates.encoding.spread(
+        even(len(space.parameters), 1, seed, skip=number - 1) if number else _centre(space)
+    )
+    point = candidates.point(_nearest(candidates, target[0], np.random.default_rng([seed, number])))
+    return Proposal(point=point, source="sampling", reason=f"{_turn(number)}, or the candidate nearest to it")
+
+
+def even(dimensions: int, count: int, seed: int, *, skip: int = 0) -> Array:
+    """Return points (count, dimensions) of the scrambled Sobol sequence of that seed, after the first `skip`."""
+    # Imported here because scipy.stats takes 0.4 s to load.
+    from scipy.stats import qmc
+
+    sequence = qmc.Sobol(dimensions, seed=np.random.default_rng(seed))
+    if skip:
+        sequence.fast_forward(skip)
+    points: Array = sequence.random(count)
+    return points
+
+
+def _anywhere(space: Space, tried: Sequence[Trial], seed: int) -> Proposal:
+    encoding, number = Encoding.of(space), len(tried)
+    units = even(len(space.parameters), ATTEMPTS, seed, skip=max(number - 1, 0))
+    units = units if number else np.vstack([_centre(space), units])
+    used = [dict(t.point) for t in tried]
+    for row in encoding.spread(units):
+        point = encoding.point(row)
+        if point not in used:
+            return Proposal(point=point, source="sampling", reason=_turn(number))
+    raise PoolExhausted(f"Of {ATTEMPTS} points spread over the space each has been tried. Widen the space.")
+
+
+def _centre(space: Space) -> Array:
+    return np.full((1, len(space.parameters)), 0.5)
+
+
+def _nearest(candidates: Candidates, target: Array, rng: np.random.Generator) -> int:
+    """Return the candidate nearest to a row (d,); of equally near ones, one drawn at random: a table may be sorted."""
+    away = candidates.rows - target
+    distance = np.where(candidates.encoding.categorical, away != 0, away**2).sum(axis=1)
+    return int(rng.choice(np.flatnonzero(distance <= distance.min() + 1e-12)))
+
+
+def _turn(number: int) -> str:
+    return f"point {number} of an even spread" if number else "the centre of the space"

@@ -1,0 +1,56 @@
+"""Looking for the best point of a space whose points cannot be listed."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from labwright.core.space import Categorical, Continuous
+from labwright.inference.arrays import Array
+from labwright.planning.encoding import Encoding
+
+CLIMBERS = 8
+CHILDREN = 24
+STEPS = (0.2, 0.1, 0.1, 0.05, 0.05, 0.02, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005)
+
+
+def climb(score: Callable[[Array], Array], starts: Array, encoding: Encoding, rng: np.random.Generator) -> Array:
+    """Return rows (k, d) where `score` is high, the highest first.
+
+    The best of `starts` (n, d) are climbed from side by side: in each round every climber tries some points around it,
+    in steps that shrink, and moves to the best. Half of the tries change one coordinate only.
+    """
+    values = score(starts)
+    chosen = np.argsort(-values, kind="stable")[:CLIMBERS]
+    rows, values = starts[chosen], values[chosen]
+    for step in STEPS:
+        tries = np.repeat(rows[:, None], CHILDREN, axis=1)
+        tries = _moved(tries.reshape(-1, rows.shape[1]), step, encoding, rng).reshape(tries.shape)
+        tried = score(tries.reshape(-1, rows.shape[1])).reshape(tries.shape[:2])
+        winners = tried.argmax(axis=1)
+        better = tried.max(axis=1) > values
+        rows = np.where(better[:, None], tries[np.arange(len(rows)), winners], rows)
+        values = np.where(better, tried.max(axis=1), values)
+    return rows[np.argsort(-values, kind="stable")]
+
+
+def around(row: Array, count: int, encoding: Encoding, rng: np.random.Generator) -> Array:
+    """Return points (count, d) around one (d,), some near and some far."""
+    quarter = [np.repeat(row[None], count // 4, axis=0) for _ in range(4)]
+    return np.vstack(
+        [_moved(rows, step, encoding, rng) for rows, step in zip(quarter, (0.2, 0.1, 0.03, 0.01), strict=True)]
+    )
+
+
+def _moved(rows: Array, step: float, encoding: Encoding, rng: np.random.Generator) -> Array:
+    """Return the rows (n, d) moved by about `step`; levels change at random, a category to any other."""
+    n, d = rows.shape
+    change = rng.random((n, d)) < np.where(np.arange(n) % 2, 1.0, 1 / d)[:, None]
+    moves = step * rng.standard_normal((n, d))
+    unit = encoding.spread(rng.random((n, d)))
+    moved = np.clip(rows + change * moves, 0, 1)
+    for j, p in enumerate(encoding.parameters):
+        if isinstance(p, Continuous):
+            continue
+        jump = change[:, j] & (rng.random(n) < (1 / d if isinstance(p, Categorical) else 0.5))
+        moved[:, j] = np.where(jump, unit[:, j], rows[:, j] if isinstance(p, Categorical) else moved[:, j])
+    return encoding.snap(moved)

@@ -1,0 +1,135 @@
+"""The next experiments for a table: read it, ask the planner, write the answer as rows of the same table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from labwright.campaigns.spreadsheet.columns import Columns, read_columns
+from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals, percent_suffix
+from labwright.campaigns.spreadsheet.question import Question, Roles, read_roles
+from labwright.campaigns.spreadsheet.sheet import EXCEL, Cell, Dialect, Row, Sheet
+from labwright.campaigns.spreadsheet.trials import FAILED, read_rows
+from labwright.core.errors import InvalidInput
+from labwright.core.problem import Problem
+from labwright.core.space import Continuous, Space
+from labwright.core.states import TrialState
+from labwright.core.trial import Proposal, Trial, best
+from labwright.core.values import Point, Value
+from labwright.planning.planner import Planner
+
+SETTABLE = 2  # digits fewer than a planner keeps: a thousandth of the range is what a person can set
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A sheet that has been understood: the problem, the trials, and what a person should know of it."""
+
+    sheet: Sheet
+    roles: Roles
+    columns: Columns
+    numerals: Numerals
+    suffixes: Mapping[str, str]
+    trials: tuple[Trial, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def problem(self) -> Problem:
+        """The planner's question."""
+        space = Space(parameters=self.columns.parameters)
+        return Problem(space=space, objectives=self.roles.objectives, constraints=self.roles.constraints)
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """What was read, and the best of it, in words."""
+        results, failed = (sum(t.state is s for t in self.trials) for s in (TrialState.OBSERVED, TrialState.FAILED))
+        pending = sum(t.is_pending for t in self.trials)
+        read = f"{self.sheet.name}: {results} with results, {pending} still to come, {failed} failed."
+        objective, leader = self.problem.objective, best(self.problem, self.trials)
+        if leader is None:
+            return (read, "Nothing meets all conditions yet." if results else "No result yet: this is a first design.")
+        value = self.numerals.write(leader.outcomes[objective.name])
+        unit = f" {objective.unit}" if objective.unit else ""
+        return (read, f"Best so far: {objective.name} = {value}{unit}, in {self.sheet.row_word} {leader.number}.")
+
+
+def understand(sheet: Sheet, question: Question, *, decimal: str | None = None) -> Table:
+    """Read a sheet in the light of a question; everything that does not fit is an InvalidInput."""
+    if decimal not in (None, ".", ","):
+        raise InvalidInput(f"--decimal {decimal}: expected '.' or ','.")
+    roles = read_roles(question, sheet)
+    used = [h for h in sheet.headings if h.name not in roles.ignored]
+    cells = [cell for h in used for cell in sheet.column(h)]
+    numerals = Numerals(decimal=decimal) if decimal else find_numerals(cells, sheet.dialect.delimiter)
+    columns = read_columns(sheet, roles, numerals)
+    rows = read_rows(sheet, roles, columns, numerals)
+    return Table(
+        sheet=sheet,
+        roles=roles,
+        columns=columns,
+        numerals=numerals,
+        suffixes={h.name: percent_suffix(_numbers(sheet.column(h), numerals), h.unit) for h in used},
+        trials=rows.trials,
+        notes=columns.notes + rows.notes + _undecided(roles),
+    )
+
+
+def propose(table: Table, planner: Planner, count: int, *, seed: int) -> list[Proposal]:
+    """Return the next experiments, their numbers rounded to what a person can set."""
+    pending = [t for t in table.trials if t.is_pending]
+    history = [t for t in table.trials if not t.is_pending]
+    taken = [dict(t.point) for t in table.trials]
+    proposals = []
+    for proposal in planner.propose(table.problem, history, pending, count, seed=seed):
+        point = _settable(table.problem.space, proposal.point)
+        point = point if point not in taken else dict(proposal.point)
+        taken.append(point)
+        proposals.append(replace(proposal, point=point))
+    return proposals
+
+
+def as_sheet(table: Table, proposals: Sequence[Proposal], name: str) -> Sheet:
+    """Return the proposals as rows of the same table: results and ignored columns empty, held columns filled."""
+    is_text, was_text = not name.lower().endswith(EXCEL), not table.sheet.name.lower().endswith(EXCEL)
+    # A workbook holds numbers, not texts; and a text file made from one has no dialect to keep.
+    numerals = table.numerals if is_text and was_text else Numerals(decimal=".")
+    dialect = table.sheet.dialect if was_text is is_text else Dialect()
+    held = {h.name: h.value for h in table.columns.held}
+    rows = tuple(
+        Row(line=line, cells=tuple(_texts(table, {**held, **p.point}, numerals)))
+        for line, p in enumerate(proposals, start=2)
+    )
+    return Sheet(name=name, headings=table.sheet.headings, rows=rows, dialect=dialect)
+
+
+def _texts(table: Table, values: Mapping[str, Value], numerals: Numerals) -> list[str]:
+    return [
+        numerals.write(values[h.name]) + table.suffixes.get(h.name, "") if h.name in values else ""
+        for h in table.sheet.headings
+    ]
+
+
+def _undecided(roles: Roles) -> tuple[str, ...]:
+    first, *others = [o.name for o in roles.objectives]
+    if not others:
+        return ()
+    named = ", ".join(others)
+    return (
+        f"The first goal, {first}, decides; {named}: predicted only. A limit decides too: --at-least or --at-most.",
+    )
+
+
+def _numbers(cells: Sequence[Cell], numerals: Numerals) -> list[Cell]:
+    """Return the filled cells of a column of numbers; none of a column of words."""
+    filled = [cell for cell in cells if cell.text and cell.text.casefold() != FAILED]
+    return filled if all(numerals.read(cell.text) is not None for cell in filled) else []
+
+
+def _settable(space: Space, point: Point) -> dict[str, Value]:
+    return {name: _rounded(space, name, value) for name, value in point.items()}
+
+
+def _rounded(space: Space, name: str, value: Value) -> Value:
+    parameter = space[name]
+    if not isinstance(parameter, Continuous):
+        return value
+    rounded = round(float(value), parameter.decimals - SETTABLE)
+    return min(max(rounded, parameter.low), parameter.high)

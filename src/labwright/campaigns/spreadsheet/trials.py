@@ -1,0 +1,100 @@
+"""Rows as trials: with results observed, without them pending, with the word `failed` failed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from labwright.campaigns.spreadsheet.columns import Columns
+from labwright.campaigns.spreadsheet.numerals import Numerals
+from labwright.campaigns.spreadsheet.question import Roles
+from labwright.campaigns.spreadsheet.sheet import Cell, Row, Sheet, option
+from labwright.core.errors import InvalidInput
+from labwright.core.space import Continuous, Discrete, Parameter
+from labwright.core.states import TrialState
+from labwright.core.trial import Proposal, Trial
+from labwright.core.values import Point, Value, show
+
+FAILED = "failed"
+HINT = f"Leave it empty while the result is still to come; write '{FAILED}' if the experiment gave none."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """The trials, each numbered by its line, with a word on every row that is not read as it stands."""
+
+    trials: tuple[Trial, ...]
+    notes: tuple[str, ...]
+
+
+def read_rows(sheet: Sheet, roles: Roles, columns: Columns, numerals: Numerals) -> Rows:
+    """Make a trial of every row that says something; a row with a word outside the levels cannot teach and is left."""
+    read = _Reader(sheet=sheet, roles=roles, parameters=columns.parameters, numerals=numerals)
+    trials: list[Trial] = []
+    notes: list[str] = []
+    for row in sheet.rows:
+        if not read.is_bare(row):
+            point = read.point(row)
+            notes += read.oddities(row, point)
+            trials += [read.trial(row, point)] if not read.strangers(point) else []
+    return Rows(trials=tuple(trials), notes=tuple(notes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    sheet: Sheet
+    roles: Roles
+    parameters: Sequence[Parameter]
+    numerals: Numerals
+
+    def is_bare(self, row: Row) -> bool:
+        """Whether nothing but ignored columns is filled."""
+        return not any(row.cells[h.index] for h in self.sheet.headings if h.name not in self.roles.ignored)
+
+    def point(self, row: Row) -> dict[str, Value]:
+        """Return what the row sets."""
+        return {p.name: self._value(p, self._cell(row, p.name)) for p in self.parameters}
+
+    def trial(self, row: Row, point: Point) -> Trial:
+        """Return what became of the row."""
+        proposal = Proposal(point=point, source="spreadsheet", reason="")
+        cells = self._outcomes(row)
+        if any(cell.text.casefold() == FAILED for cell in cells.values()):
+            return Trial(number=row.line, proposal=proposal, state=TrialState.FAILED, why="failed, says the table")
+        values = {name: self.numerals.require(cell, HINT) for name, cell in cells.items() if cell.text}
+        if len(values) < len(cells):
+            return Trial(number=row.line, proposal=proposal, state=TrialState.RUNNING)
+        return Trial(number=row.line, proposal=proposal, state=TrialState.OBSERVED, outcomes=values)
+
+    def oddities(self, row: Row, point: Point) -> list[str]:
+        """Say where the row is not read as it stands."""
+        where = f"{self.sheet.row_word.capitalize()} {row.line}"
+        strangers = self.strangers(point)
+        if strangers:
+            return [f"{where} is not used: {', '.join(strangers)}."]
+        beyond = [f"{p.name} = {show(point[p.name])}" for p in self.parameters if not p.allows(point[p.name])]
+        notes = [f"{where} lies outside what may be chosen ({', '.join(beyond)}); it is learnt from."] if beyond else []
+        empty = [name for name, cell in self._outcomes(row).items() if not cell.text]
+        if empty and len(empty) < len(self.roles.outcomes):
+            notes.append(f"{where} has no {', '.join(empty)} yet; it is taken as still to come.")
+        return notes
+
+    def strangers(self, point: Point) -> list[str]:
+        """Say which words are no level of their parameter."""
+        return [
+            f"{p.name} = {point[p.name]} is not {p}"
+            for p in self.parameters
+            if not isinstance(p, Continuous | Discrete) and not p.allows(point[p.name])
+        ]
+
+    def _value(self, parameter: Parameter, cell: Cell) -> Value:
+        hint = f"Fill it in, or leave the column out: {option('ignore', parameter.name)}."
+        if isinstance(parameter, Continuous | Discrete):
+            return self.numerals.require(cell, hint)
+        if not cell.text:
+            raise InvalidInput(f"{cell.place}: the cell is empty, expected a word. {hint}")
+        return cell.text
+
+    def _outcomes(self, row: Row) -> Mapping[str, Cell]:
+        return {name: self._cell(row, name) for name in self.roles.outcomes}
+
+    def _cell(self, row: Row, name: str) -> Cell:
+        return self.sheet.cell(row, self.sheet.find(name, ""))

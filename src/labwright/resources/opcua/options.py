@@ -1,0 +1,97 @@
+"""What a campaign file says of an OPC UA server."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
+
+from labwright.core.values import Value
+
+ServerUrl = Annotated[str, Field(pattern=r"^opc\.tcp://[^/\s:@]+:\d+(/\S*)?$")]
+NodeText = Annotated[str, Field(min_length=1)]
+
+
+class Phase(StrEnum):
+    """What the word in a server's state variable means."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Part(BaseModel):
+    """A part of the options: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+def _node_alone(found: Any) -> Any:
+    return {"node": found} if isinstance(found, str) else found
+
+
+class InputPart(Part):
+    """Where an input is written, or where its unit and range are read, and what narrows them."""
+
+    node: NodeText | None = None
+    unit: str | None = None
+    low: float | None = None
+    high: float | None = None
+    levels: tuple[Value, ...] | None = None
+
+
+class OutputPart(Part):
+    """Where an output is read."""
+
+    node: NodeText
+    unit: str | None = None
+
+
+class CapabilityPart(Part):
+    """One thing that the server can do; every node is a path under Objects, or a node id such as `ns=2;i=5`.
+
+    `start`: a method, called with the command id (where `command_id` or `lookup` is given) and then the inputs; or a
+    variable, written last, with the command id or true. `states`: the server's own words for the phases of a command.
+    """
+
+    start: NodeText
+    state: NodeText
+    command_id: NodeText | None = None
+    lookup: NodeText | None = None
+    reason: NodeText | None = None
+    progress: NodeText | None = None
+    inputs: dict[str, Annotated[InputPart, BeforeValidator(_node_alone)]] = {}
+    outputs: dict[str, Annotated[OutputPart, BeforeValidator(_node_alone)]] = Field(min_length=1)
+    states: dict[Phase, tuple[str | int, ...]] = {}
+    repeatable: bool = False
+
+    def phase(self, word: object) -> Phase | None:
+        """Return what a word of the server means, or None where nobody has said so."""
+        text = str(word).strip().lower()
+        for phase in Phase:
+            if text in {str(w).strip().lower() for w in self.states.get(phase, (phase.value,))}:
+                return phase
+        return None
+
+
+class ServerOptions(Part):
+    """`exclusive`: no other client commands this server, so a command that it does not hold was never started.
+
+    `timeout_s` is for one request, `reconnect_s` for a lost connection, `start_s` for the server to take up a command
+    that was written to a variable, and `busy_s` for another client's command to end.
+    """
+
+    url: ServerUrl
+    capabilities: dict[str, CapabilityPart] = Field(min_length=1)
+    stop: NodeText | None = None
+    exclusive: bool = False
+    timeout_s: PositiveFloat = 4.0
+    reconnect_s: PositiveFloat = 20.0
+    start_s: PositiveFloat = 10.0
+    busy_s: PositiveFloat = 60.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_kind(cls, found: Any) -> Any:
+        return {k: v for k, v in found.items() if k != "kind"} if isinstance(found, dict) else found

@@ -1,0 +1,210 @@
+"""Any instrument behind an OPC UA server: a method is called or variables are written, and the end is waited for."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from labwright.core.capability import Capability
+from labwright.core.command import (
+    Answer,
+    CannotTell,
+    Command,
+    Done,
+    Failure,
+    NeverStarted,
+    Observation,
+    Outcome,
+    Recorder,
+    Running,
+)
+from labwright.core.errors import InvalidInput, ResourceUnavailable
+from labwright.resources.opcua.connection import Connection
+from labwright.resources.opcua.options import Phase, ServerOptions
+from labwright.resources.opcua.skill import Skill
+from labwright.resources.opcua.standing import Glance, glance, look, look_up
+from labwright.resources.opcua.wire import Lost, Refused
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 0.25
+SETTLE_S = 2.0  # how long a request that was lost on its way may still arrive
+
+
+class OpcUaResource:
+    """Offers what a campaign file says that a server can do."""
+
+    Options = ServerOptions
+
+    def __init__(self, name: str, options: ServerOptions, connection: Connection, skills: Sequence[Skill]) -> None:
+        self.name = name
+        self._options, self._connection = options, connection
+        self._skills = {skill.capability.name: skill for skill in skills}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, name: str, options: ServerOptions, folder: Path) -> AsyncIterator["OpcUaResource"]:
+        """Connect and read units, limits and arguments from the server."""
+        opened = Connection.open(name, options.url, timeout_s=options.timeout_s, reconnect_s=options.reconnect_s)
+        async with opened as connection:
+            skills = [await Skill.open(connection, n, part) for n, part in options.capabilities.items()]
+            if options.stop:
+                await connection.is_method(options.stop)
+            yield cls(name, options, connection, skills)
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Offer each capability with the server's units and the narrower of the server's and the file's limits."""
+        return tuple(skill.capability for skill in self._skills.values())
+
+    async def run(self, command: Command, recorder: Recorder) -> Outcome:
+        """Order it, unless the server knows it already, and wait for its end."""
+        skill = self._skills.get(command.capability)
+        if skill is None:
+            raise InvalidInput(f"{self.name} has no capability {command.capability!r}.")
+        try:
+            async with asyncio.timeout(command.deadline_s):
+                return await self._run(skill, command, recorder)
+        except TimeoutError as error:
+            raise ResourceUnavailable(
+                f"{self.name}: {command.capability} has not ended within {command.deadline_s:g} s; it may still go on."
+            ) from error
+
+    async def ask(self, command_id: str) -> Answer:
+        """Look at what the server holds and, where it can look up ids, at its record."""
+        answers = [await self._ask(skill, command_id) for skill in self._skills.values()]
+        for kind in (Done, Running, CannotTell):
+            for answer in answers:
+                if isinstance(answer, kind):
+                    return answer
+        return NeverStarted()
+
+    async def stop(self) -> None:
+        """Call the stop method, or write 1 to the stop variable."""
+        if self._options.stop is None:
+            raise ResourceUnavailable(f"{self.name} declares no stop. Stop it at the device.")
+        try:
+            await _stop(self._connection, self._options.stop)
+        except Refused as error:
+            raise ResourceUnavailable(f"{self.name} refused to stop: {error}. Stop it at the device.") from error
+        except Lost:
+            await self._stop_anew(self._options.stop)
+
+    async def _stop_anew(self, node: str) -> None:
+        timeout_s = self._options.timeout_s
+        opened = Connection.open(self.name, self._options.url, timeout_s=timeout_s, reconnect_s=timeout_s)
+        async with opened as connection:
+            await _stop(connection, node)
+
+    async def _ask(self, skill: Skill, command_id: str) -> Answer:
+        answer = await look(skill, command_id)
+        if answer is None:
+            if self._options.exclusive and skill.part.command_id:
+                return NeverStarted()
+            return CannotTell(reason=f"{self.name} holds another command or none, and keeps no record of earlier ones")
+        if isinstance(answer, Done) and isinstance(answer.outcome, Observation) and len(self._skills) > 1:
+            return Running()  # whose outputs these are, only the command says: run it again, and it ends at once
+        return answer
+
+    async def _run(self, skill: Skill, command: Command, recorder: Recorder) -> Outcome:
+        answer = await look(skill, command.command_id) if skill.identifies else None
+        if isinstance(answer, Done):
+            return answer.outcome
+        if isinstance(answer, CannotTell):
+            raise ResourceUnavailable(f"{self.name}: {answer.reason}. Look at the device.")
+        if not isinstance(answer, Running):
+            refusal = await self._start(skill, command)
+            if refusal:
+                return refusal
+        return await self._end(skill, command, recorder)
+
+    async def _start(self, skill: Skill, command: Command) -> Failure | None:
+        """Order the command when the server is free; return the refusal if it is refused."""
+        deadline, pause = time.monotonic() + self._options.busy_s, _Pause()
+        while True:
+            before = await glance(skill)
+            if before.phase is not Phase.RUNNING:
+                try:
+                    await skill.order(command)
+                    await self._taken_up(skill, command, before)
+                    return None
+                except Lost as error:
+                    await self._arrived(skill, command, error)
+                    return None
+                except Refused as error:
+                    if (await glance(skill)).phase is not Phase.RUNNING:
+                        return Failure(reason=str(error))
+            if time.monotonic() > deadline:
+                raise ResourceUnavailable(
+                    f"{self.name} is busy with another command{_of(before)}; this one is not begun."
+                )
+            await pause()
+
+    async def _taken_up(self, skill: Skill, command: Command, before: Glance) -> None:
+        """Wait until the state that the server shows is this command's, not an older one's."""
+        deadline, pause = time.monotonic() + self._options.start_s, _Pause()
+        while not _is_taken_up(skill, command, before, await glance(skill)):
+            if time.monotonic() > deadline:
+                raise ResourceUnavailable(
+                    f"{self.name}: {skill.part.start} was written, but after {self._options.start_s:g} s the server"
+                    f" still shows {before.phase}{_of(before)}. Look at the device."
+                )
+            await pause()
+
+    async def _arrived(self, skill: Skill, command: Command, error: Exception) -> None:
+        """After a lost order, go on only if the server is seen to hold it; it is never sent twice."""
+        deadline = time.monotonic() + SETTLE_S
+        pause = _Pause()
+        while skill.identifies and time.monotonic() < deadline:
+            if isinstance(await look(skill, command.command_id), Running | Done):
+                return
+            await pause()
+        raise ResourceUnavailable(
+            f"{self.name}: the connection broke while the command was sent ({error}); it is not known whether it began."
+        ) from error
+
+    async def _end(self, skill: Skill, command: Command, recorder: Recorder) -> Outcome:
+        """Wait for the end of a command that the server has taken up."""
+        pause, active = _Pause(), time.monotonic()
+        while True:
+            now = await glance(skill)
+            ours = now.held == command.command_id if now.held is not None else skill.lookup is None
+            answer = now.answer() if ours else await look_up(skill, command.command_id)
+            if isinstance(answer, Done):
+                return answer.outcome
+            if isinstance(answer, Running):
+                active = time.monotonic()
+                recorder.progress(now.progress, now.phase)
+            elif not ours or time.monotonic() - active > self._options.start_s:
+                raise ResourceUnavailable(
+                    f"{self.name} shows {now.phase}{_of(now)}; what came of command {command.command_id} is not known."
+                )
+            await pause()
+
+
+def _is_taken_up(skill: Skill, command: Command, before: Glance, now: Glance) -> bool:
+    if skill.method is not None:
+        return True  # a method returns when the server has taken the command up
+    if skill.echoes:
+        return now.held == command.command_id
+    return now.phase is not before.phase
+
+
+def _of(now: Glance) -> str:
+    return f" of command {now.held}" if now.held else ""
+
+
+async def _stop(connection: Connection, node: str) -> None:
+    if await connection.is_method(node):
+        await connection.call(node)
+    else:
+        await connection.write(node, 1, await connection.variable_type(node))
+
+
+class _Pause:
+    """Waits a little longer each time."""
+
+    def __init__(self) -> None:
+        self._next_s = FIRST_PAUSE_S
+
+    async def __call__(self) -> None:
+        await asyncio.sleep(self._next_s)
+        self._next_s = min(1.5 * self._next_s, LONGEST_PAUSE_S)

@@ -201,8 +201,8 @@ class Connection:
 
     async def _properties(self, node: Any) -> dict[str, Any]:
         wanted = ("InputArguments", "OutputArguments", "EngineeringUnits", "EURange")
-        found = {await p.read_browse_name(): p for p in await node.get_properties()}
-        return {name.Name: await p.read_value() for name, p in found.items() if name.Name in wanted}
+        found = {(await p.read_browse_name()).Name: p for p in await node.get_properties()}
+        return {name: await p.read_value() for name, p in found.items() if name in wanted}
 
 
 def _require_asyncua(name: str) -> None:

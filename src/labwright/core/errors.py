@@ -91,5 +91,9 @@ class InvalidTransition(PlatformError):
         super().__init__(f"{what} is {state}: it cannot {action}. Possible now: {choices}.")
 
 
+class Overtaken(PlatformError):
+    """Another process changed the same thing first."""
+
+
 class LedgerBroken(PlatformError):
     """The record does not agree with itself."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from labwright.core.problem import Problem
+from labwright.core.states import TrialState
 from labwright.core.values import Point
 
 
@@ -26,20 +26,6 @@ class Proposal:
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
     acquisition: float | None = None
     p_feasible: float | None = None
-
-
-class TrialState(StrEnum):
-    """Where a trial stands."""
-
-    PROPOSED = "proposed"
-    CLEARED = "cleared"
-    WAITING = "waiting"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
-    RUNNING = "running"
-    OBSERVED = "observed"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
 
 
 PENDING = frozenset(

@@ -1,0 +1,5 @@
+"""Runs the command line as `python -m labwright`."""
+
+from labwright.cli.main import main
+
+main()

@@ -1,0 +1,227 @@
+"""The one place that builds and wires objects."""
+
+import asyncio
+import difflib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from labwright import plugins
+from labwright.campaigns.attendant import Attendant
+from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign
+from labwright.campaigns.loop import Conductor, Records, Watcher
+from labwright.campaigns.wiring import Wiring, wire
+from labwright.core.campaign import Campaign, CampaignRecord, PlugIn
+from labwright.core.capability import Capability
+from labwright.core.errors import CampaignChanged, InvalidInput, ResourceUnavailable
+from labwright.core.states import CampaignState
+from labwright.core.trial import Trial
+from labwright.core.values import digest
+from labwright.planning.planner import Planner
+from labwright.resources.resource import Resource
+from labwright.safety.gate import Gate
+from labwright.safety.limits import LimitsReviewer, SpaceReviewer
+from labwright.settings import Settings
+from labwright.sites.worker import Worker
+from labwright.storage.campaigns import Campaigns
+from labwright.storage.database import Database
+from labwright.storage.ownership import ownership
+from labwright.storage.runs import Runs
+from labwright.storage.thread import StorageThread
+from labwright.storage.trials import Trials
+from labwright.storage.verification import Verification, verify
+
+DATABASE = "labwright.db"
+ENDED = frozenset({CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.FAILED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laboratory:
+    """One database with everything on record in it."""
+
+    database: Database
+    campaigns: Campaigns
+    trials: Trials
+    runs: Runs
+
+    def verify(self) -> Verification:
+        """Check the ledger's chains, and the tables against them."""
+        return verify(self.database)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A campaign as it stands on record, with its file and its trials."""
+
+    file: CampaignFile
+    record: CampaignRecord
+    trials: list[Trial]
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign that the file describes."""
+        return self.file.campaign
+
+
+class App:
+    """What the faces call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def database_url(self, folder: Path) -> str:
+        """Return the URL that is set, or else `labwright.db` in the folder."""
+        return self._settings.database_url or f"sqlite:///{(folder / DATABASE).absolute()}"
+
+    @contextmanager
+    def laboratory(self, folder: Path, *, create: bool = False) -> Iterator[Laboratory]:
+        """Open the database for a campaign's folder; without `create`, one that is not there is an error."""
+        url = self.database_url(folder)
+        database = Database.open(url, busy_timeout_s=self._settings.busy_timeout_s, create=create)
+        worker = f"{os.getpid()}-{uuid4().hex[:8]}"
+        try:
+            yield Laboratory(
+                database=database,
+                campaigns=Campaigns(database),
+                trials=Trials(database, worker),
+                runs=Runs(database, worker),
+            )
+        finally:
+            database.close()
+
+    def check(self, path: Path) -> Wiring:
+        """Read a campaign file and hold it against its resources, which are asked what they can do; nothing moves."""
+        return asyncio.run(self._check(read_campaign(path)))
+
+    def standing(self, laboratory: Laboratory, name: str) -> Standing:
+        """Return a campaign as it is on record; an unknown name raises NotFound."""
+        record = laboratory.campaigns.get(name)
+        file = parse_campaign(record.text, Path(record.folder) / f"{name}.yaml", name=name)
+        return Standing(file=file, record=record, trials=laboratory.trials.of(name))
+
+    def run(
+        self, path: Path, *, name: str | None, watcher: Callable[[Wiring], Watcher], tell: Callable[[str], None]
+    ) -> Standing:
+        """Run a campaign file to its end, or take it up where it was left; a finished one is only shown."""
+        file = read_campaign(path, name=name)
+        folder = path.absolute().parent
+        with self.laboratory(folder, create=True) as laboratory:
+            record = laboratory.campaigns.find(file.campaign.name)
+            if record is not None:
+                _refuse_change(record, file)
+            if record is None or record.state not in ENDED:
+                with ownership(laboratory.database.path, file.campaign.name):
+                    asyncio.run(self._run(file, laboratory, watcher, tell))
+            return self.standing(laboratory, file.campaign.name)
+
+    def stop(self, folder: Path, name: str) -> list[str]:
+        """Send a campaign's resources to their safe state, then record that it is stopped; return what went wrong."""
+        with self.laboratory(folder) as laboratory:
+            record = laboratory.campaigns.get(name)
+            file = parse_campaign(record.text, Path(record.folder) / f"{name}.yaml", name=name)
+            problems = asyncio.run(_stop_all(file, Path(record.folder)))
+            laboratory.campaigns.change(name, "stop", "stopped by a person")
+        return problems
+
+    async def _check(self, file: CampaignFile) -> Wiring:
+        async with opened(file, file.path.absolute().parent) as resources:
+            return wire(file.campaign, _capabilities(resources), file.problems())
+
+    async def _run(
+        self,
+        file: CampaignFile,
+        laboratory: Laboratory,
+        watcher: Callable[[Wiring], Watcher],
+        tell: Callable[[str], None],
+    ) -> None:
+        async with opened(file, file.path.absolute().parent) as resources:
+            capabilities = _capabilities(resources)
+            wiring = wire(file.campaign, capabilities, file.problems())
+            _begin(laboratory.campaigns, file)
+            thread = StorageThread()
+            records = Records(
+                campaigns=laboratory.campaigns, trials=laboratory.trials, runs=laboratory.runs, thread=thread
+            )
+            limits = LimitsReviewer(capabilities, file.campaign.limits)
+            gate = Gate([SpaceReviewer(wiring.problem.space), limits])
+            conductor = Conductor(wiring, planner_of(file.campaign), gate, records, watcher(wiring))
+            worker = Worker(
+                resources,
+                capabilities,
+                gate=Gate([LimitsReviewer(capabilities, {})]),
+                runs=laboratory.runs,
+                storage=thread,
+                conclude=conductor.conclude,
+            )
+            try:
+                attendant = Attendant(file.campaign.name, conductor, worker, records, tell=tell)
+                await attendant.conduct(poll_s=self._settings.stop_poll_s)
+            finally:
+                thread.close()
+
+
+def planner_of(campaign: Campaign) -> Planner:
+    """Return the planner that a campaign names."""
+    kind = plugins.load("labwright.planners", campaign.planner.kind)
+    planner: Planner = kind(kind.Options(**campaign.planner.options))  # type: ignore[attr-defined]
+    return planner
+
+
+@asynccontextmanager
+async def opened(file: CampaignFile, folder: Path) -> AsyncIterator[dict[str, Resource]]:
+    """Open every resource of a campaign; a wrong option raises InvalidCampaign with its line."""
+    problems = file.problems()
+    async with AsyncExitStack() as stack:
+        resources = {}
+        for name, plug_in in file.campaign.resources.items():
+            try:
+                resources[name] = await stack.enter_async_context(_open(name, plug_in, folder))
+            except InvalidInput as error:
+                problems.add(("resources", name), str(error))
+        problems.raise_any()
+        yield resources
+
+
+def _open(name: str, plug_in: PlugIn, folder: Path) -> AbstractAsyncContextManager[Resource]:
+    kind = plugins.load("labwright.resources", plug_in.kind)
+    return kind.open(name, kind.Options(**plug_in.options), folder)  # type: ignore[attr-defined, no-any-return]
+
+
+def _capabilities(resources: Mapping[str, Resource]) -> dict[str, Capability]:
+    return {f"{name}.{c.name}": c for name, resource in resources.items() for c in resource.capabilities()}
+
+
+def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
+    if digest(file.campaign.text) == record.digest:
+        return
+    lines = difflib.unified_diff(
+        record.text.splitlines(), file.campaign.text.splitlines(), "as it began", "as it is now", lineterm="", n=0
+    )
+    raise CampaignChanged(
+        f"{file.path} has changed since campaign {record.name!r} began; nothing was run.\n"
+        + "\n".join(f"  {line}" for line in lines)
+        + "\nPut the file back to go on, or start another campaign with it: --new NAME."
+    )
+
+
+def _begin(campaigns: Campaigns, file: CampaignFile) -> None:
+    name = file.campaign.name
+    record = campaigns.find(name) or campaigns.add(name, file.campaign.text, str(file.path.absolute().parent))
+    if record.state is CampaignState.DRAFT:
+        campaigns.change(name, "start")
+    elif record.state is CampaignState.PAUSED:
+        campaigns.change(name, "resume")
+
+
+async def _stop_all(file: CampaignFile, folder: Path) -> list[str]:
+    problems = []
+    for name, plug_in in file.campaign.resources.items():
+        try:
+            async with _open(name, plug_in, folder) as resource:
+                await resource.stop()
+        except (InvalidInput, ResourceUnavailable) as error:
+            problems.append(f"{name} could not be told to stop: {error}")
+    return problems

@@ -1,0 +1,103 @@
+"""Stays beside a running campaign, so that a person can end it at any moment."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from labwright.campaigns.loop import Conductor, Records
+from labwright.core.errors import CampaignHalted, Overtaken, ResourceUnavailable
+from labwright.core.states import CampaignState
+from labwright.sites.worker import Worker
+
+STOP_WAIT_S = 10.0
+
+
+class Attendant:
+    """Conducts a campaign until it ends, a person interrupts it, or another process stops it.
+
+    The first interrupt lets the trial in flight end; the second sends the resources to their safe state.
+    """
+
+    def __init__(
+        self, name: str, conductor: Conductor, worker: Worker, records: Records, *, tell: Callable[[str], None]
+    ) -> None:
+        self._name = name
+        self._conductor = conductor
+        self._worker = worker
+        self._records = records
+        self._tell = tell
+        self._interrupts = 0
+        self._stopped = asyncio.Event()
+
+    async def conduct(self, *, poll_s: float) -> CampaignState:
+        """Return the state in which the campaign is left; one that was interrupted or halted is paused."""
+        work = asyncio.create_task(self._conductor.conduct(self._worker))
+        watch = asyncio.create_task(self._watch(poll_s))
+        try:
+            with self._signals():
+                await self._until_ended(work)
+                return await self._leave(work)
+        except (CampaignHalted, ResourceUnavailable) as error:
+            await self._pause(str(error))
+            raise
+        finally:
+            watch.cancel()
+
+    async def _until_ended(self, work: asyncio.Task[CampaignState]) -> None:
+        stopped = asyncio.create_task(self._stopped.wait())
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not work.done():
+            # Stop acts first; whatever the resource then reports is recorded after.
+            self._conductor.leave()
+            await self._worker.stop()
+            await asyncio.wait({work}, timeout=STOP_WAIT_S)
+
+    async def _leave(self, work: asyncio.Task[CampaignState]) -> CampaignState:
+        if not work.done():
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+            await self._pause("it was stopped while a run was in flight, which will be asked about")
+            return CampaignState.PAUSED
+        state = work.result()
+        if state is CampaignState.RUNNING:
+            await self._pause("interrupted")
+            return CampaignState.PAUSED
+        return state
+
+    async def _watch(self, poll_s: float) -> None:
+        """Notice when another process has stopped the campaign."""
+        while True:
+            await asyncio.sleep(poll_s)
+            record = await self._records.thread(self._records.campaigns.get, self._name)
+            if record.state is CampaignState.STOPPED:
+                self._stopped.set()
+                return
+
+    async def _pause(self, why: str) -> None:
+        with suppress(Overtaken):
+            record = await self._records.thread(self._records.campaigns.get, self._name)
+            if record.state is CampaignState.RUNNING:
+                await self._records.thread(self._records.campaigns.change, self._name, "pause", why)
+
+    def _interrupt(self) -> None:
+        self._interrupts += 1
+        if self._interrupts == 1:
+            self._conductor.leave()
+            self._tell("Ending after the trial in flight. Interrupt again to stop the instruments now.")
+        else:
+            self._tell("Stopping the instruments now.")
+            self._stopped.set()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupt)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)

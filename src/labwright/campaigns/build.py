@@ -1,0 +1,170 @@
+"""From the parts of a campaign file to a campaign."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from labwright.campaigns.problems import Problems
+from labwright.campaigns.schema import (
+    CampaignPart,
+    ConstraintPart,
+    ContinuousPart,
+    DiscretePart,
+    LimitPart,
+    ObjectivePart,
+    OrdinalPart,
+    ParameterPart,
+    Quantity,
+    StepPart,
+)
+from labwright.core.campaign import Campaign, Limit, PlugIn
+from labwright.core.errors import InvalidInput, InvalidUnit
+from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
+from labwright.core.procedure import Binding, Constant, Reference, Step
+from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter, Space
+from labwright.core.units import convert, parse_quantity, parse_unit
+
+T = TypeVar("T")
+
+
+def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
+    """Return the campaign; what does not fit together goes to `problems`, and None may be returned."""
+    attempt = problems.attempt
+    wanted = part.objectives
+    parameters = [attempt(("space", n), _parameter, n, p) for n, p in part.space.items()]
+    objectives = [attempt(("objectives", n), _objective, n, p) for n, p in wanted.items()]
+    constraints = [attempt(("constraints", n), _constraint, n, p, wanted.get(n)) for n, p in part.constraints.items()]
+    steps = [attempt(("procedure", i), _step, p) for i, p in enumerate(part.procedure)]
+    limits = _limits(part.safety.limits, problems)
+    if problems.found:
+        return None
+    problem = Problem(
+        space=Space(parameters=_whole(parameters)), objectives=_whole(objectives), constraints=_whole(constraints)
+    )
+    _check_names(part, problem, _whole(steps), problems)
+    return Campaign(
+        name=part.name,
+        question=part.question,
+        problem=problem,
+        procedure=_whole(steps),
+        resources={n: PlugIn(kind=r.kind, options=r.model_extra or {}) for n, r in part.resources.items()},
+        planner=PlugIn(kind=part.planner.kind, options=part.planner.model_extra or {}),
+        seed=part.planner.seed,
+        trials=part.budget.trials,
+        limits=limits,
+        text=text,
+    )
+
+
+def _whole(found: Sequence[T | None]) -> tuple[T, ...]:
+    return tuple(one for one in found if one is not None)
+
+
+def _parameter(name: str, part: ParameterPart) -> Parameter:
+    if isinstance(part, ContinuousPart):
+        unit = _common_unit(part.unit, [part.low, part.high])
+        low, high = (_in_unit(q, unit, key) for key, q in (("low", part.low), ("high", part.high)))
+        return Continuous(name=name, low=low, high=high, unit=unit, log=part.log)
+    if isinstance(part, DiscretePart):
+        unit = _common_unit(part.unit, part.values)
+        return Discrete(name=name, values=tuple(_in_unit(q, unit, "values") for q in part.values), unit=unit)
+    kind = Ordinal if isinstance(part, OrdinalPart) else Categorical
+    return kind(name=name, levels=tuple(part.levels))
+
+
+def _objective(name: str, part: ObjectivePart) -> Objective:
+    unit = _common_unit(part.unit, [part.target])
+    target = None if part.target is None else _in_unit(part.target, unit, "target")
+    return Objective(name=name, goal=Goal(part.goal), unit=unit, target=target)
+
+
+def _constraint(name: str, part: ConstraintPart, objective: ObjectivePart | None) -> OutcomeConstraint:
+    unit = _common_unit(part.unit, [part.at_least, part.at_most])
+    if objective is not None and objective.unit != unit:
+        raise InvalidUnit(f"the unit here is {unit!r}, but the objective of that name has {objective.unit!r}.")
+    bounds = {}
+    for bound, quantity in (("low", part.at_least), ("high", part.at_most)):
+        if quantity is not None:
+            bounds[bound] = _in_unit(quantity, unit, "at_least" if bound == "low" else "at_most")
+    return OutcomeConstraint(name=name, unit=unit, **bounds)
+
+
+def _step(part: StepPart) -> Step:
+    resource, _, capability = part.use.partition(".")
+    inputs = {name: _binding(name, value) for name, value in part.inputs.items()}
+    wrong = [f"{name}: {output}" for name, output in part.gives.items() if not output.startswith("$")]
+    if wrong:
+        raise InvalidInput(f"gives names outputs of {part.use} with a $; found {', '.join(wrong)}.")
+    gives = {name: output[1:] for name, output in part.gives.items()}
+    return Step(resource=resource, capability=capability, inputs=inputs, gives=gives)
+
+
+def _binding(name: str, value: float | str) -> Binding:
+    if not isinstance(value, str):
+        return Constant(value=value)
+    if value.startswith("$"):
+        return Reference(name=value[1:])
+    if re.match(r"^[-+.\d]", value):
+        number, unit = parse_quantity(value, name)
+        return Constant(value=number, unit=unit)
+    return Constant(value=value)
+
+
+def _limits(part: str | Mapping[str, LimitPart], problems: Problems) -> dict[str, Limit]:
+    found: dict[str, Limit] = {}
+    for name, limit in part.items() if isinstance(part, Mapping) else ():
+        made = problems.attempt(("safety", "limits", name), _limit, limit)
+        if made is not None:
+            found[name] = made
+    return found
+
+
+def _limit(part: LimitPart) -> Limit:
+    unit = _common_unit(part.unit, [part.low, part.high])
+    low, high = _in_unit(part.low, unit, "low"), _in_unit(part.high, unit, "high")
+    if low > high:
+        raise InvalidInput(f"low {low} is above high {high}.")
+    return Limit(low=low, high=high, unit=unit)
+
+
+def _common_unit(declared: str | None, quantities: Sequence[Quantity | None]) -> str | None:
+    """Return the declared unit, or else the first that a number was written with."""
+    unit = declared or next((q.unit for q in quantities if q is not None and q.unit), None)
+    if unit is not None:
+        parse_unit(unit)
+    return unit
+
+
+def _in_unit(quantity: Quantity, unit: str | None, place: str) -> float:
+    """Return a number in the unit declared beside it; one written without a unit is taken to be in that unit."""
+    return quantity.value if quantity.unit is None else convert(quantity.value, quantity.unit, unit, place)
+
+
+def _check_names(part: CampaignPart, problem: Problem, steps: Sequence[Step], problems: Problems) -> None:
+    known = set(problem.space.names)
+    for i, step in enumerate(steps):
+        if step.resource not in part.resources:
+            listed = ", ".join(part.resources)
+            problems.add(("procedure", i, "use"), f"no resource is named {step.resource!r}; resources: {listed}.")
+        for name, binding in step.inputs.items():
+            if isinstance(binding, Reference) and binding.name not in known:
+                listed = ", ".join(sorted(known))
+                problems.add(("procedure", i, "with", name), f"${binding.name} is not known here; known: {listed}.")
+        for name in step.gives:
+            if name in known:
+                problems.add(("procedure", i, "gives", name), "this name is already taken by the space or a step.")
+        known |= set(step.gives)
+    bound = {b.name for s in steps for b in s.inputs.values() if isinstance(b, Reference)}
+    for name in problem.space.names:
+        if name not in bound:
+            problems.add(("space", name), "no step uses this parameter; bind it under `with`, or take it out.")
+    _check_outcomes(problem, steps, problems)
+
+
+def _check_outcomes(problem: Problem, steps: Sequence[Step], problems: Problems) -> None:
+    given = {name for step in steps for name in step.gives}
+    for kind, outcomes in (("objectives", problem.objectives), ("constraints", problem.constraints)):
+        for outcome in outcomes:
+            if outcome.name not in given:
+                listed = ", ".join(sorted(given))
+                problems.add((kind, outcome.name), f"no step gives this outcome; given: {listed}.")

@@ -1,0 +1,146 @@
+"""Reads a campaign file whole, before anything runs; every problem is named with its line."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from labwright import plugins
+from labwright.campaigns.build import build
+from labwright.campaigns.document import Document, DocumentError, parse
+from labwright.campaigns.problems import Problems
+from labwright.campaigns.schema import CampaignPart
+from labwright.core.campaign import Campaign
+from labwright.core.errors import InvalidCampaign, InvalidInput, PluginNotFound
+
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignFile:
+    """A campaign with the document that it was read from."""
+
+    path: Path
+    campaign: Campaign
+    document: Document
+
+    def problems(self) -> Problems:
+        """Return an empty list of problems for this file."""
+        return Problems(file=str(self.path), document=self.document)
+
+
+def read_campaign(path: Path, *, name: str | None = None) -> CampaignFile:
+    """Read and check a campaign file; `name` replaces its own. All problems together raise InvalidCampaign."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"The campaign file {path} cannot be read: {error}.") from error
+    return parse_campaign(text, path, name=name)
+
+
+def parse_campaign(text: str, path: Path, *, name: str | None = None) -> CampaignFile:
+    """Read a campaign from the text of a file; `path` is for messages and for the files that it names."""
+    try:
+        document = parse(text)
+    except DocumentError as error:
+        raise InvalidCampaign(str(path), [str(error)]) from error
+    problems = Problems(file=str(path), document=document)
+    part = _validate(CampaignPart, document.data, (), problems)
+    _check_plugins(document, problems)
+    problems.raise_any()
+    assert part is not None
+    campaign = build(part if name is None else part.model_copy(update={"name": name}), text, problems)
+    problems.raise_any()
+    assert campaign is not None
+    return CampaignFile(path=path, campaign=campaign, document=document)
+
+
+def _validate(model: type[Any], data: Any, path: Location, problems: Problems) -> Any:
+    if not isinstance(data, dict):
+        problems.add(path, f"expected keys and values; found {_short(data)}.")
+        return None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        for location, message in _explain(error, problems.document, path, model):
+            problems.add(location, message)
+        return None
+
+
+def _check_plugins(document: Document, problems: Problems) -> None:
+    planner = document.at(("planner",))
+    planner = {"kind": "gp"} | planner if isinstance(planner, dict) else {"kind": "gp"}
+    _check_plugin("labwright.planners", ("planner",), planner, {"kind", "seed"}, problems)
+    resources = document.at(("resources",))
+    for name, options in resources.items() if isinstance(resources, dict) else ():
+        if isinstance(options, dict):
+            _check_plugin("labwright.resources", ("resources", name), options, {"kind"}, problems)
+
+
+def _check_plugin(group: str, path: Location, data: dict[str, Any], own: set[str], problems: Problems) -> None:
+    if not isinstance(data.get("kind"), str):
+        return  # the schema has said so already
+    try:
+        model: type[BaseModel] = plugins.load(group, data["kind"]).Options  # type: ignore[attr-defined]
+    except PluginNotFound as error:
+        problems.add((*path, "kind"), str(error))
+        return
+    _validate(model, {key: value for key, value in data.items() if key not in own}, path, problems)
+
+
+def _explain(
+    error: ValidationError, document: Document, base: Location, model: type[Any]
+) -> Iterator[tuple[Location, str]]:
+    for one in error.errors():
+        location = _real(document, base, one["loc"])
+        match one["type"]:
+            case "missing":
+                yield location, "this key is missing."
+            case "extra_forbidden":
+                yield location, f"unknown key.{_meant(str(location[-1]), model)}"
+            case "union_tag_invalid" | "union_tag_not_found":
+                yield (*location, "kind"), f"{one['msg']}."
+            case "string_pattern_mismatch":
+                yield location, f"found {_short(one['input'])}; {_PATTERNS.get(location[:1], _NAME)}."
+            case _:
+                message = one["msg"].removeprefix("Value error, ")
+                yield location, f"found {_short(one['input'])}; {message[:1].lower()}{message[1:]}."
+
+
+_NAME = "a name of letters, digits and _ was expected"
+_PATTERNS: dict[Location, str] = {
+    ("name",): "letters, digits, '.', '_' and '-' were expected",
+    ("procedure",): "resource.capability was expected",
+}
+
+
+def _real(document: Document, base: Location, location: Sequence[str | int]) -> Location:
+    """Drop the parts of a location that name a branch of a union and not a key of the file."""
+    path = base
+    for i, part in enumerate(location):
+        held = document.at(path)
+        known = isinstance(held, list) or (isinstance(held, dict) and (part in held or i == len(location) - 1))
+        if known and part != "[key]":
+            path = (*path, part)
+    return path
+
+
+def _meant(key: str, model: type[Any]) -> str:
+    close = difflib.get_close_matches(key, sorted(_keys(model, set())), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _keys(model: Any, seen: set[Any]) -> set[str]:
+    if not (isinstance(model, type) and issubclass(model, BaseModel)) or model in seen:
+        return {key for arg in getattr(model, "__args__", ()) for key in _keys(arg, seen)}
+    seen.add(model)
+    names = {field.alias or name for name, field in model.model_fields.items()}
+    return names | {key for field in model.model_fields.values() for key in _keys(field.annotation, seen)}
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

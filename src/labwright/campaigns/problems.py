@@ -1,0 +1,38 @@
+"""What is wrong with a campaign file, gathered so that a person sees all of it at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from labwright.campaigns.document import Document
+from labwright.core.errors import InvalidCampaign, InvalidInput
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass
+class Problems:
+    """The problems of one file, each with its line."""
+
+    file: str
+    document: Document
+    found: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, path: Sequence[str | int], message: str) -> None:
+        """Add a problem with the part of the file at `path`."""
+        place = ".".join(str(part) for part in path)
+        self.found.append((self.document.line(path), f"{place}: {message}" if place else message))
+
+    def attempt(self, path: Sequence[str | int], act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Return what `act` returns; what it refuses becomes a problem at `path`, and None is returned."""
+        try:
+            return act(*args, **kwargs)
+        except InvalidInput as error:
+            self.add(path, str(error))
+            return None
+
+    def raise_any(self) -> None:
+        """Raise InvalidCampaign if there is any problem."""
+        if self.found:
+            raise InvalidCampaign(self.file, [f"line {line}: {message}" for line, message in sorted(self.found)])

@@ -1,0 +1,172 @@
+"""Holds a campaign against what its resources can do: names, units, levels and candidates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from labwright.campaigns.problems import Problems
+from labwright.core.campaign import Campaign
+from labwright.core.capability import Capability, Input
+from labwright.core.errors import InvalidUnit
+from labwright.core.problem import Problem
+from labwright.core.procedure import Binding, Constant, Reference, Step, bind, names_of
+from labwright.core.space import Pool
+from labwright.core.units import check_unit, convert_value
+from labwright.core.values import Point, Value, is_number, show
+from labwright.core.verdict import Action, Plan
+
+Capabilities = Mapping[str, Capability]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """A campaign joined to the capabilities it uses, by resource.capability; `problem` has the pool, if any."""
+
+    campaign: Campaign
+    capabilities: Capabilities
+    problem: Problem
+
+    def plan(self, point: Point) -> Plan:
+        """Return what the point would set, as far as that is known before the trial."""
+        names = names_of(self.problem.space, point)
+        actions = [
+            Action(resource=s.resource, capability=s.capability, inputs=bind(s, self.capabilities[s.name], names))
+            for s in self.campaign.procedure
+        ]
+        return Plan(point=point, actions=tuple(actions))
+
+
+def wire(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> Wiring:
+    """Return the campaign joined to its resources; what does not fit raises InvalidCampaign with every problem."""
+    units: dict[str, str | None] = {name: campaign.problem.space[name].unit for name in campaign.problem.space.names}
+    for i, step in enumerate(campaign.procedure):
+        capability = capabilities.get(step.name)
+        if capability is None:
+            offered = ", ".join(n for n in capabilities if n.startswith(f"{step.resource}.")) or "nothing"
+            problems.add(("procedure", i, "use"), f"{step.resource} cannot {step.capability}; it offers {offered}.")
+            continue
+        _check_inputs(campaign, i, capability, units, problems)
+        units |= _check_outputs(campaign, i, capability, problems)
+    _check_limits(campaign, capabilities, problems)
+    problems.raise_any()
+    pool = _pool(campaign, capabilities, problems)
+    problems.raise_any()
+    space = replace(campaign.problem.space, pool=pool)
+    return Wiring(campaign=campaign, capabilities=capabilities, problem=replace(campaign.problem, space=space))
+
+
+def _check_inputs(
+    campaign: Campaign, index: int, capability: Capability, units: Mapping[str, str | None], problems: Problems
+) -> None:
+    step = campaign.procedure[index]
+    for name, binding in step.inputs.items():
+        declared, place = capability.input(name), ("procedure", index, "with", name)
+        if declared is None:
+            offered = ", ".join(i.name for i in capability.inputs)
+            problems.add(place, f"{step.name} has no such input; it has {offered}.")
+            continue
+        unit = binding.unit if isinstance(binding, Constant) else units.get(binding.name)
+        if not (isinstance(binding, Constant) and not is_number(binding.value)):
+            problems.attempt(place, check_unit, unit, declared.unit, f"{step.name}.{name}")
+        for problem in _kind_problems(campaign, binding, declared):
+            problems.add(place, problem)
+    missing = [i.name for i in capability.inputs if i.required and i.name not in step.inputs]
+    if missing:
+        problems.add(("procedure", index), f"{step.name} also needs {', '.join(missing)} under `with`.")
+
+
+def _kind_problems(campaign: Campaign, binding: Binding, declared: Input) -> list[str]:
+    if isinstance(binding, Constant):
+        values: Sequence[Value] = [binding.value]
+    elif binding.name in campaign.problem.space.names:
+        values = getattr(campaign.problem.space[binding.name], "levels", None) or [0.0]
+    else:
+        return []
+    words = [v for v in values if not is_number(v)]
+    if declared.levels is not None:
+        return [
+            f"{show(v)} is not one of {', '.join(map(show, declared.levels))}."
+            for v in words
+            if v not in declared.levels
+        ]
+    if words and (declared.low is not None or declared.high is not None or declared.unit is not None):
+        return [f"found the word {words[0]!r}; a number was expected."]
+    return []
+
+
+def _check_outputs(campaign: Campaign, index: int, capability: Capability, problems: Problems) -> dict[str, str | None]:
+    step, units = campaign.procedure[index], {}
+    for name, output in step.gives.items():
+        declared, place = capability.output(output), ("procedure", index, "gives", name)
+        if declared is None:
+            offered = ", ".join(o.name for o in capability.outputs)
+            problems.add(place, f"{step.name} has no output {output!r}; it has {offered}.")
+            continue
+        wanted = campaign.units.get(name, declared.unit)
+        if declared.unit is not None:
+            problems.attempt(place, _check_outcome_unit, declared.unit, wanted, name)
+        units[name] = declared.unit if declared.unit is not None else wanted
+    return units
+
+
+def _check_outcome_unit(found: str, wanted: str | None, name: str) -> None:
+    if wanted is None:
+        raise InvalidUnit(f"{name} comes in {found!r}, but the campaign declares no unit for it. Give the unit.")
+    check_unit(found, wanted, name)
+
+
+def _check_limits(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> None:
+    for name, limit in campaign.limits.items():
+        place = ("safety", "limits", name)
+        capability, _, wanted = name.rpartition(".")
+        declared = capabilities[capability].input(wanted) if capability in capabilities else None
+        if declared is None:
+            known = ", ".join(f"{c}.{i.name}" for c, found in capabilities.items() for i in found.inputs)
+            problems.add(place, f"nothing of that name can be set; known: {known}.")
+        else:
+            problems.attempt(place, check_unit, limit.unit, declared.unit, name)
+
+
+def _pool(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> Pool | None:
+    """Return the points that the first step with candidates leaves possible, each once, within the space."""
+    space = campaign.problem.space
+    for i, step in enumerate(campaign.procedure):
+        candidates = capabilities[step.name].candidates
+        bound = {b.name: n for n, b in step.inputs.items() if isinstance(b, Reference) and b.name in space.names}
+        if candidates is None:
+            continue
+        if set(bound) != set(space.names):
+            left = ", ".join(sorted(set(space.names) - set(bound)))
+            problems.add(
+                ("procedure", i, "with"), f"{step.name} offers a table of candidates, so bind {left} here too."
+            )
+            return None
+        rows = _candidate_rows(campaign, step, capabilities[step.name], bound)
+        within = [row for row in dict.fromkeys(rows) if not space.problems(dict(zip(space.names, row, strict=True)))]
+        if not within:
+            problems.add(("space",), f"none of the {len(rows)} rows that {step.name} offers lies in this space.")
+            return None
+        columns = zip(*within, strict=True)
+        return Pool(columns=dict(zip(space.names, columns, strict=True)))
+    return None
+
+
+def _candidate_rows(
+    campaign: Campaign, step: Step, capability: Capability, bound: Mapping[str, str]
+) -> list[tuple[Value, ...]]:
+    assert capability.candidates is not None
+    columns = []
+    for parameter in campaign.problem.space.parameters:
+        declared = capability.input(bound[parameter.name])
+        assert declared is not None
+        unit = parameter.unit if declared.unit is None else declared.unit
+        cells = capability.candidates[declared.name]
+        words = hasattr(parameter, "levels")
+        columns.append([
+            _word(cell) if words else convert_value(cell, unit, parameter.unit, f"{step.name}.{declared.name}")
+            for cell in cells
+        ])  # fmt: skip
+    return list(zip(*columns, strict=True))
+
+
+def _word(cell: Value) -> str:
+    return f"{cell:g}" if isinstance(cell, float) else str(cell)

@@ -1,0 +1,60 @@
+"""The commands that act: check, run, stop."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CampaignFile = Annotated[Path, typer.Argument(metavar="FILE", help="The campaign file.", show_default=False)]
+Target = Annotated[str, typer.Argument(metavar="NAME", help="The campaign's name, or its file.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+
+
+def check(file: CampaignFile, *, json: AsJson = False) -> None:
+    """Check a campaign file and what its resources offer; say what would happen. Nothing moves."""
+    from labwright.cli import machine, tables
+    from labwright.cli.target import make_app
+
+    wiring = make_app().check(file)
+    if json:
+        machine.print_json(machine.wiring_json(wiring))
+    else:
+        tables.print_wiring(wiring)
+
+
+def run(
+    file: CampaignFile,
+    *,
+    new: Annotated[str | None, typer.Option("--new", metavar="NAME", help="Start another campaign so named.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Run a campaign to its end. The same command again goes on where it was left, or shows the answer.
+
+    Exit codes: 0 finished; 2 something in the file or the input is wrong; 3 a resource is out of reach; 4 the campaign
+    cannot go on; 5 finished, but some trials failed; 130 interrupted.
+    """
+    from labwright.cli import machine, tables
+    from labwright.cli.progress import Display
+    from labwright.cli.target import make_app
+    from labwright.cli.words import exit_of
+
+    with Display(quiet=json) as display:
+        standing = make_app().run(file, name=new, watcher=display.watch, tell=display.tell)
+    if json:
+        machine.print_json(machine.standing_json(standing))
+    else:
+        tables.print_answer(standing, file)
+    raise typer.Exit(exit_of(standing.record.state, standing.trials))
+
+
+def stop(target: Target) -> None:
+    """Stop a campaign: its resources go to their safe state first, then it is recorded. It cannot be resumed."""
+    from labwright.cli.exits import Exit
+    from labwright.cli.target import find_campaign, make_app
+
+    folder, name = find_campaign(target)
+    problems = make_app().stop(folder, name)
+    typer.echo(f"{name} is stopped.")
+    for problem in problems:
+        typer.echo(problem, err=True)
+    raise typer.Exit(Exit.UNAVAILABLE if problems else Exit.DONE)

@@ -1,0 +1,104 @@
+"""JSON and CSV, for machines."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from labwright.app import Standing
+from labwright.campaigns.wiring import Wiring
+from labwright.cli.words import counts
+from labwright.core.capability import Capability
+from labwright.core.run import Run
+from labwright.core.trial import Trial, best
+from labwright.core.values import Json
+from labwright.storage.records import outcome_record, pack, proposal_record
+
+
+def print_json(value: Json) -> None:
+    """Print one line of JSON; NaN and infinity are written as {"float": "nan"}."""
+    sys.stdout.write(pack(value) + "\n")
+
+
+def print_csv(standing: Standing) -> None:
+    """Print one line per trial, with a column for each parameter and outcome."""
+    problem = standing.campaign.problem
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["trial", "state", *problem.space.names, *problem.outcomes, "why"])
+    for t in standing.trials:
+        point = [t.point.get(name, "") for name in problem.space.names]
+        writer.writerow(
+            [t.number, t.state.value, *point, *(t.outcomes.get(n, "") for n in problem.outcomes), t.why or ""]
+        )
+
+
+def trial_json(trial: Trial) -> dict[str, Json]:
+    """Return a trial as plain values."""
+    return {
+        "id": trial.id,
+        "number": trial.number,
+        "state": trial.state.value,
+        "outcomes": dict(trial.outcomes),
+        "why": trial.why,
+        "proposed_at": trial.proposed_at,
+        "ended_at": trial.ended_at,
+        "proposal": proposal_record(trial.proposal),
+    }
+
+
+def run_json(run: Run) -> dict[str, Json]:
+    """Return a run as plain values."""
+    return {
+        "run": run.id,
+        "step": run.step,
+        "use": f"{run.resource}.{run.capability}",
+        "state": run.state.value,
+        "epoch": run.epoch,
+        "command_id": run.command_id,
+        "inputs": dict(run.inputs),
+        "outcome": None if run.outcome is None else outcome_record(run.outcome),
+    }
+
+
+def standing_json(standing: Standing) -> dict[str, Json]:
+    """Return a campaign's standing as plain values."""
+    found = best(standing.campaign.problem, standing.trials)
+    return {
+        "name": standing.record.name,
+        "state": standing.record.state.value,
+        "why": standing.record.why,
+        "budget": standing.campaign.trials,
+        "trials": dict(counts(standing.trials)),
+        "best": None if found is None else trial_json(found),
+    }
+
+
+def wiring_json(wiring: Wiring) -> dict[str, Json]:
+    """Return what a check found as plain values."""
+    pool = wiring.problem.space.pool
+    return {
+        "name": wiring.campaign.name,
+        "budget": wiring.campaign.trials,
+        "candidates": None if pool is None else len(pool),
+        "capabilities": {name: _capability(c) for name, c in wiring.capabilities.items()},
+    }
+
+
+def _capability(capability: Capability) -> dict[str, Json]:
+    return {
+        "inputs": [_declared(i) for i in capability.inputs],
+        "outputs": [{"name": o.name, "unit": o.unit} for o in capability.outputs],
+        "repeatable": capability.repeatable,
+        "queryable": capability.queryable,
+    }
+
+
+def _declared(found: Any) -> Json:
+    declared: Json = json.loads(pack(vars(found)))
+    return declared
+
+
+def list_json(standings: Sequence[Standing]) -> list[Json]:
+    """Return several standings as plain values."""
+    return [standing_json(s) for s in standings]

@@ -1,0 +1,101 @@
+"""The commands that look: status, trials, show, report, verify."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labwright.cli.campaign import AsJson, Target
+
+Folder = Annotated[
+    Path | None, typer.Argument(metavar="[FOLDER]", help="Where labwright.db is; otherwise here.", show_default=False)
+]
+
+
+def status(folder: Folder = None, *, json: AsJson = False) -> None:
+    """Show every campaign on record: its state, how far it is, and the best so far."""
+    from labwright.cli import machine, tables
+    from labwright.cli.target import make_app
+
+    app = make_app()
+    with app.laboratory(folder or Path.cwd()) as laboratory:
+        standings = [app.standing(laboratory, record.name) for record in laboratory.campaigns.all()]
+    if json:
+        machine.print_json(machine.list_json(standings))
+    else:
+        tables.print_status(standings)
+
+
+def trials(
+    target: Target,
+    *,
+    json: AsJson = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values only.")] = False,
+) -> None:
+    """List a campaign's trials with their points and outcomes."""
+    from labwright.cli import machine, tables
+    from labwright.cli.target import find_campaign, make_app
+
+    folder, name = find_campaign(target)
+    app = make_app()
+    with app.laboratory(folder) as laboratory:
+        standing = app.standing(laboratory, name)
+    if json:
+        machine.print_json([machine.trial_json(t) for t in standing.trials])
+    elif csv:
+        machine.print_csv(standing)
+    else:
+        tables.print_trials(standing)
+
+
+def show(
+    target: Annotated[str, typer.Argument(metavar="TRIAL", help="The trial, as NAME/7.", show_default=False)],
+    *,
+    json: AsJson = False,
+) -> None:
+    """Show one trial: why it was chosen, what was expected, what was sent and what came back."""
+    from labwright.cli import machine, tables
+    from labwright.cli.target import find_trial, make_app
+
+    folder, name, number = find_trial(target)
+    app = make_app()
+    with app.laboratory(folder) as laboratory:
+        campaign = app.standing(laboratory, name).campaign
+        trial, runs = laboratory.trials.get(name, number), laboratory.runs.of(name, number)
+    if json:
+        machine.print_json(machine.trial_json(trial) | {"runs": [machine.run_json(r) for r in runs]})
+    else:
+        tables.print_trial(campaign, trial, runs)
+
+
+def report(
+    target: Target,
+    *,
+    out: Annotated[Path | None, typer.Option(help="Where to write it; otherwise NAME.html here.")] = None,
+) -> None:
+    """Write a self-contained page: best so far, each parameter against the objective, the model's fit, the table."""
+    from labwright.campaigns.report import write_report
+    from labwright.cli.target import find_campaign, make_app
+
+    folder, name = find_campaign(target)
+    app = make_app()
+    with app.laboratory(folder) as laboratory:
+        standing = app.standing(laboratory, name)
+    path = out or Path(f"{name}.html")
+    write_report(path, standing.campaign, standing.record, standing.trials)
+    typer.echo(f"Wrote {path}. Open it in a browser.")
+
+
+def verify(folder: Folder = None, *, json: AsJson = False) -> None:
+    """Check the ledger: every chain of hashes, and the tables against it."""
+    from labwright.cli import machine, tables
+    from labwright.cli.exits import Exit
+    from labwright.cli.target import make_app
+
+    with make_app().laboratory(folder or Path.cwd()) as laboratory:
+        found = laboratory.verify()
+    if json:
+        machine.print_json({"entries": found.entries, "heads": dict(found.heads), "problems": list(found.problems)})
+    else:
+        tables.print_verification(found)
+    raise typer.Exit(Exit.BROKEN if found.problems else Exit.DONE)

@@ -1,0 +1,151 @@
+"""Answers for people: tables and a few sentences on the standard output."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from labwright.app import Standing
+from labwright.campaigns.wiring import Wiring
+from labwright.cli.words import best_words, counts, input_words, nature, outcome_words, point_words, with_unit
+from labwright.core.campaign import Campaign
+from labwright.core.command import Failure, Measurement
+from labwright.core.problem import Problem
+from labwright.core.run import Run
+from labwright.core.states import CampaignState
+from labwright.core.trial import Trial, best
+from labwright.core.values import show
+from labwright.storage.verification import Verification
+
+
+def _console() -> Console:
+    return Console(markup=False, highlight=False, soft_wrap=True)
+
+
+def print_wiring(wiring: Wiring) -> None:
+    """Say what a checked campaign would do."""
+    console, campaign, space = _console(), wiring.campaign, wiring.problem.space
+    console.print(f"{campaign.name} is in order. {campaign.question}".strip())
+    for objective in campaign.problem.objectives:
+        target = "" if objective.target is None else f" = {with_unit(objective.target, objective.unit)}"
+        console.print(f"  {objective.goal.value} {objective.name}{target} [{objective.unit or 'no unit'}]")
+    for constraint in campaign.problem.constraints:
+        console.print(f"  subject to {constraint}")
+    console.print("It chooses:")
+    for parameter in space.parameters:
+        console.print(f"  {parameter.name}: {parameter}")
+    if space.pool is not None:
+        console.print(f"  from {len(space.pool)} candidates")
+    console.print("It uses:")
+    for name, capability in wiring.capabilities.items():
+        used = "" if name in {s.name for s in campaign.procedure} else " (not used)"
+        console.print(f"  {name}{used}: {nature(capability)}")
+        for declared in capability.inputs:
+            console.print(f"    {input_words(declared)}")
+    console.print(
+        f"It would run {campaign.trials} trials of {len(campaign.procedure)} step(s), "
+        f"chosen by {campaign.planner.kind} with seed {campaign.seed}."
+    )
+
+
+def print_answer(standing: Standing, file: Path) -> None:
+    """Say how a run ended, the best that was found, and what to look at next."""
+    console, record, problem = _console(), standing.record, standing.campaign.problem
+    done = sum(t.uses_budget and not t.is_pending for t in standing.trials)
+    why = f": {record.why}" if record.why else ""
+    console.print(f"{record.name} is {record.state} after {done} of {standing.campaign.trials} trials{why}.")
+    found = best(problem, standing.trials)
+    if found is None:
+        console.print(f"Best: {best_words(problem, standing.trials)}.")
+    else:
+        console.print(f"Best: {found.id} with {outcome_words(problem, found)}\n  at {point_words(problem, found)}.")
+    if record.state is CampaignState.PAUSED:
+        console.print(f"To go on: labwright run {file}")
+    else:
+        console.print(f"Look: labwright trials {file}; labwright show {file}/1; labwright report {file}")
+
+
+def print_status(standings: Sequence[Standing]) -> None:
+    """Show each campaign in a line."""
+    table = Table("campaign", "state", "trials", "best so far", "why", box=None)
+    for s in standings:
+        done = sum(t.uses_budget and not t.is_pending for t in s.trials)
+        others = ", ".join(f"{n} {state}" for state, n in counts(s.trials).items() if state != "observed")
+        trials = f"{done}/{s.campaign.trials}" + (f" ({others})" if others else "")
+        table.add_row(
+            s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), s.record.why or ""
+        )
+    _console().print(table if standings else "No campaign is on record here.")
+
+
+def print_trials(standing: Standing) -> None:
+    """Show each trial in a line, the best one marked."""
+    problem = standing.campaign.problem
+    found = best(problem, standing.trials)
+    table = Table("", "trial", "state", box=None)
+    for parameter in problem.space.parameters:
+        table.add_column(_headed(parameter.name, parameter.unit), justify="right")
+    units = standing.campaign.units
+    for name in problem.outcomes:
+        table.add_column(_headed(name, units[name]), justify="right")
+    table.add_column("why")
+    for t in standing.trials:
+        point = [show(t.point[n]) if n in t.point else "" for n in problem.space.names]
+        outcomes = [show(t.outcomes[n]) if n in t.outcomes else "" for n in problem.outcomes]
+        mark = "*" if found is not None and t.number == found.number else ""
+        table.add_row(mark, str(t.number), t.state, *point, *outcomes, t.why or "")
+    _console().print(table)
+
+
+def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run]) -> None:
+    """Show all that is known of a trial."""
+    console, problem = _console(), campaign.problem
+    console.print(f"{trial.id} is {outcome_words(problem, trial)}")
+    console.print(f"  point: {point_words(problem, trial)}")
+    console.print(f"  chosen by {trial.proposal.source}: {trial.proposal.reason}")
+    _print_expectations(console, problem, campaign, trial)
+    console.print(f"  proposed {trial.proposed_at}, ended {trial.ended_at or 'not yet'}")
+    for run in runs:
+        console.print(f"  run {run.id}, {run.resource}.{run.capability}: {run.state}")
+        console.print(f"    command {run.command_id}, epoch {run.epoch}")
+        console.print(f"    sent {', '.join(f'{n} = {show(v)}' for n, v in run.inputs.items())}")
+        console.print(f"    {_came_back(run)}")
+
+
+def _print_expectations(console: Console, problem: Problem, campaign: Campaign, trial: Trial) -> None:
+    for name, p in trial.proposal.predictions.items():
+        unit = campaign.units.get(name)
+        measured = f", measured {with_unit(trial.outcomes[name], unit)}" if name in trial.outcomes else ""
+        console.print(f"  {name}: expected {show(p.mean)} ± {with_unit(p.sd, unit)}{measured}")
+    if problem.constraints and trial.proposal.p_feasible is not None:
+        console.print(f"  probability that every constraint holds: {trial.proposal.p_feasible:.0%}")
+
+
+def _came_back(run: Run) -> str:
+    if run.outcome is None:
+        return "nothing has come back"
+    if isinstance(run.outcome, Failure):
+        return f"failed: {run.outcome.reason}"
+    return "came back " + ", ".join(f"{n} = {_measured(m)}" for n, m in run.outcome.values.items())
+
+
+def _measured(measurement: Measurement) -> str:
+    return with_unit(measurement.value, measurement.unit)
+
+
+def print_verification(found: Verification) -> None:
+    """Say whether the ledger holds."""
+    console = _console()
+    if found.problems:
+        console.print(f"The ledger does NOT hold: {len(found.problems)} problem(s) in {found.entries} entries.")
+        for problem in found.problems:
+            console.print(f"  {problem}")
+        return
+    console.print(f"The chain holds: {found.entries} entries in {len(found.heads)} stream(s), and the tables agree.")
+    for stream, head in found.heads.items():
+        console.print(f"  {stream} ends with {head}")
+
+
+def _headed(name: str, unit: str | None) -> str:
+    return f"{name} [{unit}]" if unit else name

@@ -1,0 +1,36 @@
+"""What a person names on the command line: a campaign or its file, and a trial of it."""
+
+from pathlib import Path
+
+from labwright.app import App
+from labwright.campaigns.document import DocumentError, parse
+from labwright.core.errors import InvalidInput
+from labwright.settings import Settings
+
+
+def make_app() -> App:
+    """Return the application with the settings of the environment."""
+    return App(Settings())
+
+
+def find_campaign(target: str) -> tuple[Path, str]:
+    """Return the folder and the name of a campaign, given by its name (here) or by its file (anywhere)."""
+    path = Path(target)
+    if path.suffix not in (".yaml", ".yml"):
+        return Path.cwd(), target
+    try:
+        data = parse(path.read_text(encoding="utf-8-sig")).data
+    except (OSError, UnicodeDecodeError, DocumentError) as error:
+        raise InvalidInput(f"The campaign file {path} cannot be read: {error}.") from error
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        raise InvalidInput(f"The campaign file {path} has no name.")
+    return path.absolute().parent, data["name"]
+
+
+def find_trial(target: str) -> tuple[Path, str, int]:
+    """Return folder, campaign and number of a trial written as NAME/7 or FILE.yaml/7."""
+    campaign, _, number = target.rpartition("/")
+    if not campaign or not number.isdigit():
+        raise InvalidInput(f"{target!r} is not a trial. Expected the campaign's name or file and a number: NAME/7.")
+    folder, name = find_campaign(campaign)
+    return folder, name, int(number)

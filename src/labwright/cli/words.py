@@ -1,0 +1,72 @@
+"""Short phrases for people: a value with its unit, a point, a trial's result, the best so far."""
+
+from collections.abc import Sequence
+
+from labwright.cli.exits import Exit
+from labwright.core.capability import Capability, Input
+from labwright.core.problem import Problem
+from labwright.core.states import CampaignState, TrialState
+from labwright.core.trial import Trial, best
+from labwright.core.values import Value, show
+
+
+def with_unit(value: Value, unit: str | None) -> str:
+    """Write a value with its unit."""
+    return f"{show(value)} {unit}" if unit and unit != "1" else show(value)
+
+
+def point_words(problem: Problem, trial: Trial) -> str:
+    """Write a trial's point."""
+    space = problem.space
+    return ", ".join(f"{n} = {with_unit(trial.point[n], space[n].unit)}" for n in space.names if n in trial.point)
+
+
+def outcome_words(problem: Problem, trial: Trial) -> str:
+    """Write how a trial ended: its outcomes, with those that break a constraint marked, or why there are none."""
+    if trial.state is not TrialState.OBSERVED:
+        return f"{trial.state}: {trial.why}" if trial.why else str(trial.state)
+    units = {c.name: c.unit for c in problem.constraints} | {o.name: o.unit for o in problem.objectives}
+    found = [f"{n} = {with_unit(trial.outcomes[n], units[n])}" for n in problem.outcomes if n in trial.outcomes]
+    broken = [c.name for c in problem.constraints if not c.holds(trial.outcomes.get(c.name, float("nan")))]
+    return ", ".join(found) + (f" (breaks {', '.join(broken)})" if broken else "")
+
+
+def best_words(problem: Problem, trials: Sequence[Trial]) -> str:
+    """Write the best so far."""
+    found = best(problem, trials)
+    if found is None:
+        return "nothing yet that keeps every constraint" if problem.constraints else "nothing yet"
+    objective = problem.objective
+    return f"best {objective.name} {with_unit(found.outcomes[objective.name], objective.unit)}"
+
+
+def exit_of(state: CampaignState, trials: Sequence[Trial]) -> Exit:
+    """Return the exit code that a campaign's standing calls for."""
+    match state:
+        case CampaignState.FINISHED:
+            return Exit.SOME_FAILED if any(t.state is TrialState.FAILED for t in trials) else Exit.DONE
+        case CampaignState.PAUSED:
+            return Exit.INTERRUPTED
+        case _:
+            return Exit.HALTED
+
+
+def counts(trials: Sequence[Trial]) -> dict[str, int]:
+    """Return how many trials are in each state."""
+    return {state.value: n for state in TrialState if (n := sum(t.state is state for t in trials))}
+
+
+def input_words(declared: Input) -> str:
+    """Write an input with its unit and limits."""
+    if declared.levels is not None:
+        return f"{declared.name}: one of {', '.join(map(show, declared.levels))}"
+    if declared.low is None and declared.high is None:
+        return f"{declared.name}: {declared.unit or 'no unit or limits declared'}"
+    low, high = (show(b) if b is not None else "no limit" for b in (declared.low, declared.high))
+    return f"{declared.name}: {low} to {high} {declared.unit or ''}".strip()
+
+
+def nature(capability: Capability) -> str:
+    """Say whether a capability may be repeated and asked about."""
+    repeat = "repeatable" if capability.repeatable else "never repeated"
+    return f"{repeat}, {'can be asked' if capability.queryable else 'cannot be asked'} what became of a command"

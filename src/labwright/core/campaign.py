@@ -1,0 +1,61 @@
+"""One question under study: everything that its file says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from labwright.core.problem import Problem
+from labwright.core.procedure import Step
+from labwright.core.states import CampaignState
+from labwright.core.values import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlugIn:
+    """A plug-in by its name, with the options that the file gives it."""
+
+    kind: str
+    options: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """The lowest and highest number that may be set, in `unit`."""
+
+    low: float
+    high: float
+    unit: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """A campaign as its file says. `limits`, named resource.capability.input, narrow the resources' own."""
+
+    name: str
+    question: str
+    problem: Problem
+    procedure: tuple[Step, ...]
+    resources: Mapping[str, PlugIn]
+    planner: PlugIn
+    seed: int
+    trials: int
+    limits: Mapping[str, Limit]
+    text: str
+
+    @property
+    def units(self) -> dict[str, str | None]:
+        """The unit that the campaign declares for each outcome."""
+        units = {c.name: c.unit for c in self.problem.constraints}
+        return units | {o.name: o.unit for o in self.problem.objectives}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignRecord:
+    """What is on record of a campaign. `why`: why it ended or paused; `folder`: where its file stands."""
+
+    name: str
+    digest: str
+    text: str
+    folder: str
+    state: CampaignState
+    why: str | None
+    created_at: str

@@ -1,0 +1,75 @@
+"""How one point is tried: steps in order, with inputs bound from the point, constants or earlier steps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from labwright.core.capability import Capability
+from labwright.core.command import Measurement, Observation
+from labwright.core.errors import InvalidInput
+from labwright.core.space import Space
+from labwright.core.units import convert_value
+from labwright.core.values import Point, Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A name of the point, or one that an earlier step gives; written `$name`."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant:
+    """A value that every trial sets alike."""
+
+    value: Value
+    unit: str | None = None
+
+
+Binding: TypeAlias = Reference | Constant
+Names: TypeAlias = Mapping[str, Measurement]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One capability of one resource. `inputs`: what each input is bound to; `gives`: a name for each output kept."""
+
+    resource: str
+    capability: str
+    inputs: Mapping[str, Binding]
+    gives: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The capability's full name: resource.capability."""
+        return f"{self.resource}.{self.capability}"
+
+
+def names_of(space: Space, point: Point) -> dict[str, Measurement]:
+    """Return the point's values with the units of the space."""
+    return {name: Measurement(value=value, unit=space[name].unit) for name, value in point.items()}
+
+
+def bind(step: Step, capability: Capability, names: Names) -> dict[str, Value]:
+    """Return the step's inputs in the capability's units; a name that is not known yet is left out."""
+    inputs: dict[str, Value] = {}
+    for name, binding in step.inputs.items():
+        declared = capability.input(name)
+        if isinstance(binding, Reference):
+            if binding.name not in names:
+                continue
+            value, unit = names[binding.name].value, names[binding.name].unit
+        else:
+            value, unit = binding.value, binding.unit
+        inputs[name] = convert_value(value, unit, declared.unit if declared else None, f"{step.name}.{name}")
+    return inputs
+
+
+def given(step: Step, observation: Observation) -> dict[str, Measurement]:
+    """Return what the step gives to later steps and to the trial; an output that is missing raises InvalidInput."""
+    missing = [output for output in step.gives.values() if output not in observation.values]
+    if missing:
+        found = ", ".join(observation.values) or "nothing"
+        raise InvalidInput(f"{step.name} did not return {', '.join(missing)}; it returned {found}.")
+    return {name: observation.values[output] for name, output in step.gives.items()}

@@ -1,0 +1,135 @@
+"""A Python function as a resource."""
+
+import asyncio
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from labwright.core.capability import Capability, Input, Output
+from labwright.core.command import Answer, CannotTell, Command, Failure, Measurement, Observation, Outcome, Recorder
+from labwright.core.errors import InvalidInput
+from labwright.core.values import Value
+
+
+class FunctionInput(BaseModel):
+    """What may be given to one argument."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    unit: str | None = None
+    low: float | None = None
+    high: float | None = None
+    levels: list[Value] | None = None
+
+
+class FunctionResource:
+    """Offers one capability, named like the function: its arguments are the inputs, the dict it returns the outputs.
+
+    What the function raises is a failed run with the exception as its reason; it was called, and it has ended.
+    """
+
+    class Options(BaseModel):
+        """`call`: file.py:function or package.module:function; `outputs`: the unit of each value that it returns."""
+
+        model_config = ConfigDict(extra="forbid")
+
+        call: str
+        inputs: dict[str, FunctionInput] = {}
+        outputs: dict[str, str | None]
+        repeatable: bool = False
+
+    def __init__(self, name: str, options: Options, function: Callable[..., Mapping[str, Value]]) -> None:
+        self.name = name
+        self._options = options
+        self._function = function
+        self._capability = _capability(options, function)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, name: str, options: Options, folder: Path) -> AsyncIterator["FunctionResource"]:
+        """Import the function; one that is not there raises InvalidInput."""
+        yield cls(name, options, load_function(options.call, folder))
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Offer the function."""
+        return (self._capability,)
+
+    async def run(self, command: Command, recorder: Recorder) -> Outcome:
+        """Call the function in a thread of its own and take the dict that it returns."""
+        try:
+            returned = await asyncio.to_thread(self._function, **command.inputs)
+        except Exception as error:  # a stranger's code may raise anything
+            return Failure(reason=f"{self._options.call} raised {type(error).__name__}: {error}")
+        if not isinstance(returned, Mapping):
+            expected = ", ".join(self._options.outputs)
+            return Failure(reason=f"{self._options.call} returned {returned!r}; a dict with {expected} was expected.")
+        units = self._options.outputs
+        plain = {name: value.item() if hasattr(value, "item") else value for name, value in returned.items()}
+        return Observation(values={n: Measurement(value=v, unit=units.get(n)) for n, v in plain.items()})
+
+    async def ask(self, command_id: str) -> Answer:
+        """Cannot tell: a function keeps no record of its calls."""
+        return CannotTell(reason=f"{self._options.call} keeps no record of its calls")
+
+    async def stop(self) -> None:
+        """A function in progress cannot be stopped; nothing new is begun."""
+
+
+def load_function(call: str, folder: Path) -> Callable[..., Any]:
+    """Import `file.py:name` from the folder, or `package.module:name`; what is not there raises InvalidInput."""
+    module_name, _, function_name = call.rpartition(":")
+    if not module_name:
+        raise InvalidInput(f"call: {call!r} has no function; expected file.py:function or package.module:function.")
+    try:
+        module = (
+            _load_file(folder / module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+        )
+    except (ImportError, OSError, SyntaxError) as error:
+        raise InvalidInput(f"call: {call!r} cannot be imported: {error}.") from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise InvalidInput(f"call: {module_name} has no function {function_name!r}.")
+    return function  # type: ignore[no-any-return]
+
+
+def _load_file(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"labwright_function_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look there
+    spec.loader.exec_module(module)
+    return module
+
+
+def _capability(options: FunctionResource.Options, function: Callable[..., Any]) -> Capability:
+    parameters = inspect.signature(function).parameters
+    unknown = sorted(set(options.inputs) - set(parameters))
+    if unknown:
+        raise InvalidInput(
+            f"inputs: {options.call} has no argument {', '.join(unknown)}; it has {', '.join(parameters)}."
+        )
+    return Capability(
+        name=options.call.rpartition(":")[2],
+        inputs=tuple(_input(p, options.inputs.get(p.name, FunctionInput())) for p in parameters.values()),
+        outputs=tuple(Output(name=name, unit=unit) for name, unit in options.outputs.items()),
+        repeatable=options.repeatable,
+    )
+
+
+def _input(parameter: inspect.Parameter, declared: FunctionInput) -> Input:
+    levels = None if declared.levels is None else tuple(declared.levels)
+    return Input(
+        name=parameter.name,
+        unit=declared.unit,
+        low=declared.low,
+        high=declared.high,
+        levels=levels,
+        required=parameter.default is inspect.Parameter.empty,
+    )

@@ -1,0 +1,94 @@
+"""Declared limits: what is set without one is refused."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+from labwright.core.campaign import Limit
+from labwright.core.capability import Capability, Input
+from labwright.core.space import Space
+from labwright.core.units import convert
+from labwright.core.values import Value, is_number, show
+from labwright.core.verdict import ALLOWED, Action, Decision, Plan, Verdict
+
+
+class SpaceReviewer:
+    """Refuses a point that is not in the space."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    def __call__(self, plan: Plan) -> Verdict:
+        """Name every parameter that is missing, unknown or out of range."""
+        problems = self._space.problems(plan.point)
+        return Verdict(decision=Decision.REFUSE, reasons=tuple(problems)) if problems else ALLOWED
+
+
+class LimitsReviewer:
+    """Holds every input against the resource's limits and the campaign's.
+
+    `capabilities` and `limits` are named resource.capability and resource.capability.input. A number needs a lowest and
+    a highest value, a word a list of levels; for a repeatable capability the space's own bounds are limits enough.
+    """
+
+    def __init__(self, capabilities: Mapping[str, Capability], limits: Mapping[str, Limit]) -> None:
+        self._capabilities = capabilities
+        self._limits = limits
+
+    def __call__(self, plan: Plan) -> Verdict:
+        """Name every input that is out of its limits, or has none."""
+        objections = [o for action in plan.actions for o in self._objections(action)]
+        if not objections:
+            return ALLOWED
+        return Verdict(decision=max(d for d, _ in objections), reasons=tuple(reason for _, reason in objections))
+
+    def _objections(self, action: Action) -> Iterator[tuple[Decision, str]]:
+        capability = self._capabilities.get(action.name)
+        if capability is None:
+            yield Decision.UNKNOWN, f"{action.name} is not a capability that anyone declares"
+            return
+        for name, value in action.inputs.items():
+            place, declared = f"{action.name}.{name}", capability.input(name)
+            if declared is None:
+                yield Decision.REFUSE, f"{place} is not an input of it"
+            elif is_number(value):
+                yield from self._number(place, float(value), declared, capability.repeatable)
+            else:
+                yield from _word(place, value, declared, capability.repeatable)
+
+    def _number(self, place: str, value: float, declared: Input, repeatable: bool) -> Iterator[tuple[Decision, str]]:
+        if not math.isfinite(value):
+            yield Decision.REFUSE, f"{place} = {value} is not a finite number"
+            return
+        if declared.levels is not None:
+            if value not in declared.levels:
+                yield Decision.REFUSE, f"{place} = {show(value)} is not one of {_listed(declared.levels)}"
+            return
+        low, high = self._range(place, declared)
+        unit = f" {declared.unit}" if declared.unit else ""
+        if value < low:
+            yield Decision.REFUSE, f"{place} = {show(value)}{unit} is below its limit of {show(low)}{unit}"
+        elif value > high:
+            yield Decision.REFUSE, f"{place} = {show(value)}{unit} is above its limit of {show(high)}{unit}"
+        elif not repeatable and math.isinf(high - low):
+            yield Decision.UNKNOWN, f"{place} = {show(value)}{unit} is set, but not every limit of it is declared"
+
+    def _range(self, place: str, declared: Input) -> tuple[float, float]:
+        low = -math.inf if declared.low is None else declared.low
+        high = math.inf if declared.high is None else declared.high
+        limit = self._limits.get(place)
+        if limit is None:
+            return low, high
+        bounds = [convert(bound, limit.unit, declared.unit, f"limit of {place}") for bound in (limit.low, limit.high)]
+        return max(low, bounds[0]), min(high, bounds[1])
+
+
+def _word(place: str, value: Value, declared: Input, repeatable: bool) -> Iterator[tuple[Decision, str]]:
+    if declared.levels is None:
+        if not repeatable:
+            yield Decision.UNKNOWN, f"{place} = {value!r} is set, but its allowed levels are not declared"
+    elif value not in declared.levels:
+        yield Decision.REFUSE, f"{place} = {value!r} is not one of {_listed(declared.levels)}"
+
+
+def _listed(levels: tuple[Value, ...]) -> str:
+    return ", ".join(show(level) for level in levels)

@@ -1,0 +1,67 @@
+"""Campaigns on record."""
+
+from sqlalchemy import Row, insert, select
+
+from labwright.core.campaign import CampaignRecord
+from labwright.core.errors import NotFound
+from labwright.core.states import CAMPAIGN_TRANSITIONS, CampaignState
+from labwright.core.values import digest
+from labwright.storage.database import Database
+from labwright.storage.ledger import append, now
+from labwright.storage.schema import campaigns
+from labwright.storage.transitions import move
+
+
+def stream_of(name: str) -> str:
+    """Return the name of a campaign's stream in the ledger."""
+    return f"campaign/{name}"
+
+
+class Campaigns:
+    """The campaigns of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, name: str, text: str, folder: str) -> CampaignRecord:
+        """Record a new campaign as a draft."""
+        hashed = digest(text)
+        with self._database.write() as connection:
+            row = {"name": name, "digest": hashed, "text": text, "folder": folder}
+            connection.execute(insert(campaigns).values(**row, state=CampaignState.DRAFT.value, created_at=now()))
+            body = {"campaign_state": CampaignState.DRAFT.value, "digest": hashed, "text": text}
+            append(connection, stream_of(name), "campaign.added", body)
+        return self.get(name)
+
+    def find(self, name: str) -> CampaignRecord | None:
+        """Return a campaign, or None where there is none of that name."""
+        with self._database.read() as connection:
+            row = connection.execute(select(campaigns).where(campaigns.c.name == name)).first()
+        return _record(row) if row else None
+
+    def get(self, name: str) -> CampaignRecord:
+        """Return a campaign; an unknown name raises NotFound."""
+        found = self.find(name)
+        if found is None:
+            names = ", ".join(c.name for c in self.all()) or "none"
+            raise NotFound(f"No campaign named {name!r} in {self._database.path}. On record: {names}.")
+        return found
+
+    def all(self) -> list[CampaignRecord]:
+        """Return every campaign, the oldest first."""
+        with self._database.read() as connection:
+            return [_record(row) for row in connection.execute(select(campaigns).order_by(campaigns.c.id))]
+
+    def change(self, name: str, action: str, why: str | None = None) -> CampaignState:
+        """Move a campaign by an action such as pause; one that its state does not allow raises InvalidTransition."""
+        state = self.get(name).state
+        with self._database.write() as connection:
+            row = {"id": connection.execute(select(campaigns.c.id).where(campaigns.c.name == name)).scalar_one()}
+            new = move(connection, campaigns, row, (CAMPAIGN_TRANSITIONS, state, action), why=why)
+            append(connection, stream_of(name), f"campaign.{action}", {"campaign_state": new.value, "why": why})
+        return new
+
+
+def _record(row: Row[tuple[object, ...]]) -> CampaignRecord:
+    values = {key: value for key, value in row._mapping.items() if key != "id"}
+    return CampaignRecord(**{**values, "state": CampaignState(values["state"])})

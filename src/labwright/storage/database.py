@@ -1,0 +1,131 @@
+"""The database file: transactions, the lock around writers, and its version."""
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from labwright.core.errors import StorageUnavailable
+
+HEAD = "0001"
+
+
+class Database:
+    """One SQLite file in WAL mode with full synchronisation; one writer at a time, by a lock file beside it."""
+
+    def __init__(self, engine: Engine, path: Path, busy_timeout_s: float) -> None:
+        self._engine = engine
+        self._busy_timeout_s = busy_timeout_s
+        self._lock = path.with_name(path.name + ".lock").open("a")
+        self.path = path
+
+    @classmethod
+    def open(cls, url: str, *, busy_timeout_s: float = 30.0, create: bool = True) -> Self:
+        """Open the database and bring its tables up to date; what cannot be opened raises StorageUnavailable."""
+        path = _path_of(url)
+        if not create and not path.exists():
+            raise StorageUnavailable(f"There is no database at {path}. Name the campaign file, or give --database.")
+        try:
+            database = cls(_engine(path, busy_timeout_s), path, busy_timeout_s)
+            database._migrate()
+        except (OSError, DatabaseError) as error:
+            raise StorageUnavailable(f"The database {path} cannot be opened: {_words(error)}") from error
+        return database
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the database throughout."""
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                yield connection
+        except (OperationalError, DatabaseError) as error:
+            raise StorageUnavailable(f"The database {self.path} cannot be read: {_words(error)}") from error
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection whose changes are on disk together when the block ends, or not at all."""
+        try:
+            with self._locked(), self._engine.connect() as plain:
+                connection = plain.execution_options(begin="BEGIN IMMEDIATE")
+                with connection.begin():
+                    yield connection
+        except (OperationalError, DatabaseError) as error:
+            raise StorageUnavailable(f"The database {self.path} cannot be written: {_words(error)}") from error
+
+    def close(self) -> None:
+        """Close the file; the last connection folds the write-ahead log into it."""
+        with self._locked():
+            self._engine.dispose()
+        self._lock.close()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        deadline = time.monotonic() + self._busy_timeout_s
+        while not _try_lock(self._lock.fileno()):
+            if time.monotonic() > deadline:
+                raise StorageUnavailable(
+                    f"The database {self.path} was locked for {self._busy_timeout_s:g} s by another."
+                )
+            time.sleep(0.005)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _migrate(self) -> None:
+        if self._version() == HEAD:
+            return
+        from labwright.storage.migrations import upgrade
+
+        with self._locked(), self._engine.connect() as connection:
+            upgrade(connection)
+            connection.commit()
+
+    def _version(self) -> str | None:
+        with self._engine.connect() as connection:
+            known = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+            if connection.execute(text(known)).first() is None:
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _path_of(url: str) -> Path:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        raise StorageUnavailable(f"{url!r} is not a database that Labwright can use yet. Expected sqlite:///FILE.")
+    return Path(parsed.database).absolute()
+
+
+def _engine(path: Path, busy_timeout_s: float) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_timeout_s})
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver must not begin or commit behind our back
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _words(error: Exception) -> str:
+    return str(error.orig) if isinstance(error, DatabaseError) else str(error)

@@ -1,0 +1,29 @@
+"""One process conducts a campaign at a time: a lock that dies with its process."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labwright.core.errors import CampaignBusy
+
+
+@contextmanager
+def ownership(database: Path, campaign: str) -> Iterator[None]:
+    """Hold the campaign for this process; where another holds it, raise CampaignBusy with its process id."""
+    path = database.with_name(f"{database.name}.{campaign}.lock")
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise CampaignBusy(
+                f"Campaign {campaign!r} is already run by process {holder}. "
+                "Watch it with `labwright status`, or end it with `labwright stop`."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

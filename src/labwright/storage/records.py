@@ -1,0 +1,72 @@
+"""How core values are written in a row, as canonical JSON, and read back equal."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from labwright.core.command import Failure, Measurement, Observation, Outcome
+from labwright.core.trial import Prediction, Proposal
+from labwright.core.values import Json, Value, canonical
+
+
+def pack(value: Json) -> str:
+    """Write a value as canonical JSON; NaN and infinity, which JSON lacks, become {"float": "nan"}."""
+    return canonical(_safe(value))
+
+
+def unpack(text: str) -> Any:
+    """Read what `pack` wrote."""
+    return json.loads(text, object_hook=_restore)
+
+
+def proposal_record(proposal: Proposal) -> dict[str, Json]:
+    """Return a proposal as plain values."""
+    return {
+        "point": dict(proposal.point),
+        "source": proposal.source,
+        "reason": proposal.reason,
+        "predictions": {name: [p.mean, p.sd] for name, p in proposal.predictions.items()},
+        "acquisition": proposal.acquisition,
+        "p_feasible": proposal.p_feasible,
+    }
+
+
+def proposal_from(record: Mapping[str, Any]) -> Proposal:
+    """Read a proposal back."""
+    predictions = {name: Prediction(mean=mean, sd=sd) for name, (mean, sd) in record["predictions"].items()}
+    return Proposal(**{**record, "predictions": predictions})
+
+
+def outcome_record(outcome: Outcome) -> dict[str, Json]:
+    """Return an observation or a failure as plain values."""
+    if isinstance(outcome, Failure):
+        return {"failure": outcome.reason}
+    values = {name: _measurement(m) for name, m in outcome.values.items()}
+    return {"values": values, "quality": outcome.quality, "objects": list(outcome.objects)}
+
+
+def outcome_from(record: Mapping[str, Any]) -> Outcome:
+    """Read an observation or a failure back."""
+    if "failure" in record:
+        return Failure(reason=record["failure"])
+    values = {name: Measurement(**m) for name, m in record["values"].items()}
+    return Observation(values=values, quality=record["quality"], objects=tuple(record["objects"]))
+
+
+def _measurement(measurement: Measurement) -> dict[str, Value | None]:
+    return {"value": measurement.value, "unit": measurement.unit, "sd": measurement.sd}
+
+
+def _safe(value: Json) -> Json:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    if isinstance(value, Mapping):
+        return {key: _safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_safe(item) for item in value]
+    return value
+
+
+def _restore(found: dict[str, Any]) -> Any:
+    return float(found["float"]) if found.keys() == {"float"} else found

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 from labwright import plugins
@@ -47,6 +48,17 @@ class Laboratory:
     trials: Trials
     runs: Runs
 
+    @classmethod
+    def of(cls, database: Database) -> Self:
+        """Return the laboratory of a database, seen by a worker with an id of its own."""
+        worker = f"{os.getpid()}-{uuid4().hex[:8]}"
+        trials, runs = Trials(database, worker), Runs(database, worker)
+        return cls(database=database, campaigns=Campaigns(database), trials=trials, runs=runs)
+
+    def records(self, thread: StorageThread) -> Records:
+        """Return what the loop keeps its facts in, by way of the storage thread."""
+        return Records(campaigns=self.campaigns, trials=self.trials, runs=self.runs, thread=thread)
+
     def verify(self) -> Verification:
         """Check the ledger's chains, and the tables against them."""
         return verify(self.database)
@@ -81,14 +93,8 @@ class App:
         """Open the database for a campaign's folder; without `create`, one that is not there is an error."""
         url = self.database_url(folder)
         database = Database.open(url, busy_timeout_s=self._settings.busy_timeout_s, create=create)
-        worker = f"{os.getpid()}-{uuid4().hex[:8]}"
         try:
-            yield Laboratory(
-                database=database,
-                campaigns=Campaigns(database),
-                trials=Trials(database, worker),
-                runs=Runs(database, worker),
-            )
+            yield Laboratory.of(database)
         finally:
             database.close()
 
@@ -128,7 +134,7 @@ class App:
 
     async def _check(self, file: CampaignFile) -> Wiring:
         async with opened(file, file.path.absolute().parent) as resources:
-            return wire(file.campaign, _capabilities(resources), file.problems())
+            return wire(file.campaign, capabilities_of(resources), file.problems())
 
     async def _run(
         self,
@@ -138,29 +144,33 @@ class App:
         tell: Callable[[str], None],
     ) -> None:
         async with opened(file, file.path.absolute().parent) as resources:
-            capabilities = _capabilities(resources)
-            wiring = wire(file.campaign, capabilities, file.problems())
+            wiring = wire(file.campaign, capabilities_of(resources), file.problems())
             _begin(laboratory.campaigns, file)
             thread = StorageThread()
-            records = Records(
-                campaigns=laboratory.campaigns, trials=laboratory.trials, runs=laboratory.runs, thread=thread
-            )
-            limits = LimitsReviewer(capabilities, file.campaign.limits)
-            gate = Gate([SpaceReviewer(wiring.problem.space), limits])
-            conductor = Conductor(wiring, planner_of(file.campaign), gate, records, watcher(wiring))
-            worker = Worker(
-                resources,
-                capabilities,
-                gate=Gate([LimitsReviewer(capabilities, {})]),
-                runs=laboratory.runs,
-                storage=thread,
-                conclude=conductor.conclude,
-            )
             try:
-                attendant = Attendant(file.campaign.name, conductor, worker, records, tell=tell)
+                conductor, worker = assemble(wiring, resources, laboratory.records(thread), watcher(wiring))
+                attendant = Attendant(conductor, worker, tell=tell)
                 await attendant.conduct(poll_s=self._settings.stop_poll_s)
             finally:
                 thread.close()
+
+
+def assemble(
+    wiring: Wiring, resources: Mapping[str, Resource], records: Records, watcher: Watcher
+) -> tuple[Conductor, Worker]:
+    """Return the conductor of a wired campaign and the worker that commands its resources."""
+    campaign, capabilities = wiring.campaign, wiring.capabilities
+    gate = Gate([SpaceReviewer(wiring.problem.space), LimitsReviewer(capabilities, campaign.limits)])
+    conductor = Conductor(wiring, planner_of(campaign), gate, records, watcher)
+    worker = Worker(
+        resources,
+        capabilities,
+        gate=Gate([LimitsReviewer(capabilities, {})]),
+        runs=records.runs,
+        storage=records.thread,
+        conclude=conductor.conclude,
+    )
+    return conductor, worker
 
 
 def planner_of(campaign: Campaign) -> Planner:
@@ -190,7 +200,8 @@ def _open(name: str, plug_in: PlugIn, folder: Path) -> AbstractAsyncContextManag
     return kind.open(name, kind.Options(**plug_in.options), folder)  # type: ignore[attr-defined, no-any-return]
 
 
-def _capabilities(resources: Mapping[str, Resource]) -> dict[str, Capability]:
+def capabilities_of(resources: Mapping[str, Resource]) -> dict[str, Capability]:
+    """Return every capability by its full name: resource.capability."""
     return {f"{name}.{c.name}": c for name, resource in resources.items() for c in resource.capabilities()}
 
 

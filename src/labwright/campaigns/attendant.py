@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from labwright.campaigns.loop import Conductor, Records
+from labwright.campaigns.loop import Conductor
 from labwright.core.errors import CampaignHalted, Overtaken, ResourceUnavailable
 from labwright.core.states import CampaignState
 from labwright.sites.worker import Worker
@@ -19,13 +19,11 @@ class Attendant:
     The first interrupt lets the trial in flight end; the second sends the resources to their safe state.
     """
 
-    def __init__(
-        self, name: str, conductor: Conductor, worker: Worker, records: Records, *, tell: Callable[[str], None]
-    ) -> None:
-        self._name = name
+    def __init__(self, conductor: Conductor, worker: Worker, *, tell: Callable[[str], None]) -> None:
         self._conductor = conductor
         self._worker = worker
-        self._records = records
+        self._name = conductor.campaign.name
+        self._records = conductor.records
         self._tell = tell
         self._interrupts = 0
         self._stopped = asyncio.Event()

@@ -51,10 +51,10 @@ class Conductor:
 
     def __init__(self, wiring: Wiring, planner: Planner, gate: Gate, records: Records, watcher: Watcher) -> None:
         self._wiring = wiring
-        self._campaign = wiring.campaign
+        self.campaign = wiring.campaign
         self._planner = planner
         self._gate = gate
-        self._records = records
+        self.records = records
         self._watcher = watcher
         self._judge = Judge(wiring)
         self._leaving = False
@@ -65,8 +65,8 @@ class Conductor:
 
     def conclude(self, run: Run, outcome: Outcome) -> tuple[Conclusion | None, NewRun | None]:
         """Say what a result means (see `Judge.conclude`); to be called in the storage thread."""
-        point = self._records.trials.get(run.campaign, run.trial).point
-        earlier = [r for r in self._records.runs.of(run.campaign, run.trial) if r.step < run.step]
+        point = self.records.trials.get(run.campaign, run.trial).point
+        earlier = [r for r in self.records.runs.of(run.campaign, run.trial) if r.step < run.step]
         return self._judge.conclude(point, run, outcome, earlier)
 
     async def conduct(self, worker: Worker) -> CampaignState:
@@ -75,24 +75,24 @@ class Conductor:
         Raises CampaignHalted when it cannot go on by itself, and ResourceUnavailable when a resource is out of reach;
         the campaign is then paused, and the same command takes it up again.
         """
-        name, thread = self._campaign.name, self._records.thread
+        name, thread = self.campaign.name, self.records.thread
         await self._recover(worker)
-        begun = len(await thread(self._records.trials.of, name))
+        begun = len(await thread(self.records.trials.of, name))
         while not self._leaving and await self._state() is CampaignState.RUNNING:
-            trials = await thread(self._records.trials.of, name)
+            trials = await thread(self.records.trials.of, name)
             self._watcher.trials(trials)
             why = _hopeless(trials[begun:])
             if why is not None:
                 raise CampaignHalted(why)
-            if _spent(trials) >= self._campaign.trials:
-                await self._finish("finish", f"the budget of {self._campaign.trials} trials is spent")
+            if _spent(trials) >= self.campaign.trials:
+                await self._finish("finish", f"the budget of {self.campaign.trials} trials is spent")
             elif (refused := _refused_in_a_row(trials)) >= REFUSED_IN_A_ROW:
                 await self._finish(
                     "fail", f"{refused} proposals in a row were refused; the last because {trials[-1].why}"
                 )
             else:
                 await self._try_next(trials, worker)
-        self._watcher.trials(await thread(self._records.trials.of, name))
+        self._watcher.trials(await thread(self.records.trials.of, name))
         return await self._state()
 
     async def _try_next(self, trials: Sequence[Trial], worker: Worker) -> None:
@@ -102,22 +102,22 @@ class Conductor:
             await self._finish("finish", str(error))
             return
         verdict = self._gate.review(self._wiring.plan(proposal.point))
-        keep, thread, name = self._records.trials, self._records.thread, self._campaign.name
+        keep, thread, name = self.records.trials, self.records.thread, self.campaign.name
         if not verdict.allowed:
             await thread(keep.refuse, name, proposal, verdict)
             return
         first = self._judge.first(proposal.point)
-        run = await thread(keep.begin, name, proposal, first, budget=self._campaign.trials)
+        run = await thread(keep.begin, name, proposal, first, budget=self.campaign.trials)
         if run is not None:
             await self._carry(run, worker)
 
     def _propose(self, trials: Sequence[Trial]) -> Proposal:
         pending = [t for t in trials if t.is_pending]
         history = [t for t in trials if not t.is_pending]
-        return self._planner.propose(self._wiring.problem, history, pending, 1, seed=self._campaign.seed)[0]
+        return self._planner.propose(self._wiring.problem, history, pending, 1, seed=self.campaign.seed)[0]
 
     async def _recover(self, worker: Worker) -> None:
-        for run in await self._records.thread(self._records.runs.open, self._campaign.name):
+        for run in await self.records.thread(self.records.runs.open, self.campaign.name):
             if run.state is RunState.UNKNOWN:
                 raise CampaignHalted(_unknown(run))
             await worker.recover(run, self._watcher)
@@ -135,14 +135,14 @@ class Conductor:
             await worker.carry_out(following, self._watcher)
 
     async def _open_run(self, trial: int) -> Run | None:
-        runs = await self._records.thread(self._records.runs.open, self._campaign.name)
+        runs = await self.records.thread(self.records.runs.open, self.campaign.name)
         return next((r for r in runs if r.trial == trial), None)
 
     async def _finish(self, action: str, why: str) -> None:
-        await self._records.thread(self._records.campaigns.change, self._campaign.name, action, why)
+        await self.records.thread(self.records.campaigns.change, self.campaign.name, action, why)
 
     async def _state(self) -> CampaignState:
-        record = await self._records.thread(self._records.campaigns.get, self._campaign.name)
+        record = await self.records.thread(self.records.campaigns.get, self.campaign.name)
         return record.state
 
 

@@ -73,9 +73,10 @@ def _print_table(table: "Table", proposals: "Sequence[Proposal]", target: Path) 
 
     console = Console(markup=False, highlight=False)
     for line in [*table.summary, *table.notes]:
-        console.print(line)
+        console.print(line, soft_wrap=True)
     console.print(_rich_table(table, proposals))
-    console.print(f"Written to {target}. Copy the rows into {table.sheet.name}, fill in the results, and ask again.")
+    closing = f"Written to {target}. Copy the rows into {table.sheet.name}, fill in the results, and ask again."
+    console.print(closing, soft_wrap=True)
 
 
 def _rich_table(table: "Table", proposals: "Sequence[Proposal]") -> object:
@@ -84,7 +85,7 @@ def _rich_table(table: "Table", proposals: "Sequence[Proposal]") -> object:
     parameters, outcomes = table.columns.parameters, table.roles.outcomes
     shown = RichTable(title="Next experiments", title_justify="left")
     for parameter in parameters:
-        shown.add_column(f"{parameter.name} ({parameter.unit})" if parameter.unit else parameter.name)
+        shown.add_column(f"{parameter.name} ({parameter.unit})" if parameter.unit else parameter.name, overflow="fold")
     for name in outcomes:
         shown.add_column(f"{name}, expected")
     for proposal in proposals:

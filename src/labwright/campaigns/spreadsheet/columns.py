@@ -47,8 +47,8 @@ def read_columns(sheet: Sheet, roles: Roles, numerals: Numerals) -> Columns:
             f"{sheet.name}: nothing varies. Columns that could, with one value each: {names}. "
             "Give --range COLUMN=LOW:HIGH or --levels COLUMN=A,B for those to vary."
         )
-    taken = tuple(_said(p, sheet.name) for p in found if p.name not in roles.ranges and p.name not in roles.levels)
-    return Columns(parameters=parameters, held=held, notes=taken)
+    taken = [p for p in found if p.name not in roles.ranges and p.name not in roles.levels]
+    return Columns(parameters=parameters, held=held, notes=_said(taken, sheet.name))
 
 
 def _check_known(sheet: Sheet, roles: Roles, headings: Sequence[Heading]) -> None:
@@ -135,11 +135,14 @@ def _check_spelling(heading: Heading, cells: Sequence[Cell]) -> None:
             )
 
 
-def _said(parameter: Parameter | Held, file: str) -> str:
-    name = parameter.name
-    if isinstance(parameter, Held):
-        unit = f" {parameter.unit}" if parameter.unit else ""
-        return f"{name} is {show(parameter.value)}{unit} in every row and stays there; to vary it: --range or --levels."
-    if isinstance(parameter, Categorical):
-        return f"{name}: {parameter}, as in {file}; for other levels: {option('levels', name, 'A,B,C')}."
-    return f"{name}: {parameter}, as in {file}; to look further: {option('range', name, 'LOW:HIGH')}."
+def _said(parameters: Sequence[Parameter | Held], file: str) -> tuple[str, ...]:
+    """Say what was taken from the table because nobody gave it, and how to give it."""
+    if not parameters:
+        return ()
+    taken = [_held(p) if isinstance(p, Held) else f"{p.name}: {p}, as in {file}." for p in parameters]
+    return (*taken, "To try anything else: --range COLUMN=LOW:HIGH, or --levels COLUMN=A,B,C.")
+
+
+def _held(column: Held) -> str:
+    unit = f" {column.unit}" if column.unit else ""
+    return f"{column.name}: {show(column.value)}{unit} in every row, so it stays there."

@@ -1,12 +1,12 @@
 """Rows as trials: with results observed, without them pending, with the word `failed` failed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labwright.campaigns.spreadsheet.columns import Columns
 from labwright.campaigns.spreadsheet.numerals import Numerals
 from labwright.campaigns.spreadsheet.question import Roles
-from labwright.campaigns.spreadsheet.sheet import Cell, Row, Sheet, option
+from labwright.campaigns.spreadsheet.sheet import Cell, Row, Sheet
 from labwright.core.errors import InvalidInput
 from labwright.core.space import Continuous, Discrete, Parameter
 from labwright.core.states import TrialState
@@ -14,6 +14,7 @@ from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Point, Value, show
 
 FAILED = "failed"
+GAP = "Fill it in, or leave the whole column out with --ignore."
 HINT = f"Leave it empty while the result is still to come; write '{FAILED}' if the experiment gave none."
 
 
@@ -27,7 +28,7 @@ class Rows:
 
 def read_rows(sheet: Sheet, roles: Roles, columns: Columns, numerals: Numerals) -> Rows:
     """Make a trial of every row that says something; a row with a word outside the levels cannot teach and is left."""
-    read = _Reader(sheet=sheet, roles=roles, parameters=columns.parameters, numerals=numerals)
+    read = _Reader(sheet=sheet, roles=roles, columns=columns, numerals=numerals)
     trials: list[Trial] = []
     notes: list[str] = []
     for row in sheet.rows:
@@ -42,7 +43,7 @@ def read_rows(sheet: Sheet, roles: Roles, columns: Columns, numerals: Numerals) 
 class _Reader:
     sheet: Sheet
     roles: Roles
-    parameters: Sequence[Parameter]
+    columns: Columns
     numerals: Numerals
 
     def is_bare(self, row: Row) -> bool:
@@ -50,8 +51,10 @@ class _Reader:
         return not any(row.cells[h.index] for h in self.sheet.headings if h.name not in self.roles.ignored)
 
     def point(self, row: Row) -> dict[str, Value]:
-        """Return what the row sets."""
-        return {p.name: self._value(p, self._cell(row, p.name)) for p in self.parameters}
+        """Return what the row sets; a gap in a held column is refused as well."""
+        for held in self.columns.held:
+            _require_word(self._cell(row, held.name))
+        return {p.name: self._value(p, self._cell(row, p.name)) for p in self.columns.parameters}
 
     def trial(self, row: Row, point: Point) -> Trial:
         """Return what became of the row."""
@@ -70,7 +73,7 @@ class _Reader:
         strangers = self.strangers(point)
         if strangers:
             return [f"{where} is not used: {', '.join(strangers)}."]
-        beyond = [f"{p.name} = {show(point[p.name])}" for p in self.parameters if not p.allows(point[p.name])]
+        beyond = [f"{p.name} = {show(point[p.name])}" for p in self.columns.parameters if not p.allows(point[p.name])]
         notes = [f"{where} lies outside what may be chosen ({', '.join(beyond)}); it is learnt from."] if beyond else []
         empty = [name for name, cell in self._outcomes(row).items() if not cell.text]
         if empty and len(empty) < len(self.roles.outcomes):
@@ -81,20 +84,23 @@ class _Reader:
         """Say which words are no level of their parameter."""
         return [
             f"{p.name} = {point[p.name]} is not {p}"
-            for p in self.parameters
+            for p in self.columns.parameters
             if not isinstance(p, Continuous | Discrete) and not p.allows(point[p.name])
         ]
 
     def _value(self, parameter: Parameter, cell: Cell) -> Value:
-        hint = f"Fill it in, or leave the column out: {option('ignore', parameter.name)}."
         if isinstance(parameter, Continuous | Discrete):
-            return self.numerals.require(cell, hint)
-        if not cell.text:
-            raise InvalidInput(f"{cell.place}: the cell is empty, expected a word. {hint}")
-        return cell.text
+            return self.numerals.require(cell, GAP)
+        return _require_word(cell)
 
     def _outcomes(self, row: Row) -> Mapping[str, Cell]:
         return {name: self._cell(row, name) for name in self.roles.outcomes}
 
     def _cell(self, row: Row, name: str) -> Cell:
         return self.sheet.cell(row, self.sheet.find(name, ""))
+
+
+def _require_word(cell: Cell) -> str:
+    if not cell.text:
+        raise InvalidInput(f"{cell.place}: the cell is empty, expected a value. {GAP}")
+    return cell.text

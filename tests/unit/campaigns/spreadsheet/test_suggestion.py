@@ -44,8 +44,9 @@ def test_ranges_and_levels_are_taken_from_the_table_and_said(read):
         Categorical(name="solvent", levels=("DMF", "THF")),
     )
     assert table.notes == (
-        "T: 20 to 80 degC, as in r.csv; to look further: --range T=LOW:HIGH.",
-        "solvent: one of DMF, THF, as in r.csv; for other levels: --levels solvent=A,B,C.",
+        "T: 20 to 80 degC, as in r.csv.",
+        "solvent: one of DMF, THF, as in r.csv.",
+        "To try anything else: --range COLUMN=LOW:HIGH, or --levels COLUMN=A,B,C.",
     )
 
 
@@ -111,7 +112,7 @@ def test_a_column_with_one_value_is_held_and_written_again(read):
     sheet = as_sheet(table, propose(table, Fixed({"T": 30.0}), 1, seed=0), "r-next.csv")
 
     assert sheet.rows[0].cells == ("30", "1,5", "N2", "")
-    assert "p is 1.5 bar in every row and stays there; to vary it: --range or --levels." in table.notes
+    assert "p: 1.5 bar in every row, so it stays there." in table.notes
 
 
 def test_numbers_are_rounded_to_a_thousandth_of_the_range(read):
@@ -198,7 +199,8 @@ def test_every_column_that_nobody_described_is_named_at_once(read):
         ("T,yield\n20,1\n30,inf\n", r"line 3, column 'yield': found 'inf'"),
         ("T,yield\n20,1\n30,<0.1\n", r"line 3, column 'yield': found '<0.1'"),
         ("T,p,yield\n20,1,1\n30,2,2\n,3,3\n", r"line 4, column 'T': the cell is empty, expected a number"),
-        ("s,T,yield\nA,1,1\nB,2,2\n,3,3\n", r"line 4, column 's': the cell is empty, expected a word. .*--ignore s"),
+        ("s,T,yield\nA,1,1\nB,2,2\n,3,3\n", r"line 4, column 's': the cell is empty, expected a value. .*--ignore"),
+        ("T,p,yield\n1,3,1\n4,,1\n", r"line 3, column 'p': the cell is empty, expected a value. .*--ignore"),
         ("run,T,yield\n1,20,1\n2,40,2\n3,50,1\n4,50,1\n", r"'run' counts the rows.*--ignore run"),
         ("day,T,yield\n2026-05-01,20,1\n2026-05-02,40,2\n", r"'day' has dates.*--ignore day"),
         ("note,T,yield\na,1,1\nb,2,2\nc,3,1\nd,5,1\n", r"'note' has another word in every row.*--ignore note"),

@@ -1,0 +1,113 @@
+"""`labwright suggest`, as a person calls it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labwright.cli.main import main
+
+LABWRIGHT = Path(sys.executable).with_name("labwright")
+TABLE = "T (degC);time / min;solvent;yield (%);notes\r\n20,5;10;DMF;12,1;ok\r\n60;30;THF;40,2;\r\n80;20;DMF;failed;\r\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "results.csv").write_bytes(TABLE.encode("utf-8-sig"))
+    return tmp_path
+
+
+@pytest.fixture
+def labwright(folder, monkeypatch, capsys):
+    """Call the command line in this process, from that folder: exit code, what it printed, what it complained of."""
+
+    def labwright(*words):
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["labwright", "suggest", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    return labwright
+
+
+def test_the_next_experiments_are_printed_and_written_beside_the_table(folder):
+    command = [Path(sys.executable).with_name("labwright"), "suggest", "results.csv", "--goal", "maximize:yield"]
+
+    done = subprocess.run(
+        [*command, "--count", "4", "--ignore", "notes"], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+
+    written = (folder / "results-next.csv").read_bytes().decode("utf-8-sig").split("\r\n")
+    assert done.returncode == 0, done.stderr
+    assert "Best so far: yield = 40,2 %, in line 3." in done.stdout
+    assert "T: 20.5 to 80 degC, as in results.csv" in done.stdout
+    assert written[0] == TABLE.split("\r\n")[0]
+    assert len(written) == 6
+    assert all(line.split(";")[0] in done.stdout and line.endswith(";;") for line in written[1:5])
+    assert (folder / "results.csv").read_bytes() == TABLE.encode("utf-8-sig")
+
+
+def test_with_json_nothing_else_is_printed(labwright):
+    code, printed, complained = labwright(
+        "results.csv", "--goal", "maximize:yield", "--ignore", "notes", "--range", "T=290:360 K", "--json"
+    )
+
+    said = json.loads(printed)
+    assert (code, complained) == (0, "")
+    assert said["file"] == "results-next.csv"
+    assert set(said["experiments"][0]["point"]) == {"T", "time", "solvent"}
+    assert 16.85 <= said["experiments"][0]["point"]["T"] <= 86.85
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["none.csv", "--goal", "maximize:yield"], "none.csv: the file cannot be read"),
+        (["results.csv"], "Say what is wanted: --goal"),
+        (["results.csv", "--goal", "maximize:yeild"], "no column 'yeild'. Columns found: 'T (degC)'"),
+        (["results.csv", "--goal", "maximize:yield"], "line 3, column 'notes': the cell is empty"),
+        (["results.csv", "--goal", "maximize:yield", "--ignore", "notes", "--range", "T=1:2 mm"], "another dimension"),
+        (
+            ["results.csv", "--goal", "maximize:yield", "--ignore", "notes", "--out", "results.csv"],
+            "is the table itself",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_one_clear_error_and_nothing_is_written(folder, labwright, words, message):
+    code, _, complained = labwright(*words)
+
+    assert code == 2
+    assert message in complained
+    assert [p.name for p in folder.iterdir()] == ["results.csv"]
+
+
+def test_results_written_into_a_suggestion_are_never_lost(folder, labwright):
+    ask = ["results.csv", "--goal", "maximize:yield", "--ignore", "notes"]
+    labwright(*ask)
+    suggestion = folder / "results-next.csv"
+    suggestion.write_text(suggestion.read_text("utf-8-sig").replace(";;", ";50,3;"), "utf-8-sig")
+
+    code, _, complained = labwright(*ask)
+
+    assert code == 2
+    assert "holds more than an unfilled suggestion" in complained
+    assert ";50,3;" in suggestion.read_text("utf-8-sig")
+
+
+def test_a_workbook_is_answered_with_a_workbook(folder, labwright):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in [["T (degC)", "n", "yield (%)"], [20.5, 6, 12], [80, 8, 40], [50, 6, None]]:
+        book.active.append(row)
+    book.save(folder / "results.xlsx")
+
+    code, *_ = labwright("results.xlsx", "--goal", "maximize:yield", "--levels", "n=6,8,10", "--count", "2")
+
+    rows = list(openpyxl.load_workbook(folder / "results-next.xlsx").active.iter_rows(values_only=True))
+    assert code == 0
+    assert rows[0] == ("T (degC)", "n", "yield (%)")
+    assert all(20.5 <= t <= 80 and n in (6, 8, 10) and outcome is None for t, n, outcome in rows[1:])
+    assert len(rows) == 3

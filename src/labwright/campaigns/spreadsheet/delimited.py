@@ -67,10 +67,12 @@ def _find_delimiter(text: str) -> str:
     def fit(delimiter: str) -> tuple[bool, float, int]:
         records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         widths = [len(cells) for cells in records if any(cell.strip() for cell in cells)]
+        if not widths:
+            return False, 0.0, 0
         return widths[0] > 1, sum(w == widths[0] for w in widths) / len(widths), widths[0]
 
     try:
-        return max(DELIMITERS, key=fit) if text.strip() else ","
+        return max(DELIMITERS, key=fit)
     except csv.Error:
         return ","
 

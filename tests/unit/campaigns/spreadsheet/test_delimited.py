@@ -56,6 +56,7 @@ def test_quoted_cells_may_hold_delimiters_and_line_ends():
     [
         (b"", "r.csv is empty"),
         (b"\n\n", "r.csv is empty"),
+        (b";;\n\t", "r.csv is empty"),
         (b"a,b\n1,5,2\n", "line 2: 3 cells, but the header has 2"),
         (b"PK\x03\x04\x00\x00\x00", "not a text file"),
     ],

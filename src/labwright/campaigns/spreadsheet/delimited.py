@@ -68,7 +68,7 @@ def _find_delimiter(text: str) -> str:
         records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         widths = [len(cells) for cells in records if any(cell.strip() for cell in cells)]
         if not widths:
-            return False, 0.0, 0
+            return True, 1.0, 0  # nothing but this delimiter: an empty table
         return widths[0] > 1, sum(w == widths[0] for w in widths) / len(widths), widths[0]
 
     try:

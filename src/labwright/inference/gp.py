@@ -9,7 +9,7 @@ from labwright.inference import cholesky, kernel
 from labwright.inference.arrays import Array, Mask
 from labwright.inference.posterior import NOISE, LogPosterior, lengthscale_prior
 
-LENGTHSCALE_BOUNDS = (0.025, 1e4)
+SHORTEST, LONGEST = 0.025, 1e4
 NOISE_BOUNDS = (1e-5, 1.0)
 CHUNK = 4096
 
@@ -70,10 +70,11 @@ class GaussianProcess:
         return _condition(replace(self, x=np.vstack([self.x, x]), z=np.concatenate([self.z, z])))
 
 
-def fit(x: Array, y: Array, categorical: Mask) -> GaussianProcess:
+def fit(x: Array, y: Array, categorical: Mask, *, shortest: float = SHORTEST) -> GaussianProcess:
     """Return the Gaussian process of outcomes `y` (n,) at points `x` (n, d), with the likeliest hyperparameters.
 
-    `categorical` (d,) marks the columns that hold codes of categories; the others are scaled to [0, 1]. Needs n >= 1.
+    `categorical` (d,) marks the columns that hold codes of categories; the others are scaled to [0, 1]. No
+    lengthscale is below `shortest`. Needs n >= 1.
     """
     offset, spread = _scale(y)
     z = (y - offset) / spread
@@ -83,7 +84,7 @@ def fit(x: Array, y: Array, categorical: Mask) -> GaussianProcess:
             x=x,
             z=z,
             categorical=categorical,
-            hyperparameters=_likeliest(posterior),
+            hyperparameters=_likeliest(posterior, shortest),
             offset=offset,
             spread=spread,
             factor=np.empty((0, 0)),
@@ -100,12 +101,12 @@ def _scale(y: Array) -> tuple[float, float]:
     return offset, spread if spread > 1e-13 * largest else largest
 
 
-def _likeliest(posterior: LogPosterior) -> Hyperparameters:
+def _likeliest(posterior: LogPosterior, shortest: float) -> Hyperparameters:
     """Climb the log posterior from the prior's mode and from a smoother start; keep the higher end."""
     d = posterior.x.shape[1]
     mode = lengthscale_prior(d).mode
     starts = [np.array([*[np.log(mode * factor)] * d, np.log(NOISE.mode), 0.0]) for factor in (1.0, 5.0)]
-    bounds = [tuple(np.log(LENGTHSCALE_BOUNDS))] * d + [tuple(np.log(NOISE_BOUNDS)), (-5.0, 5.0)]
+    bounds = [(np.log(shortest), np.log(LONGEST))] * d + [tuple(np.log(NOISE_BOUNDS)), (-5.0, 5.0)]
 
     def loss(theta: Array) -> tuple[float, Array]:
         density, slope = posterior(theta)

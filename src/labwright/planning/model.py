@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 
@@ -22,13 +23,15 @@ class Model:
 
     `winner` is the best trial that satisfies every constraint; None before there is one. An outcome without any
     observation has no process. `success` is a process of 1 where a trial was observed and 0 where it failed or was
-    refused; None where all succeeded.
+    refused; None where all succeeded. `caution` is how much P(success) weighs: one more for each of the latest trials
+    that ended without a result, so that they do not go on for long.
     """
 
     problem: Problem
     outcomes: Mapping[str, GaussianProcess]
     success: GaussianProcess | None
     winner: Trial | None
+    caution: int = 1
 
     @property
     def empty(self) -> bool:
@@ -50,7 +53,7 @@ class Model:
 
     def score(self, rows: Array) -> Array:
         """Return the log expected improvement times P(feasible), (m,); log P(feasible) before anything was feasible."""
-        feasible = self.log_feasible(rows)
+        feasible = self.caution * self.log_success(rows) + self.log_constraints(rows)
         return feasible if self.winner is None else feasible + self.log_gain(rows)
 
     def log_gain(self, rows: Array) -> Array:
@@ -73,10 +76,18 @@ class Model:
 
     def log_feasible(self, rows: Array) -> Array:
         """Return log P(the trial succeeds and every constraint holds), (m,), taking them as independent."""
+        return self.log_success(rows) + self.log_constraints(rows)
+
+    def log_success(self, rows: Array) -> Array:
+        """Return log P(the trial gives a result), (m,): that the process of success is nearer to 1 than to 0 there."""
+        if self.success is None:
+            return np.zeros(len(rows))
+        mean, variance = self.success.predict(rows)
+        return log_probability(mean, np.sqrt(variance), 0.5, np.inf)
+
+    def log_constraints(self, rows: Array) -> Array:
+        """Return log P(every constraint holds), (m,)."""
         total = np.zeros(len(rows))
-        if self.success is not None:
-            mean, variance = self.success.predict(rows)
-            total += log_probability(mean, np.sqrt(variance), 0.5, np.inf)
         for constraint in self.problem.constraints:
             if constraint.name in self.outcomes:
                 mean, variance = self.outcomes[constraint.name].predict(rows)
@@ -97,6 +108,7 @@ def learn(problem: Problem, history: Sequence[Trial]) -> Model:
         outcomes={name: process for name, process in processes.items() if process is not None},
         success=_fit_success(problem, history),
         winner=best(problem, history),
+        caution=1 + _without_result(history),
     )
 
 
@@ -120,4 +132,11 @@ def _fit_success(problem: Problem, history: Sequence[Trial]) -> GaussianProcess 
     if succeeded.all():
         return None
     encoding = Encoding.of(problem.space)
-    return fit(encoding.trials(ended), succeeded, encoding.categorical)
+    # A step would be fitted by a short lengthscale, which forgets at once what failed.
+    return fit(encoding.trials(ended), succeeded, encoding.categorical, shortest=0.3)
+
+
+def _without_result(history: Sequence[Trial]) -> int:
+    """Return how many of the latest trials ended without a result, one after the other."""
+    latest = sorted(history, key=lambda t: -t.number)
+    return sum(1 for _ in takewhile(lambda t: t.state in UNSUCCESSFUL, latest))

@@ -1,0 +1,61 @@
+"""What a report shows of the model."""
+
+import pytest
+
+from labwright.core.problem import Goal, Objective, Problem
+from labwright.core.space import Categorical, Continuous, Space
+from labwright.planning.fit import leave_one_out, lengthscales, sensitivity
+from labwright.planning.sampling import SamplingPlanner
+
+PROBLEM = Problem(
+    space=Space(
+        parameters=(
+            Continuous(name="strong", low=0, high=10),
+            Continuous(name="idle", low=0, high=1),
+            Categorical(name="kind", levels=("a", "b")),
+        )
+    ),
+    objectives=(Objective(name="y", goal=Goal.MAXIMIZE),),
+)
+
+
+@pytest.fixture
+def history(play):
+    return play(SamplingPlanner(), PROBLEM, lambda p: {"y": 50 + 4 * p["strong"] + 2 * (p["kind"] == "a")}, 24)
+
+
+def test_each_observation_is_predicted_from_the_others(history):
+    left_out = leave_one_out(PROBLEM, history, "y")
+
+    assert [one.number for one in left_out] == list(range(1, 25))
+    assert all(one.observed == t.outcomes["y"] for one, t in zip(left_out, history, strict=True))
+    assert all(abs(one.mean - one.observed) < 4 for one in left_out)
+    assert sum(abs(one.mean - one.observed) < 2 * one.sd for one in left_out) >= 20
+
+
+def test_a_parameter_that_matters_has_the_larger_share(history):
+    shares = sensitivity(PROBLEM, history, "y")
+
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["strong"] > 0.8
+    assert shares["kind"] > 3 * shares["idle"]
+
+
+def test_a_parameter_that_does_nothing_has_a_long_lengthscale(history):
+    found = lengthscales(PROBLEM, history, "y")
+
+    assert list(found) == ["strong", "idle", "kind"]
+    assert found["idle"] > 3 * found["strong"]
+
+
+def test_nothing_measured_is_nothing_to_show(history):
+    assert leave_one_out(PROBLEM, history, "colour") == []
+    assert sensitivity(PROBLEM, history, "colour") == {}
+    assert lengthscales(PROBLEM, history, "colour") == {}
+
+
+def test_one_trial_gives_equal_shares(observed):
+    one = [observed(1, {"strong": 1, "idle": 0.5, "kind": "a"}, y=3.0)]
+
+    assert sensitivity(PROBLEM, one, "y") == pytest.approx({"strong": 1 / 3, "idle": 1 / 3, "kind": 1 / 3})
+    assert len(leave_one_out(PROBLEM, one, "y")) == 1

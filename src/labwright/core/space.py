@@ -32,8 +32,9 @@ class Continuous:
 
     def snap(self, value: float) -> float:
         """Return the nearest value that may be chosen, rounded to what a person can set."""
-        rounded = round(float(value), self.decimals)
-        return min(max(rounded, self.low), self.high)
+        if value <= self.low or value >= self.high:
+            return self.low if value <= self.low else self.high
+        return min(max(round(float(value), self.decimals), self.low), self.high)
 
     def allows(self, value: Value) -> bool:
         """Say whether the value lies within the range."""

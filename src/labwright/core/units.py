@@ -1,5 +1,6 @@
 """Units at the border: what is declared must be given, and of the right dimension."""
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from labwright.core.values import Value, is_number
 if TYPE_CHECKING:
     from pint import Unit
 
+_UNIT = re.compile(r"[\w\s./*^()-]+")
 DIMENSIONLESS = frozenset({"1", "", "dimensionless"})
 
 
@@ -17,11 +19,12 @@ def parse_unit(unit: str) -> "Unit":
     """Read a unit such as `mm`, `degC`, `mol/L` or `%`; an unknown one raises InvalidUnit."""
     import pint
 
-    if unit in DIMENSIONLESS:
-        unit = "dimensionless"
+    text = "dimensionless" if unit in DIMENSIONLESS else unit.replace("%", "percent").replace("°", "deg")
     try:
-        return pint.Unit(unit.replace("%", "percent").replace("°", "deg"))
-    except (pint.errors.PintError, ValueError, TypeError, AttributeError, SyntaxError) as error:
+        if not _UNIT.fullmatch(text):
+            raise ValueError(text)
+        return pint.Unit(text)
+    except (pint.errors.PintError, ArithmeticError, AssertionError, ValueError, TypeError, AttributeError) as error:
         raise InvalidUnit(
             f"{unit!r} is not a unit that Labwright knows. Examples: mm, degC, mol/L, mL/min, %."
         ) from error
@@ -40,7 +43,13 @@ def check_unit(found: str | None, expected: str | None, place: str) -> None:
     if found is None and expected not in DIMENSIONLESS:
         raise InvalidUnit(f"{place}: no unit was given, but {expected!r} is declared there. Give the unit.")
     if not parse_unit(found or "1").is_compatible_with(parse_unit(expected)):
-        raise InvalidUnit(f"{place}: {found!r} cannot be converted to {expected!r}: another dimension.")
+        raise InvalidUnit(
+            f"{place}: {found!r} cannot be converted to {expected!r}: another dimension.{_hint(found, expected)}"
+        )
+
+
+def _hint(found: str | None, expected: str) -> str:
+    return " (C is the coulomb; degrees Celsius are degC.)" if "C" in (found, expected) else ""
 
 
 def convert(value: float, found: str | None, expected: str | None, place: str) -> float:

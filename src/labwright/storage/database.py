@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from labwright.core.errors import StorageUnavailable
 
@@ -19,8 +19,8 @@ HEAD = "0001"
 class Database:
     """One SQLite file in WAL mode with full synchronisation; one writer at a time, by a lock file beside it."""
 
-    def __init__(self, engine: Engine, path: Path, busy_timeout_s: float) -> None:
-        self._engine = engine
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self._engine = _engine(path, busy_timeout_s)
         self._busy_timeout_s = busy_timeout_s
         self._lock = path.with_name(path.name + ".lock").open("a")
         self.path = path
@@ -30,12 +30,16 @@ class Database:
         """Open the database and bring its tables up to date; what cannot be opened raises StorageUnavailable."""
         path = _path_of(url)
         if not create and not path.exists():
-            raise StorageUnavailable(f"There is no database at {path}. Name the campaign file, or give --database.")
+            raise StorageUnavailable(f"There is no database at {path}. Go to its folder, or name the campaign file.")
         try:
-            database = cls(_engine(path, busy_timeout_s), path, busy_timeout_s)
+            database = cls(path, busy_timeout_s)
+        except OSError as error:
+            raise StorageUnavailable(f"The database {path} cannot be opened: {error}") from error
+        try:
             database._migrate()
-        except (OSError, DatabaseError) as error:
-            raise StorageUnavailable(f"The database {path} cannot be opened: {_words(error)}") from error
+        except DatabaseError as error:
+            database._lock.close()
+            raise StorageUnavailable(f"The database {path} cannot be opened: {error.orig}") from error
         return database
 
     @contextmanager
@@ -44,8 +48,8 @@ class Database:
         try:
             with self._engine.connect() as connection, connection.begin():
                 yield connection
-        except (OperationalError, DatabaseError) as error:
-            raise StorageUnavailable(f"The database {self.path} cannot be read: {_words(error)}") from error
+        except DatabaseError as error:
+            raise StorageUnavailable(f"The database {self.path} cannot be read: {error.orig}") from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -55,8 +59,8 @@ class Database:
                 connection = plain.execution_options(begin="BEGIN IMMEDIATE")
                 with connection.begin():
                     yield connection
-        except (OperationalError, DatabaseError) as error:
-            raise StorageUnavailable(f"The database {self.path} cannot be written: {_words(error)}") from error
+        except DatabaseError as error:
+            raise StorageUnavailable(f"The database {self.path} cannot be written: {error.orig}") from error
 
     def close(self) -> None:
         """Close the file; the last connection folds the write-ahead log into it."""
@@ -96,14 +100,17 @@ class Database:
 
 
 def _path_of(url: str) -> Path:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = URL.create("none")
+    if parsed.drivername.partition("+")[0] != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise StorageUnavailable(f"{url!r} is not a database that Labwright can use yet. Expected sqlite:///FILE.")
     return Path(parsed.database).absolute()
 
 
 def _engine(path: Path, busy_timeout_s: float) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_timeout_s})
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_timeout_s})
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
@@ -125,7 +132,3 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _words(error: Exception) -> str:
-    return str(error.orig) if isinstance(error, DatabaseError) else str(error)

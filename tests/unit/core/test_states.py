@@ -1,0 +1,46 @@
+import pytest
+
+from labwright.core.errors import InvalidTransition
+from labwright.core.states import (
+    CAMPAIGN_TRANSITIONS,
+    RUN_TRANSITIONS,
+    TRIAL_TRANSITIONS,
+    CampaignState,
+    RunState,
+    TrialState,
+    after,
+)
+
+
+def ways(transitions):
+    return {(before.value, end.value) for (before, _), end in transitions.items()}
+
+
+def test_a_run_moves_only_as_the_design_says():
+    assert ways(RUN_TRANSITIONS) == {
+        ("queued", "leased"), ("queued", "skipped"), ("queued", "cancelled"),
+        ("leased", "queued"), ("leased", "intended"),
+        ("intended", "done"), ("intended", "failed"), ("intended", "unknown"), ("intended", "queued"),
+        ("unknown", "done"), ("unknown", "failed"), ("unknown", "queued"),
+    }  # fmt: skip
+
+
+def test_a_trial_moves_only_as_the_design_says():
+    assert ways(TRIAL_TRANSITIONS) == {
+        ("proposed", "cleared"), ("proposed", "waiting"), ("proposed", "refused"),
+        ("waiting", "cleared"), ("waiting", "refused"), ("waiting", "withdrawn"), ("cleared", "running"),
+        ("running", "observed"), ("running", "failed"), ("running", "unknown"),
+    }  # fmt: skip
+
+
+def test_a_campaign_that_has_ended_stays_so():
+    for state in (CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.FAILED):
+        assert not [action for before, action in CAMPAIGN_TRANSITIONS if before is state]
+
+
+def test_an_action_that_the_state_does_not_allow_says_what_is_possible():
+    with pytest.raises(InvalidTransition, match=r"run 3 is leased: it cannot finish. Possible now: release, intend"):
+        after(RUN_TRANSITIONS, "run 3", RunState.LEASED, "finish")
+
+    with pytest.raises(InvalidTransition, match="nothing: it has ended"):
+        after(TRIAL_TRANSITIONS, "trial 3", TrialState.OBSERVED, "run")

@@ -1,0 +1,185 @@
+"""The chain of hashes, and what a flipped byte, a cut tail or a changed row does to it."""
+
+import re
+
+import pytest
+
+from labwright.app import Laboratory
+from labwright.core.command import Failure, Measurement, Observation
+from labwright.core.errors import InvalidTransition, Overtaken, StorageUnavailable
+from labwright.core.run import Conclusion, NewRun
+from labwright.core.states import TrialState
+from labwright.core.trial import Prediction, Proposal
+from labwright.core.verdict import Decision, Verdict
+from labwright.storage.database import Database
+
+PROPOSAL = Proposal(
+    point={"x": 0.1}, source="fake", reason="why not", predictions={"y": Prediction(mean=1.0, sd=0.5)}, p_feasible=0.9
+)
+RUN = NewRun(step=0, resource="bench", capability="measure", command_id="c1", inputs={"x": 0.1})
+SEEN = Observation(values={"y": Measurement(value=0.01, unit="mm", sd=0.001)})
+
+
+@pytest.fixture
+def laboratory(tmp_path):
+    database = Database.open(f"sqlite:///{tmp_path}/labwright.db")
+    laboratory = Laboratory.of(database)
+    laboratory.campaigns.add("study", "name: study", "")
+    laboratory.campaigns.change("study", "start")
+    yield laboratory
+    database.close()
+
+
+def begin(laboratory, command_id="c1"):
+    new = NewRun(step=0, resource="bench", capability="measure", command_id=command_id, inputs={"x": 0.1})
+    return laboratory.trials.begin("study", PROPOSAL, new, budget=2)
+
+
+def finish(laboratory, run, outcome=SEEN):
+    done = Conclusion(state=TrialState.OBSERVED, outcomes={"y": 0.01})
+    laboratory.runs.end(laboratory.runs.intend(run), outcome, done)
+
+
+def tamper(laboratory, sql):
+    with laboratory.database.write() as connection:
+        assert connection.exec_driver_sql(sql).rowcount > 0
+    return laboratory.verify().problems
+
+
+def test_what_was_recorded_reads_back_equal(laboratory):
+    finish(laboratory, begin(laboratory))
+
+    trial, run = laboratory.trials.of("study")[0], laboratory.runs.of("study")[0]
+
+    assert trial.proposal == PROPOSAL
+    assert trial.outcomes == {"y": 0.01}
+    assert run.outcome == SEEN
+    assert laboratory.verify().problems == ()
+
+
+def test_a_result_that_is_not_a_number_is_kept_as_it_came(laboratory):
+    odd = Observation(values={"y": Measurement(value=float("inf"))})
+    run = laboratory.runs.intend(begin(laboratory))
+
+    laboratory.runs.end(run, odd, Conclusion(state=TrialState.FAILED, why="not finite"))
+
+    assert laboratory.runs.of("study")[0].outcome == odd
+    assert laboratory.verify().problems == ()
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("UPDATE ledger SET body = replace(body, '0.1', '0.2') WHERE kind = 'trial.began'", "entry 3 .*changed after"),
+        ("UPDATE ledger SET at = '2000-01-01' WHERE seq = 2", "entry 2 .*changed after"),
+        ("DELETE FROM ledger WHERE seq = 3", "entry 3 is missing"),
+        ("DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)", "the tables and the ledger differ"),
+        ("UPDATE trials SET outcomes = '{\"y\":9}'", "differ on outcomes 1"),
+        ("UPDATE trials SET state = 'failed'", "differ on trial state 1: failed against observed"),
+        ("UPDATE runs SET state = 'failed'", "differ on run state 1"),
+        ("UPDATE runs SET outcome = '{}'", "differ on outcome 1"),
+        ("UPDATE trials SET proposal = replace(proposal, 'why', 'who')", "differ on proposal 1"),
+        ("UPDATE campaigns SET text = 'name: other'", "differ on text"),
+        ("UPDATE campaigns SET state = 'finished'", "differ on campaign state"),
+    ],
+)
+def test_a_change_behind_the_ledgers_back_is_named(laboratory, sql, words):
+    finish(laboratory, begin(laboratory))
+    assert laboratory.verify().problems == ()
+
+    problems = tamper(laboratory, sql)
+
+    assert any(re.search(words, problem) for problem in problems), problems
+
+
+def test_a_forged_entry_with_a_right_hash_still_breaks_the_chain_after_it(laboratory):
+    from labwright.core.ledger import entry_hash
+    from labwright.storage.ledger import entries
+
+    finish(laboratory, begin(laboratory))
+    with laboratory.database.read() as connection:
+        second = list(entries(connection))[1]
+    forged = entry_hash(second.stream, 2, second.at, second.kind, "{}", second.previous)
+
+    problems = tamper(laboratory, f"UPDATE ledger SET body = '{{}}', hash = '{forged}' WHERE seq = 2")
+
+    assert "entry 3" in problems[0]
+    assert "does not follow" in problems[0]
+
+
+def test_the_budget_is_counted_in_the_transaction_that_spends_it(laboratory):
+    assert begin(laboratory, "a") is not None
+    laboratory.trials.refuse("study", PROPOSAL, Verdict(decision=Decision.REFUSE, reasons=("no",)))
+    assert begin(laboratory, "b") is not None
+
+    assert begin(laboratory, "c") is None
+    assert [t.state for t in laboratory.trials.of("study")] == ["running", "refused", "running"]
+
+
+def test_a_state_that_another_process_changed_first_is_not_overwritten(laboratory):
+    run = begin(laboratory)
+    laboratory.runs.intend(run)
+
+    with pytest.raises(Overtaken):
+        laboratory.runs.intend(run)
+
+    assert laboratory.verify().problems == ()
+
+
+def test_a_worker_with_a_stale_epoch_is_refused(laboratory):
+    stale = begin(laboratory)
+    laboratory.runs.lease(laboratory.runs.release(stale))
+
+    with pytest.raises(Overtaken):
+        laboratory.runs.intend(stale)
+
+
+def test_a_run_that_has_ended_cannot_end_again(laboratory):
+    run = begin(laboratory)
+    finish(laboratory, run)
+
+    with pytest.raises(InvalidTransition):
+        laboratory.runs.end(laboratory.runs.get(run.id), Failure(reason="late"), None)
+
+
+def test_a_transaction_that_fails_leaves_nothing(laboratory):
+    with pytest.raises(ZeroDivisionError), laboratory.database.write() as connection:
+        connection.exec_driver_sql("UPDATE campaigns SET state = 'failed'")
+        raise ZeroDivisionError
+
+    assert laboratory.campaigns.get("study").state == "running"
+
+
+def test_a_locked_database_is_a_clear_error_and_nothing_is_lost(laboratory, tmp_path):
+    other = Database.open(f"sqlite:///{tmp_path}/labwright.db", busy_timeout_s=0.05)
+    with laboratory.database.write(), pytest.raises(StorageUnavailable, match="was locked"), other.write():
+        pass
+    with other.write() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM campaigns").scalar() == 1
+    other.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "nonsense", "postgresql://localhost/lab"])
+def test_a_database_that_cannot_be_used_is_named(url):
+    with pytest.raises(StorageUnavailable, match="sqlite:///FILE"):
+        Database.open(url)
+
+
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path):
+    path = tmp_path / "notes.db"
+    path.write_text("these are my notes " * 100)
+
+    with pytest.raises(StorageUnavailable, match="cannot be opened"):
+        Database.open(f"sqlite:///{path}")
+
+    assert path.read_text().startswith("these are my notes")
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(laboratory):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from labwright.storage.schema import metadata
+
+    with laboratory.database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []

@@ -59,7 +59,7 @@ class Trace:
 
 
 class CellModel:
-    """A cell that is brought to 10 %, rests at the chamber's temperature, and is charged in three equal parts.
+    """A cell that is brought to 10 %, rests at the chamber's temperature, and is charged in equal parts.
 
     It ends a charge at 4.2 V, at `max_temperature` (degC) and, where `min_anode` is given, at that anode potential (V).
     """
@@ -79,7 +79,7 @@ class CellModel:
         self._simulation.build()
 
     def charge(self, currents: Sequence[float], chamber: float, *, go_on: Callable[[], bool] = lambda: True) -> Trace:
-        """Charge from 10 % to 80 % with three currents in A, each for a third of the way, or until an event ends it.
+        """Charge from 10 % to 80 % with currents in A, each for an equal part of the way, or until an event ends it.
 
         `go_on` is asked before each part. Raises ChargeFailed where the solver gives up.
         """
@@ -88,7 +88,7 @@ class CellModel:
             if applied and not go_on():
                 break
             try:
-                solution = self._part(solution, current, chamber)
+                solution = self._part(solution, current, chamber, 1 / len(currents))
             except pybamm.SolverError as error:
                 if applied and AT_ONCE in str(error):
                     return _trace(solution, applied).tripped()
@@ -98,8 +98,8 @@ class CellModel:
                 break
         return _trace(solution, applied)
 
-    def _part(self, solution: pybamm.Solution | None, current: float, chamber: float) -> pybamm.Solution:
-        seconds = (TARGET - START) / 100 / 3 * CAPACITY / current * 3600
+    def _part(self, solution: pybamm.Solution | None, current: float, chamber: float, share: float) -> pybamm.Solution:
+        seconds = (TARGET - START) / 100 * share * CAPACITY / current * 3600
         kelvin = chamber + ZERO_CELSIUS
         inputs = {
             "Current function [A]": -current,

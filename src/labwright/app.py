@@ -148,7 +148,9 @@ class App:
             _begin(laboratory.campaigns, file)
             thread = StorageThread()
             try:
-                conductor, worker = assemble(wiring, resources, laboratory.records(thread), watcher(wiring))
+                conductor, worker = assemble(
+                    wiring, planner_of(file.campaign), resources, laboratory.records(thread), watcher(wiring)
+                )
                 attendant = Attendant(conductor, worker, tell=tell)
                 await attendant.conduct(poll_s=self._settings.stop_poll_s)
             finally:
@@ -156,12 +158,12 @@ class App:
 
 
 def assemble(
-    wiring: Wiring, resources: Mapping[str, Resource], records: Records, watcher: Watcher
+    wiring: Wiring, planner: Planner, resources: Mapping[str, Resource], records: Records, watcher: Watcher
 ) -> tuple[Conductor, Worker]:
     """Return the conductor of a wired campaign and the worker that commands its resources."""
     campaign, capabilities = wiring.campaign, wiring.capabilities
     gate = Gate([SpaceReviewer(wiring.problem.space), LimitsReviewer(capabilities, campaign.limits)])
-    conductor = Conductor(wiring, planner_of(campaign), gate, records, watcher)
+    conductor = Conductor(wiring, planner, gate, records, watcher)
     worker = Worker(
         resources,
         capabilities,

@@ -3,6 +3,7 @@
 from labwright.testing.crash import Crash, CrashingStorage
 from labwright.testing.instrument import FakeInstrument
 from labwright.testing.planner import FakePlanner
+from labwright.testing.session import Session
 from labwright.testing.watcher import SilentWatcher
 
-__all__ = ["Crash", "CrashingStorage", "FakeInstrument", "FakePlanner", "SilentWatcher"]
+__all__ = ["Crash", "CrashingStorage", "FakeInstrument", "FakePlanner", "Session", "SilentWatcher"]

@@ -29,8 +29,8 @@ def _square(inputs: Mapping[str, Value]) -> Mapping[str, float]:
 class FakeInstrument:
     """One capability, `measure`, from `x` to `y`; it outlives the process that commands it, as instruments do.
 
-    `started` holds the command id of every physical start. `unplugged` makes it unreachable; `forgetful` makes it unable
-    to say what became of a command.
+    `started` holds the command id of every physical start. `unplugged` makes it unreachable; `forgetful` makes it
+    unable to say what became of a command.
     """
 
     name: str = "bench"

@@ -5,16 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from labwright.app import Laboratory, assemble, capabilities_of
-from labwright.campaigns.file import CampaignFile, parse_campaign
-from labwright.campaigns.wiring import wire
 from labwright.core.capability import Input
 from labwright.core.errors import CampaignHalted
 from labwright.core.run import Run
-from labwright.core.states import RunState, TrialState
+from labwright.core.states import TrialState
 from labwright.sites.worker import Worker
 from labwright.storage.database import Database
-from labwright.testing import Crash, CrashingStorage, FakeInstrument, SilentWatcher
+from labwright.testing import Crash, CrashingStorage, FakeInstrument, Session
 
 CAMPAIGN = """
 name: squares
@@ -55,66 +52,44 @@ def wide_instrument() -> FakeInstrument:
     return FakeInstrument(inputs=(Input(name="x", low=-1000, high=1000),))
 
 
-def campaign_file(text: str = CAMPAIGN) -> CampaignFile:
-    return parse_campaign(text, Path("squares.yaml"))
+def session(path: Path, instrument: FakeInstrument, text: str = CAMPAIGN) -> Session:
+    return Session(text, {"bench": instrument}, path)
 
 
-async def conduct(file: CampaignFile, path: Path, instrument: FakeInstrument, storage: CrashingStorage) -> None:
-    """Be one process: begin or take up the campaign, and go on to its end or to the crash."""
-    database = Database.open(f"sqlite:///{path}")
-    try:
-        laboratory = Laboratory.of(database)
-        resources = {"bench": instrument}
-        wiring = wire(file.campaign, capabilities_of(resources), file.problems())
-        if laboratory.campaigns.find("squares") is None:
-            laboratory.campaigns.add("squares", file.campaign.text, "")
-            laboratory.campaigns.change("squares", "start")
-        conductor, worker = assemble(wiring, resources, laboratory.records(storage), SilentWatcher())
-        await conductor.conduct(worker)
-    finally:
-        storage.close()
-        database.close()
-
-
-async def conduct_through_a_crash(
-    file: CampaignFile, path: Path, instrument: FakeInstrument, crashing: CrashingStorage
-) -> None:
+async def conduct_through_a_crash(session: Session, storage: CrashingStorage) -> None:
     with pytest.raises(Crash):
-        await conduct(file, path, instrument, crashing)
-    await conduct(file, path, instrument, CrashingStorage())
+        await session.conduct(storage=storage, poll_s=1000)
+    await session.conduct()
 
 
-def outcome_of(path: Path) -> tuple[list[dict[str, object]], list[TrialState], tuple[str, ...]]:
-    database = Database.open(f"sqlite:///{path}")
-    laboratory = Laboratory.of(database)
-    trials = laboratory.trials.of("squares")
-    problems = laboratory.verify().problems
-    database.close()
+def found_in(session: Session) -> tuple[list[dict[str, object]], list[TrialState], tuple[str, ...]]:
+    laboratory = session.laboratory()
+    trials, problems = laboratory.trials.of(session.name), laboratory.verify().problems
+    laboratory.database.close()
     return [dict(t.point) | dict(t.outcomes) for t in trials], [t.state for t in trials], problems
 
 
-async def calls_of(file: CampaignFile, path: Path, instrument: FakeInstrument) -> int:
+async def calls_of(session: Session) -> int:
     storage = CrashingStorage()
-    await conduct(file, path, instrument, storage)
+    await session.conduct(storage=storage, poll_s=1000)
     return storage.calls
 
 
 @pytest.mark.parametrize("text", [CAMPAIGN, TWO_STEPS], ids=["one step", "two steps"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_a_crash_at_any_storage_call_loses_and_repeats_nothing(tmp_path, text, after):
-    file, whole = campaign_file(text), wide_instrument()
-    calls = await calls_of(file, tmp_path / "whole.db", whole)
-    undisturbed, _, _ = outcome_of(tmp_path / "whole.db")
+    whole = wide_instrument()
+    undisturbed = session(tmp_path / "whole.db", whole, text)
+    calls = await calls_of(undisturbed)
 
     for at in range(1, calls + 1):
-        path, instrument = tmp_path / f"{at}.db", wide_instrument()
-        await conduct_through_a_crash(file, path, instrument, CrashingStorage(at=at, after=after))
-        trials, states, problems = outcome_of(path)
+        instrument = wide_instrument()
+        disturbed = session(tmp_path / f"{at}.db", instrument, text)
+        await conduct_through_a_crash(disturbed, CrashingStorage(at=at, after=after))
 
-        assert trials == undisturbed
-        assert states == [TrialState.OBSERVED] * 3
+        assert found_in(disturbed) == found_in(undisturbed)
+        assert found_in(disturbed)[1:] == ([TrialState.OBSERVED] * 3, ())
         assert len(instrument.started) == len(set(instrument.started)) == len(whole.started)
-        assert problems == ()
 
 
 async def test_a_worker_that_repeats_instead_of_asking_is_caught_by_the_same_test(tmp_path, monkeypatch):
@@ -127,37 +102,30 @@ async def test_a_worker_that_repeats_instead_of_asking_is_caught_by_the_same_tes
         return True
 
     monkeypatch.setattr(Worker, "_settle", guess)
-    file, repeated = campaign_file(), 0
-    calls = await calls_of(file, tmp_path / "whole.db", FakeInstrument())
+    repeated = 0
 
-    for at in range(1, calls + 1):
+    for at in range(1, await calls_of(session(tmp_path / "whole.db", FakeInstrument())) + 1):
         instrument = FakeInstrument()
-        await conduct_through_a_crash(file, tmp_path / f"{at}.db", instrument, CrashingStorage(at=at))
+        await conduct_through_a_crash(session(tmp_path / f"{at}.db", instrument), CrashingStorage(at=at))
         repeated += len(instrument.started) - 3
 
     assert repeated > 0
 
 
 async def test_a_crash_around_an_act_that_cannot_be_asked_about_leaves_the_run_unknown(tmp_path):
-    file, unknown = campaign_file(), 0
-    calls = await calls_of(file, tmp_path / "whole.db", FakeInstrument(forgetful=True))
+    unknown = 0
 
-    for at in range(1, calls + 1):
-        path, instrument = tmp_path / f"{at}.db", FakeInstrument(forgetful=True)
+    for at in range(1, await calls_of(session(tmp_path / "whole.db", FakeInstrument(forgetful=True))) + 1):
+        instrument = FakeInstrument(forgetful=True)
+        disturbed = session(tmp_path / f"{at}.db", instrument)
         with pytest.raises(Crash):
-            await conduct(file, path, instrument, CrashingStorage(at=at, after=True))
+            await disturbed.conduct(storage=CrashingStorage(at=at, after=True), poll_s=1000)
         try:
-            await conduct(file, path, instrument, CrashingStorage())
-        except CampaignHalted:
+            await disturbed.conduct()
+        except CampaignHalted as error:
+            assert "Nobody can say what became of bench.measure" in str(error)
+            assert found_in(disturbed)[1][-1] is TrialState.UNKNOWN
             unknown += 1
-            assert runs_in(path, RunState.UNKNOWN) == 1
         assert len(instrument.started) == len(set(instrument.started)) <= 3
 
     assert unknown > 0
-
-
-def runs_in(path: Path, state: RunState) -> int:
-    database = Database.open(f"sqlite:///{path}")
-    found = sum(r.state is state for r in Laboratory.of(database).runs.of("squares"))
-    database.close()
-    return found

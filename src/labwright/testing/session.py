@@ -1,0 +1,72 @@
+"""One process that conducts a campaign on instruments in memory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from labwright.app import Laboratory, assemble, capabilities_of, planner_of
+from labwright.campaigns.attendant import Attendant
+from labwright.campaigns.file import CampaignFile, parse_campaign
+from labwright.campaigns.wiring import wire
+from labwright.core.states import CampaignState
+from labwright.planning.planner import Planner
+from labwright.resources.resource import Resource
+from labwright.storage.database import Database
+from labwright.storage.thread import StorageThread
+from labwright.testing.watcher import SilentWatcher
+
+
+class Session:
+    """A campaign, given as the text of its file, with resources that stand in for those that the file names.
+
+    Each call of `conduct` is a process of its own on the same database: it begins the campaign, or takes it up.
+    """
+
+    def __init__(self, text: str, resources: Mapping[str, Resource], database: Path) -> None:
+        self.file: CampaignFile = parse_campaign(text, database.with_suffix(".yaml"))
+        self._resources = dict(resources)
+        self._url = f"sqlite:///{database}"
+        self.told: list[str] = []
+
+    @property
+    def name(self) -> str:
+        """The campaign's name."""
+        return self.file.campaign.name
+
+    async def conduct(
+        self,
+        *,
+        planner: Planner | None = None,
+        storage: StorageThread | None = None,
+        watcher: SilentWatcher | None = None,
+        poll_s: float = 0.01,
+    ) -> CampaignState:
+        """Conduct the campaign until it ends or is interrupted; return its state."""
+        thread = storage or StorageThread()
+        database = Database.open(self._url)
+        try:
+            laboratory = Laboratory.of(database)
+            wiring = wire(self.file.campaign, capabilities_of(self._resources), self.file.problems())
+            self._begin(laboratory)
+            conductor, worker = assemble(
+                wiring,
+                planner or planner_of(self.file.campaign),
+                self._resources,
+                laboratory.records(thread),
+                watcher or SilentWatcher(),
+            )
+            return await Attendant(conductor, worker, tell=self.told.append).conduct(poll_s=poll_s)
+        finally:
+            thread.close()
+            database.close()
+
+    def laboratory(self) -> Laboratory:
+        """Open what is on record; close its database after use."""
+        return Laboratory.of(Database.open(self._url))
+
+    def _begin(self, laboratory: Laboratory) -> None:
+        record = laboratory.campaigns.find(self.name)
+        if record is None:
+            laboratory.campaigns.add(self.name, self.file.campaign.text, "")
+            laboratory.campaigns.change(self.name, "start")
+        elif record.state is CampaignState.PAUSED:
+            laboratory.campaigns.change(self.name, "resume")

@@ -11,11 +11,13 @@ JITTERS = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
 def factorise(covariance: Array) -> Array:
     """Return the lower Cholesky factor, (n, n), with the smallest jitter on the diagonal that gives one.
 
-    Raises numpy.linalg.LinAlgError when even a jitter of 0.01 of the mean variance does not help.
+    Only the lower triangle of `covariance` is read. Raises numpy.linalg.LinAlgError when even a jitter of 0.01 of the
+    mean variance does not help.
     """
     scale = float(covariance.diagonal().mean()) if len(covariance) else 1.0
     for jitter in JITTERS:
-        lower, info = lapack.dpotrf(covariance + jitter * scale * np.eye(len(covariance)), lower=1, clean=1)
+        attempt = covariance + jitter * scale * np.eye(len(covariance)) if jitter else covariance
+        lower, info = lapack.dpotrf(attempt, lower=1, clean=1)
         if info == 0:
             factor: Array = lower
             return factor

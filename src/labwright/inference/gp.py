@@ -78,7 +78,7 @@ def fit(x: Array, y: Array, categorical: Mask, *, shortest: float = SHORTEST) ->
     """
     offset, spread = _scale(y)
     z = (y - offset) / spread
-    posterior = LogPosterior(x=x, z=z, categorical=categorical, distances=kernel.pair_distances(x, categorical))
+    posterior = LogPosterior(x=x, z=z, categorical=categorical)
     return _condition(
         GaussianProcess(
             x=x,

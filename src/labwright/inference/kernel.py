@@ -11,31 +11,24 @@ from labwright.inference.arrays import Array, Mask
 
 
 def pair_distances(x: Array, categorical: Mask) -> Array:
-    """Return, for the pairs i > j of the rows of `x` (n, d), each column's distance, (d, n(n-1)/2).
+    """Return, for the pairs i < j of the rows of `x` (n, d), each column's distance, (d, n(n-1)/2).
 
     A number's distance is the square of the difference; a category's is 0 or 1.
     """
-    rows, columns = np.tril_indices(len(x), -1)
-    difference = x.T[:, rows] - x.T[:, columns]
+    first, second = np.triu_indices(len(x), 1)
+    difference = x.T[:, first] - x.T[:, second]
     return np.where(categorical[:, None], difference != 0, difference**2)
 
 
-def weights(lengthscales: Array, categorical: Mask) -> Array:
-    """Return what each column's distance is multiplied by, (d,)."""
-    return np.where(categorical, 1 / lengthscales, lengthscales**-2)
+def pair_covariance(distances: Array, weights: Array, categorical: Mask) -> tuple[Array, Array]:
+    """Return the covariance k of each pair, (p,), and its slope, (p,).
 
-
-def pair_covariance(distances: Array, lengthscales: Array, categorical: Mask) -> tuple[Array, Array]:
-    """Return the covariance of each pair, (p,), and its derivative by the log lengthscales, (d, p).
-
-    `distances` (d, p) come from `pair_distances`.
+    `distances` (d, p) come from `pair_distances`; `weights` w (d,) are 1 / l² for numbers and 1 / l for categories. The
+    derivative of k by log l_j is w_j distances_j times the slope where j is a number, times k where it is a category.
     """
-    weighted = distances * weights(lengthscales, categorical)[:, None]
-    s = np.sqrt(5 * weighted[~categorical].sum(axis=0))
-    decay = np.exp(-s - weighted[categorical].sum(axis=0))
-    covariance = (1 + s + s**2 / 3) * decay
-    slope = np.where(categorical[:, None], covariance, 5 / 3 * (1 + s) * decay)
-    return covariance, weighted * slope
+    s = np.sqrt(5 * (np.where(categorical, 0, weights) @ distances))
+    decay = np.exp(-s - np.where(categorical, weights, 0) @ distances)
+    return (1 + s + s**2 / 3) * decay, 5 / 3 * (1 + s) * decay
 
 
 def cross_covariance(a: Array, b: Array, lengthscales: Array, categorical: Mask) -> Array:

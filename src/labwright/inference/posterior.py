@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labwright.inference import cholesky, kernel
 from labwright.inference.arrays import Array, Mask
@@ -54,7 +56,16 @@ class LogPosterior:
     x: Array
     z: Array
     categorical: Mask
-    distances: Array
+
+    @cached_property
+    def distances(self) -> Array:
+        """The distances of all pairs of points; see `kernel.pair_distances`."""
+        return kernel.pair_distances(self.x, self.categorical)
+
+    @cached_property
+    def upper(self) -> NDArray[np.intp]:
+        """Where the pairs stand in a flat matrix (n · n): above its diagonal, row by row."""
+        return np.flatnonzero(~np.tri(len(self.z), dtype=bool))
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Return the log density and its gradient, (d + 2,). Raises numpy.linalg.LinAlgError."""
@@ -68,18 +79,19 @@ class LogPosterior:
 
     def log_marginal_likelihood(self, theta: Array) -> tuple[float, Array]:
         """Return log p(z | x, theta) and its gradient, (d + 2,) (Rasmussen and Williams 2006, eqs. 2.30 and 5.9)."""
-        n = len(self.z)
-        noise = math.exp(theta[-2])
-        pairs, slopes = kernel.pair_covariance(self.distances, np.exp(theta[:-2]), self.categorical)
-        rows, columns = np.tril_indices(n, -1)
-        covariance = np.zeros((n, n))
-        covariance[rows, columns] = pairs
-        covariance[np.diag_indices(n)] = 1 + noise
-        factor = cholesky.factorise(covariance)
+        n, noise = len(self.z), math.exp(theta[-2])
+        weights = np.exp(np.where(self.categorical, -1, -2) * theta[:-2])
+        pairs, slope = kernel.pair_covariance(self.distances, weights, self.categorical)
+        flat = np.zeros(n * n)
+        flat[self.upper] = pairs
+        flat[:: n + 1] = 1 + noise
+        # The transpose has the pairs below the diagonal, in the order of memory that LAPACK takes without a copy.
+        factor = cholesky.factorise(flat.reshape(n, n).T)
         residual = self.z - theta[-1]
         alpha = cholesky.solve(factor, residual)
         inverse = cholesky.inverse(factor)
         likelihood = -0.5 * (residual @ alpha + cholesky.log_determinant(factor) + n * math.log(2 * math.pi))
-        by_pair = alpha[rows] * alpha[columns] - inverse[rows, columns]
+        by_pair = (np.outer(alpha, alpha) - inverse.T).ravel()[self.upper]
+        by_weight = np.where(self.categorical, self.distances @ (pairs * by_pair), self.distances @ (slope * by_pair))
         by_noise = 0.5 * noise * (alpha @ alpha - inverse.trace())
-        return float(likelihood), np.concatenate([slopes @ by_pair, [by_noise, alpha.sum()]])
+        return float(likelihood), np.concatenate([weights * by_weight, [by_noise, alpha.sum()]])

@@ -1,5 +1,6 @@
 """What the trials teach: one Gaussian process per outcome, and one of whether a trial succeeds at all."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -21,16 +22,18 @@ UNSUCCESSFUL = frozenset({TrialState.FAILED, TrialState.REFUSED})
 class Model:
     """What is believed after some trials, and how good a point looks by it. Points are encoded rows (m, d).
 
-    `winner` is the best trial that satisfies every constraint; None before there is one. An outcome without any
-    observation has no process. `success` is a process of 1 where a trial was observed and 0 where it failed or was
-    refused; None where all succeeded. `caution` is how much P(success) weighs: one more for each of the latest trials
-    that ended without a result, so that they do not go on for long.
+    `winner` is the best trial that satisfies every constraint; None before there is one. `reached` is its loss, or what
+    is expected of a pending trial where that is less. An outcome without any observation has no process. `success` is a
+    process of 1 where a trial was observed and 0 where it failed or was refused; None where all succeeded. `caution` is
+    how much P(success) weighs: one more for each of the latest trials that ended without a result, so that they do not
+    go on for long.
     """
 
     problem: Problem
     outcomes: Mapping[str, GaussianProcess]
     success: GaussianProcess | None
     winner: Trial | None
+    reached: float
     caution: int = 1
 
     @property
@@ -47,9 +50,18 @@ class Model:
         """Return the model as it will be if trials at these points turn out as expected (kriging believer)."""
         return replace(
             self,
+            reached=min([self.reached, *self._expected(rows)]),
             outcomes={name: process.believing(rows) for name, process in self.outcomes.items()},
             success=self.success and self.success.believing(rows),
         )
+
+    def _expected(self, rows: Array) -> list[float]:
+        """Return the loss that is expected at each point that is more likely feasible than not."""
+        objective = self.problem.objective
+        if objective.name not in self.outcomes:
+            return []
+        likely = rows[self.log_feasible(rows) > np.log(0.5)]
+        return [objective.loss(float(mean)) for mean in self.outcomes[objective.name].predict(likely)[0]]
 
     def score(self, rows: Array) -> Array:
         """Return the log expected improvement times P(feasible), (m,); log P(feasible) before anything was feasible."""
@@ -58,21 +70,19 @@ class Model:
 
     def log_gain(self, rows: Array) -> Array:
         """Return the log expected improvement of the first objective over the incumbent, (m,)."""
-        assert self.winner is not None
         objective = self.problem.objective
-        best_loss = objective.loss(self.winner.outcomes[objective.name])
         process = self.outcomes[objective.name]
         mean, variance = process.predict(rows)
         sd = np.sqrt(variance)
         match objective.goal:
             case Goal.MINIMIZE:
-                return log_improvement(mean, sd, best_loss)
+                return log_improvement(mean, sd, self.reached)
             case Goal.MAXIMIZE:
-                return log_improvement(-mean, sd, best_loss)
+                return log_improvement(-mean, sd, self.reached)
             case Goal.MATCH:
                 assert objective.target is not None
                 # Where the target is met already, what is nearer still by a millionth of the spread is a gain.
-                return log_closeness(mean, sd, objective.target, max(best_loss, 1e-6 * process.spread))
+                return log_closeness(mean, sd, objective.target, max(self.reached, 1e-6 * process.spread))
 
     def log_feasible(self, rows: Array) -> Array:
         """Return log P(the trial succeeds and every constraint holds), (m,), taking them as independent."""
@@ -102,12 +112,14 @@ class Model:
 
 def learn(problem: Problem, history: Sequence[Trial]) -> Model:
     """Return the model of some ended trials. What a trial did not measure is left out of that outcome's process."""
+    winner = best(problem, history)
     processes = {name: fit_outcome(problem, history, name) for name in problem.outcomes}
     return Model(
         problem=problem,
         outcomes={name: process for name, process in processes.items() if process is not None},
         success=_fit_success(problem, history),
-        winner=best(problem, history),
+        winner=winner,
+        reached=math.inf if winner is None else problem.objective.loss(winner.outcomes[problem.objective.name]),
         caution=1 + _without_result(history),
     )
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from labwright.inference import fit
-from labwright.inference.kernel import cross_covariance, pair_distances
+from labwright.inference.kernel import cross_covariance
 from labwright.inference.posterior import NOISE, LogPosterior, lengthscale_prior
 
 CATEGORICAL = np.array([False, False, True])
@@ -58,7 +58,7 @@ def test_the_prediction_agrees_with_the_direct_inverse(x, y):
 
 
 def posterior_of(x, z):
-    return LogPosterior(x=x, z=z, categorical=CATEGORICAL, distances=pair_distances(x, CATEGORICAL))
+    return LogPosterior(x=x, z=z, categorical=CATEGORICAL)
 
 
 def test_the_marginal_likelihood_is_that_of_a_multivariate_normal(x, y):

@@ -19,8 +19,9 @@ from labwright.core.campaign import Campaign, CampaignRecord, PlugIn
 from labwright.core.capability import Capability
 from labwright.core.errors import CampaignChanged, InvalidInput, ResourceUnavailable
 from labwright.core.states import CampaignState
-from labwright.core.trial import Trial
+from labwright.core.trial import Proposal, Trial
 from labwright.core.values import digest
+from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
 from labwright.resources.resource import Resource
 from labwright.safety.gate import Gate
@@ -78,6 +79,15 @@ class Standing:
         return self.file.campaign
 
 
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What a check found: the wired campaign, the first proposal, and what the gate says of it."""
+
+    wiring: Wiring
+    first: Proposal
+    verdict: Verdict
+
+
 class App:
     """What the faces call."""
 
@@ -98,7 +108,7 @@ class App:
         finally:
             database.close()
 
-    def check(self, path: Path) -> Wiring:
+    def check(self, path: Path) -> Checked:
         """Read a campaign file and hold it against its resources, which are asked what they can do; nothing moves."""
         return asyncio.run(self._check(read_campaign(path)))
 
@@ -132,9 +142,11 @@ class App:
             laboratory.campaigns.change(name, "stop", "stopped by a person")
         return problems
 
-    async def _check(self, file: CampaignFile) -> Wiring:
+    async def _check(self, file: CampaignFile) -> Checked:
         async with opened(file, file.path.absolute().parent) as resources:
-            return wire(file.campaign, capabilities_of(resources), file.problems())
+            wiring = wire(file.campaign, capabilities_of(resources), file.problems())
+        first = planner_of(file.campaign).propose(wiring.problem, [], [], 1, seed=file.campaign.seed)[0]
+        return Checked(wiring=wiring, first=first, verdict=gate_of(wiring).review(wiring.plan(first.point)))
 
     async def _run(
         self,
@@ -161,18 +173,22 @@ def assemble(
     wiring: Wiring, planner: Planner, resources: Mapping[str, Resource], records: Records, watcher: Watcher
 ) -> tuple[Conductor, Worker]:
     """Return the conductor of a wired campaign and the worker that commands its resources."""
-    campaign, capabilities = wiring.campaign, wiring.capabilities
-    gate = Gate([SpaceReviewer(wiring.problem.space), LimitsReviewer(capabilities, campaign.limits)])
-    conductor = Conductor(wiring, planner, gate, records, watcher)
+    conductor = Conductor(wiring, planner, gate_of(wiring), records, watcher)
     worker = Worker(
         resources,
-        capabilities,
-        gate=Gate([LimitsReviewer(capabilities, {})]),
+        wiring.capabilities,
+        gate=Gate([LimitsReviewer(wiring.capabilities, wiring.campaign.limits)]),
         runs=records.runs,
         storage=records.thread,
         conclude=conductor.conclude,
     )
     return conductor, worker
+
+
+def gate_of(wiring: Wiring) -> Gate:
+    """Return the gate that every proposal of a campaign must pass."""
+    limits = LimitsReviewer(wiring.capabilities, wiring.campaign.limits)
+    return Gate([SpaceReviewer(wiring.problem.space), limits])
 
 
 def planner_of(campaign: Campaign) -> Planner:

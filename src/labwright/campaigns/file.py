@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from labwright import plugins
 from labwright.campaigns.build import build
 from labwright.campaigns.document import Document, DocumentError, parse
 from labwright.campaigns.problems import Problems
-from labwright.campaigns.schema import CampaignPart
+from labwright.campaigns.schema import CampaignName, CampaignPart
 from labwright.core.campaign import Campaign
 from labwright.core.errors import InvalidCampaign, InvalidInput, PluginNotFound
 
@@ -52,7 +52,7 @@ def parse_campaign(text: str, path: Path, *, name: str | None = None) -> Campaig
     _check_plugins(document, problems)
     problems.raise_any()
     assert part is not None
-    campaign = build(part if name is None else part.model_copy(update={"name": name}), text, problems)
+    campaign = build(part if name is None else _renamed(part, name), text, problems)
     problems.raise_any()
     assert campaign is not None
     return CampaignFile(path=path, campaign=campaign, document=document)
@@ -68,6 +68,14 @@ def _validate(model: type[Any], data: Any, path: Location, problems: Problems) -
         for location, message in _explain(error, problems.document, path, model):
             problems.add(location, message)
         return None
+
+
+def _renamed(part: CampaignPart, name: str) -> CampaignPart:
+    try:
+        TypeAdapter(CampaignName).validate_python(name)
+    except ValidationError as error:
+        raise InvalidInput(f"{name!r} cannot name a campaign: {_PATTERNS['name',]}.") from error
+    return part.model_copy(update={"name": name})
 
 
 def _check_plugins(document: Document, problems: Problems) -> None:

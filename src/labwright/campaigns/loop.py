@@ -86,7 +86,7 @@ class Conductor:
                 raise CampaignHalted(why)
             if _spent(trials) >= self.campaign.trials:
                 await self._finish("finish", f"the budget of {self.campaign.trials} trials is spent")
-            elif (refused := _refused_in_a_row(trials)) >= REFUSED_IN_A_ROW:
+            elif (refused := _last_in_a_row(trials, TrialState.REFUSED)) >= REFUSED_IN_A_ROW:
                 await self._finish(
                     "fail", f"{refused} proposals in a row were refused; the last because {trials[-1].why}"
                 )
@@ -150,19 +150,16 @@ def _spent(trials: Sequence[Trial]) -> int:
     return sum(t.uses_budget for t in trials)
 
 
-def _refused_in_a_row(trials: Sequence[Trial]) -> int:
-    return _last_in_a_row(trials, TrialState.REFUSED)
-
-
 def _last_in_a_row(trials: Sequence[Trial], state: TrialState) -> int:
     return next((i for i, t in enumerate(reversed(trials)) if t.state is not state), len(trials))
 
 
 def _hopeless(trials: Sequence[Trial]) -> str | None:
-    if _last_in_a_row(trials, TrialState.FAILED) < FAILED_IN_A_ROW:
+    tried = [t for t in trials if t.uses_budget]
+    if _last_in_a_row(tried, TrialState.FAILED) < FAILED_IN_A_ROW:
         return None
     return (
-        f"{FAILED_IN_A_ROW} trials in a row failed; the last, {trials[-1].id}, because: {trials[-1].why} "
+        f"{FAILED_IN_A_ROW} trials in a row failed; the last, {tried[-1].id}, because: {tried[-1].why} "
         "Mend the cause, then run the same command again to go on."
     )
 

@@ -13,13 +13,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 def check(file: CampaignFile, *, json: AsJson = False) -> None:
     """Check a campaign file and what its resources offer; say what would happen. Nothing moves."""
     from labwright.cli import machine, tables
+    from labwright.cli.exits import Exit
     from labwright.cli.target import make_app
 
-    wiring = make_app().check(file)
+    checked = make_app().check(file)
     if json:
-        machine.print_json(machine.wiring_json(wiring))
+        machine.print_json(machine.checked_json(checked))
     else:
-        tables.print_wiring(wiring)
+        tables.print_checked(checked)
+    raise typer.Exit(Exit.DONE if checked.verdict.allowed else Exit.HALTED)
 
 
 def run(

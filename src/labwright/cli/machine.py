@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from labwright.app import Standing
-from labwright.campaigns.wiring import Wiring
+from labwright.app import Checked, Standing
 from labwright.cli.words import counts
 from labwright.core.capability import Capability
 from labwright.core.run import Run
@@ -74,13 +73,16 @@ def standing_json(standing: Standing) -> dict[str, Json]:
     }
 
 
-def wiring_json(wiring: Wiring) -> dict[str, Json]:
+def checked_json(checked: Checked) -> dict[str, Json]:
     """Return what a check found as plain values."""
+    wiring = checked.wiring
     pool = wiring.problem.space.pool
     return {
         "name": wiring.campaign.name,
         "budget": wiring.campaign.trials,
         "candidates": None if pool is None else len(pool),
+        "first": proposal_record(checked.first),
+        "verdict": {"decision": checked.verdict.decision.name, "reasons": list(checked.verdict.reasons)},
         "capabilities": {name: _capability(c) for name, c in wiring.capabilities.items()},
     }
 

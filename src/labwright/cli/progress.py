@@ -38,7 +38,7 @@ class Display:
 
     def tell(self, text: str) -> None:
         """Show a line."""
-        self._console.print(text)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def watch(self, wiring: Wiring) -> "Watch":
         """Begin to show a campaign."""
@@ -66,7 +66,9 @@ class Watch:
         if self._bar.disable:
             for trial in ended[self._shown or 0 :] if self._shown is not None else ():
                 best = best_words(self._problem, trials)
-                self._console.print(f"{trial.id} {outcome_words(self._problem, trial)}; {best}", highlight=False)
+                self._console.print(
+                    f"{trial.id} {outcome_words(self._problem, trial)}; {best}", highlight=False, soft_wrap=True
+                )
         self._shown = len(ended)
 
     def progress(self, fraction: float, text: str = "") -> None:

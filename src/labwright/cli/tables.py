@@ -6,16 +6,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from labwright.app import Standing
+from labwright.app import Checked, Standing
 from labwright.campaigns.wiring import Wiring
 from labwright.cli.words import best_words, counts, input_words, nature, outcome_words, point_words, with_unit
 from labwright.core.campaign import Campaign
 from labwright.core.command import Failure, Measurement
 from labwright.core.problem import Problem
 from labwright.core.run import Run
+from labwright.core.space import Parameter
 from labwright.core.states import CampaignState
 from labwright.core.trial import Trial, best
 from labwright.core.values import show
+from labwright.core.verdict import Verdict
 from labwright.storage.verification import Verification
 
 
@@ -23,37 +25,56 @@ def _console() -> Console:
     return Console(markup=False, highlight=False, soft_wrap=True)
 
 
-def print_wiring(wiring: Wiring) -> None:
+def print_checked(checked: Checked) -> None:
     """Say what a checked campaign would do."""
-    console, campaign, space = _console(), wiring.campaign, wiring.problem.space
-    console.print(f"{campaign.name} is in order. {campaign.question}".strip())
-    for objective in campaign.problem.objectives:
-        target = "" if objective.target is None else f" = {with_unit(objective.target, objective.unit)}"
-        console.print(f"  {objective.goal.value} {objective.name}{target} [{objective.unit or 'no unit'}]")
-    for constraint in campaign.problem.constraints:
-        console.print(f"  subject to {constraint}")
-    console.print("It chooses:")
-    for parameter in space.parameters:
-        console.print(f"  {parameter.name}: {parameter}")
-    if space.pool is not None:
-        console.print(f"  from {len(space.pool)} candidates")
-    console.print("It uses:")
-    for name, capability in wiring.capabilities.items():
-        used = "" if name in {s.name for s in campaign.procedure} else " (not used)"
-        console.print(f"  {name}{used}: {nature(capability)}")
-        for declared in capability.inputs:
-            console.print(f"    {input_words(declared)}")
+    console, wiring = _console(), checked.wiring
+    campaign = wiring.campaign
+    console.print(f"{campaign.name} is well formed. {campaign.question}".strip())
+    _print_problem(console, wiring.problem)
+    _print_capabilities(console, wiring)
     console.print(
         f"It would run {campaign.trials} trials of {len(campaign.procedure)} step(s), "
         f"chosen by {campaign.planner.kind} with seed {campaign.seed}."
     )
+    point = ", ".join(f"{n} = {with_unit(checked.first.point[n], p.unit)}" for n, p in _parameters(wiring.problem))
+    console.print(f"The first would be {point}; the gate would {_verdict_words(checked.verdict)}.")
+
+
+def _parameters(problem: Problem) -> list[tuple[str, Parameter]]:
+    return [(p.name, p) for p in problem.space.parameters]
+
+
+def _verdict_words(verdict: Verdict) -> str:
+    return "allow it" if verdict.allowed else f"NOT allow it: {'; '.join(verdict.reasons)}"
+
+
+def _print_problem(console: Console, problem: Problem) -> None:
+    for objective in problem.objectives:
+        target = "" if objective.target is None else f" = {with_unit(objective.target, objective.unit)}"
+        console.print(f"  {objective.goal.value} {objective.name}{target} [{objective.unit or 'no unit'}]")
+    for constraint in problem.constraints:
+        console.print(f"  subject to {constraint}")
+    console.print("It chooses:")
+    for name, parameter in _parameters(problem):
+        console.print(f"  {name}: {parameter}")
+    if problem.space.pool is not None:
+        console.print(f"  from {len(problem.space.pool)} candidates")
+
+
+def _print_capabilities(console: Console, wiring: Wiring) -> None:
+    console.print("It uses:")
+    for name, capability in wiring.capabilities.items():
+        used = "" if name in {s.name for s in wiring.campaign.procedure} else " (not used)"
+        console.print(f"  {name}{used}: {nature(capability)}")
+        for declared in capability.inputs:
+            console.print(f"    {input_words(declared)}")
 
 
 def print_answer(standing: Standing, file: Path) -> None:
     """Say how a run ended, the best that was found, and what to look at next."""
     console, record, problem = _console(), standing.record, standing.campaign.problem
     done = sum(t.uses_budget and not t.is_pending for t in standing.trials)
-    why = f": {record.why}" if record.why else ""
+    why = f": {record.why.rstrip('.')}" if record.why else ""
     console.print(f"{record.name} is {record.state} after {done} of {standing.campaign.trials} trials{why}.")
     found = best(problem, standing.trials)
     if found is None:

@@ -10,6 +10,8 @@ from labwright.core.units import convert
 from labwright.core.values import Value, is_number, show
 from labwright.core.verdict import ALLOWED, Action, Decision, Plan, Verdict
 
+_UNDECLARED = "its limits are not declared, by the resource or under safety: limits"
+
 
 class SpaceReviewer:
     """Refuses a point that is not in the space."""
@@ -70,7 +72,7 @@ class LimitsReviewer:
         elif value > high:
             yield Decision.REFUSE, f"{place} = {show(value)}{unit} is above its limit of {show(high)}{unit}"
         elif not repeatable and math.isinf(high - low):
-            yield Decision.UNKNOWN, f"{place} = {show(value)}{unit} is set, but not every limit of it is declared"
+            yield Decision.UNKNOWN, f"{place} = {show(value)}{unit} is set, but {_UNDECLARED}"
 
     def _range(self, place: str, declared: Input) -> tuple[float, float]:
         low = -math.inf if declared.low is None else declared.low
@@ -85,7 +87,7 @@ class LimitsReviewer:
 def _word(place: str, value: Value, declared: Input, repeatable: bool) -> Iterator[tuple[Decision, str]]:
     if declared.levels is None:
         if not repeatable:
-            yield Decision.UNKNOWN, f"{place} = {value!r} is set, but its allowed levels are not declared"
+            yield Decision.UNKNOWN, f"{place} = {value!r} is set, but {_UNDECLARED}"
     elif value not in declared.levels:
         yield Decision.REFUSE, f"{place} = {value!r} is not one of {_listed(declared.levels)}"
 

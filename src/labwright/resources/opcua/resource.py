@@ -39,6 +39,8 @@ class OpcUaResource:
         self.name = name
         self._options, self._connection = options, connection
         self._skills = {skill.capability.name: skill for skill in skills}
+        # Where one state serves several commands, they wait for each other here, or one would miss the other's end.
+        self._turns = {skill.part.state: asyncio.Lock() for skill in skills}
 
     @classmethod
     @asynccontextmanager
@@ -61,7 +63,7 @@ class OpcUaResource:
         if skill is None:
             raise InvalidInput(f"{self.name} has no capability {command.capability!r}.")
         try:
-            async with asyncio.timeout(command.deadline_s):
+            async with asyncio.timeout(command.deadline_s), self._turns[skill.part.state]:
                 return await self._run(skill, command, recorder)
         except TimeoutError as error:
             raise ResourceUnavailable(
@@ -189,7 +191,7 @@ def _is_taken_up(skill: Skill, command: Command, before: Glance, now: Glance) ->
 
 
 def _of(now: Glance) -> str:
-    return f" of command {now.held}" if now.held else ""
+    return f" ({now.held})" if now.held else ""
 
 
 async def _stop(connection: Connection, node: str) -> None:

@@ -1,0 +1,541 @@
+"""The OPC UA resource against a real server, in the ways that servers differ."""
+
+import asyncio
+import contextlib
+import logging
+import math
+import socket
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from asyncua import Server, ua
+from pydantic import ValidationError
+
+from labwright.core.command import CannotTell, Command, Done, Failure, NeverStarted, Observation, Running, Silent
+from labwright.core.errors import InvalidInput, InvalidUnit, ResourceUnavailable
+from labwright.resources.opcua import OpcUaResource
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+CELSIUS = ua.EUInformation(
+    NamespaceUri="http://www.opcfoundation.org/UA/units/un/cefact", UnitId=4408652, DisplayName=ua.LocalizedText("°C")
+)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[Server]:
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+    server = Server()
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{free_port()}/")
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    async with server:
+        yield server
+
+
+class Oven:
+    """A device with one input and one output: y is twice x. It counts what it physically does."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server, self.name, self.url = server, name, server.endpoint.geturl()
+        self.started: list[str] = []
+        self.seconds = 0.05
+        self.status = ua.StatusCodes.Good
+        self.result = lambda x: 2 * x
+        self.nodes = {}
+        self.tasks: list[asyncio.Task] = []
+
+    async def build(self, *, unit=CELSIUS, low=0.0, high=200.0) -> "Oven":
+        self.root = await self.server.nodes.objects.add_object(2, self.name)
+        for name, value in {"X": 0.0, "Y": 0.0, "Start": "", "CommandId": "", "State": "idle", "Reason": ""}.items():
+            self.nodes[name] = await self.root.add_variable(2, name, value)
+            await self.nodes[name].set_writable()
+        if unit:
+            await self.nodes["X"].add_property(0, "EngineeringUnits", unit)
+            await self.nodes["Y"].add_property(0, "EngineeringUnits", unit)
+        await self.nodes["X"].add_property(0, "EURange", ua.Range(Low=low, High=high))
+        return self
+
+    async def add_method(self) -> None:
+        arguments = [
+            ua.Argument(Name="command_id", DataType=ua.NodeId(ua.ObjectIds.String), ValueRank=-1),
+            ua.Argument(Name="x", DataType=ua.NodeId(ua.ObjectIds.Double), ValueRank=-1),
+        ]
+        await self.root.add_method(2, "Heat", self.heat, arguments, [])
+
+    async def heat(self, parent, command_id, x):
+        if await self.nodes["State"].read_value() == "running":
+            return ua.StatusCode(ua.StatusCodes.BadInvalidState)
+        if x.Value > 100:
+            return ua.StatusCode(ua.StatusCodes.BadOutOfRange)
+        await self.begin(command_id.Value, x.Value)
+        return []
+
+    async def begin(self, command_id, x):
+        self.started.append(command_id)
+        await self.nodes["State"].write_value("running")
+        await self.nodes["CommandId"].write_value(command_id)
+        self.tasks.append(asyncio.create_task(self.work(x)))
+
+    async def work(self, x):
+        await asyncio.sleep(self.seconds)
+        value = ua.DataValue(ua.Variant(self.result(x), ua.VariantType.Double), ua.StatusCode(self.status))
+        await self.server.write_attribute_value(self.nodes["Y"].nodeid, value)
+        await self.nodes["State"].write_value("done")
+
+    def watch_start(self) -> None:
+        """Begin whenever something new is written to Start, as a controller's cycle does."""
+        self.tasks.append(asyncio.create_task(self.cycle()))
+
+    async def cycle(self):
+        seen = ""
+        while True:
+            wanted = await self.nodes["Start"].read_value()
+            if wanted != seen:
+                seen = wanted
+                await asyncio.sleep(0.1)  # a slow cycle: the old state is still shown
+                await self.begin(wanted, await self.nodes["X"].read_value())
+            await asyncio.sleep(0.01)
+
+    def options(self, *, capability=None, **server_options):
+        described = {
+            "start": f"{self.name}/Heat",
+            "command_id": f"{self.name}/CommandId",
+            "state": f"{self.name}/State",
+            "reason": f"{self.name}/Reason",
+            "inputs": {"x": f"{self.name}/X"},
+            "outputs": {"y": f"{self.name}/Y"},
+        }
+        described |= capability or {}
+        return {"kind": "opcua", "url": self.url, "capabilities": {"heat": described}, "start_s": 1} | server_options
+
+    def written(self, **changes):
+        """What a capability says that is begun by writing a variable."""
+        return {"start": f"{self.name}/Start", "inputs": {"x": f"{self.name}/X"}} | changes
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def oven(server, request) -> AsyncIterator[Oven]:
+    oven = await Oven(server, request.node.name).build()
+    await oven.add_method()
+    yield oven
+    for task in oven.tasks:
+        task.cancel()
+    await asyncio.gather(*oven.tasks, return_exceptions=True)
+
+
+def opened(options):
+    return OpcUaResource.open("oven", OpcUaResource.Options.model_validate(options), Path())
+
+
+def command(command_id="c1", x=20.0, **changes):
+    return Command(command_id=command_id, epoch=1, capability="heat", inputs={"x": x}, **changes)
+
+
+async def run(resource, *args, **changes):
+    return await resource.run(command(*args, **changes), Silent())
+
+
+async def test_a_method_is_called_and_its_result_read_with_units(oven):
+    async with opened(oven.options()) as resource:
+        outcome = await run(resource)
+
+    assert outcome.values["y"].value == 40.0
+    assert outcome.values["y"].unit == "degC"
+
+
+async def test_units_and_limits_are_read_from_the_server(oven):
+    async with opened(oven.options()) as resource:
+        [capability] = resource.capabilities()
+
+    [declared] = capability.inputs
+    assert (declared.unit, declared.low, declared.high) == ("degC", 0.0, 200.0)
+    assert capability.queryable
+    assert not capability.repeatable
+
+
+async def test_the_file_narrows_the_limits_and_never_widens_them(oven):
+    part = {"inputs": {"x": {"node": f"{oven.name}/X", "low": 50, "high": 500}}}
+
+    async with opened(oven.options(capability=part)) as resource:
+        [declared] = resource.capabilities()[0].inputs
+
+    assert (declared.low, declared.high) == (50, 200)
+
+
+async def test_limits_that_leave_nothing_are_refused(oven):
+    part = {"inputs": {"x": {"node": f"{oven.name}/X", "low": 300}}}
+
+    with pytest.raises(InvalidInput, match=r"no value is allowed: the file says 300 to any, the server 0 to 200"):
+        async with opened(oven.options(capability=part)):
+            pass
+
+
+async def test_a_unit_that_differs_from_the_servers_is_refused(oven):
+    part = {"outputs": {"y": {"node": f"{oven.name}/Y", "unit": "K"}}}
+
+    with pytest.raises(InvalidUnit, match=r"oven\.heat\.y: the file says 'K', but the server says 'degC'"):
+        async with opened(oven.options(capability=part)):
+            pass
+
+
+async def test_a_unit_that_nobody_can_read_must_be_declared(server):
+    oven = await Oven(server, "odd").build(unit=ua.EUInformation(DisplayName=ua.LocalizedText("smoots")))
+    await oven.add_method()
+    declared = {n: {"node": f"odd/{n.upper()}", "unit": "degC"} for n in ("x", "y")}
+
+    with pytest.raises(InvalidUnit, match="smoots"):
+        async with opened(oven.options()):
+            pass
+    async with opened(
+        oven.options(capability={"inputs": {"x": declared["x"]}, "outputs": {"y": declared["y"]}})
+    ) as resource:
+        assert resource.capabilities()[0].inputs[0].unit == "degC"
+
+
+async def test_a_command_that_the_server_holds_is_never_ordered_twice(oven):
+    async with opened(oven.options()) as resource:
+        first = await run(resource)
+        again = await run(resource)
+
+    assert again == first
+    assert oven.started == ["c1"]
+
+
+async def test_two_who_wait_for_one_command_get_one_result(oven):
+    oven.seconds = 0.3
+    async with opened(oven.options()) as resource:
+        first = asyncio.create_task(run(resource))
+        await asyncio.sleep(0.1)
+        assert isinstance(await resource.ask("c1"), Running)
+        second = await run(resource)
+
+    assert await first == second
+    assert oven.started == ["c1"]
+
+
+async def test_commands_to_one_device_wait_for_each_other(oven):
+    oven.seconds = 0.2
+    async with opened(oven.options()) as resource:
+        first, second = await asyncio.gather(run(resource, "c1", 10.0), run(resource, "c2", 30.0))
+
+    assert (first.values["y"].value, second.values["y"].value) == (20.0, 60.0)
+
+
+async def test_another_clients_command_is_waited_for(oven):
+    oven.seconds = 0.3
+    await oven.begin("theirs", 10.0)
+    async with opened(oven.options()) as resource:
+        outcome = await run(resource, x=30.0)
+
+    assert outcome.values["y"].value == 60.0
+    assert oven.started == ["theirs", "c1"]
+
+
+async def test_a_server_that_stays_busy_is_named(oven):
+    await oven.nodes["State"].write_value("running")
+    await oven.nodes["CommandId"].write_value("theirs")
+
+    async with opened(oven.options(busy_s=0.1)) as resource:
+        with pytest.raises(
+            ResourceUnavailable, match=r"oven is busy with another command \(theirs\); this one is not begun"
+        ):
+            await run(resource)
+
+    assert oven.started == []
+
+
+async def test_a_refused_input_is_a_failure_with_the_servers_words(oven):
+    async with opened(oven.options()) as resource:
+        outcome = await run(resource, x=150.0)
+
+    assert isinstance(outcome, Failure)
+    assert "BadOutOfRange" in outcome.reason
+
+
+async def test_an_output_with_a_bad_status_is_a_failure_that_names_it(oven):
+    oven.status = ua.StatusCodes.BadSensorFailure
+
+    async with opened(oven.options()) as resource:
+        outcome = await run(resource)
+
+    assert isinstance(outcome, Failure)
+    assert "output y" in outcome.reason
+    assert "BadSensorFailure" in outcome.reason
+
+
+async def test_an_output_of_uncertain_status_is_suspect(oven):
+    oven.status = ua.StatusCodes.UncertainSensorNotAccurate
+
+    async with opened(oven.options()) as resource:
+        outcome = await run(resource)
+
+    assert outcome.quality == "suspect"
+
+
+async def test_nan_is_handed_on_as_it_was_read(oven):
+    oven.result = lambda x: math.nan
+
+    async with opened(oven.options()) as resource:
+        outcome = await run(resource)
+
+    assert math.isnan(outcome.values["y"].value)
+
+
+async def test_a_failed_command_gives_the_servers_reason(oven):
+    async def fail(x):
+        await oven.nodes["Reason"].write_value("the door is open")
+        await oven.nodes["State"].write_value("failed")
+
+    oven.work = fail
+    async with opened(oven.options()) as resource:
+        assert await run(resource) == Failure(reason="the door is open")
+
+
+async def test_words_of_the_server_are_translated(oven):
+    async def finish(x):
+        await oven.nodes["State"].write_value("Fertig")
+
+    oven.work = finish
+    words = {"states": {"done": ["fertig"], "idle": ["bereit", "idle"]}}
+    async with opened(oven.options(capability=words)) as resource:
+        assert isinstance(await run(resource), Observation)
+
+
+async def test_a_word_that_nobody_explained_is_an_error(oven):
+    await oven.nodes["State"].write_value("Pause")
+
+    async with opened(oven.options()) as resource:
+        with pytest.raises(ResourceUnavailable, match="'Pause', and nothing says what that means"):
+            await run(resource)
+
+
+async def test_writing_begins_a_command_and_an_older_result_is_never_taken(oven):
+    oven.watch_start()
+    async with opened(oven.options(capability=oven.written())) as resource:
+        first = await run(resource, "c1", 10.0)
+        second = await run(resource, "c2", 30.0)
+
+    assert (first.values["y"].value, second.values["y"].value) == (20.0, 60.0)
+    assert oven.started == ["c1", "c2"]
+
+
+async def test_without_an_echo_the_state_must_leave_the_older_result_first(oven):
+    oven.watch_start()
+    part = oven.written(command_id=f"{oven.name}/Start")
+    async with opened(oven.options(capability=part)) as resource:
+        first = await run(resource, "c1", 10.0)
+        second = await run(resource, "c2", 30.0)
+
+    assert (first.values["y"].value, second.values["y"].value) == (20.0, 60.0)
+
+
+async def test_a_server_that_does_not_take_up_what_was_written_is_named(oven):
+    async with opened(oven.options(capability=oven.written(), start_s=0.2)) as resource:
+        with pytest.raises(
+            ResourceUnavailable, match=r"/Start was written, but after 0\.2 s the server still shows idle"
+        ):
+            await run(resource)
+
+
+async def test_ask_cannot_tell_of_another_command_unless_nobody_else_commands_the_server(oven):
+    async with opened(oven.options()) as shared, opened(oven.options(exclusive=True)) as own:
+        assert isinstance(await shared.ask("c9"), CannotTell)
+        assert isinstance(await own.ask("c9"), NeverStarted)
+        outcome = await run(own)
+        assert await own.ask("c1") == Done(outcome=outcome)
+
+
+async def test_a_command_that_outlives_its_deadline_is_not_known_to_have_ended(oven):
+    oven.seconds = 5
+
+    async with opened(oven.options()) as resource:
+        with pytest.raises(ResourceUnavailable, match=r"has not ended within 0\.1 s"):
+            await run(resource, deadline_s=0.1)
+        assert isinstance(await resource.ask("c1"), Running)
+
+
+async def test_stop_calls_the_servers_method(oven):
+    stopped = []
+
+    async def stop(parent):
+        stopped.append(True)
+        return []
+
+    await oven.root.add_method(2, "Stop", stop, [], [])
+    async with opened(oven.options(stop=f"{oven.name}/Stop")) as resource:
+        await resource.stop()
+
+    assert stopped == [True]
+
+
+async def test_without_a_declared_stop_it_says_so(oven):
+    async with opened(oven.options()) as resource:
+        with pytest.raises(ResourceUnavailable, match="declares no stop"):
+            await resource.stop()
+
+
+async def test_a_missing_node_is_named_with_what_is_there(oven):
+    part = {"outputs": {"y": f"{oven.name}/Z"}}
+
+    with pytest.raises(InvalidInput, match=r"has no 'Z'\. It has: .*2:X, 2:Y"):
+        async with opened(oven.options(capability=part)):
+            pass
+
+
+async def test_a_node_may_be_given_by_its_id(oven):
+    part = {"outputs": {"y": oven.nodes["Y"].nodeid.to_string()}}
+
+    async with opened(oven.options(capability=part)) as resource:
+        outcome = await run(resource)
+
+    assert outcome.values["y"].value == 40.0
+
+
+async def test_inputs_that_the_method_does_not_take_are_refused(oven):
+    part = {"inputs": {"z": f"{oven.name}/X"}}
+
+    with pytest.raises(InvalidInput, match="takes after the command id x; the inputs in the file are z"):
+        async with opened(oven.options(capability=part)):
+            pass
+
+
+async def test_an_unreachable_server_is_a_clear_error_within_seconds():
+    url = f"opc.tcp://127.0.0.1:{free_port()}/"
+    options = {"url": url, "capabilities": {"heat": {"start": "a", "state": "b", "outputs": {"y": "c"}}}}
+    began = time.monotonic()
+
+    with pytest.raises(ResourceUnavailable, match=f"oven: the OPC UA server at {url} cannot be reached"):
+        async with opened(options):
+            pass
+
+    assert time.monotonic() - began < 10
+
+
+async def test_a_server_that_speaks_something_else_is_a_clear_error_within_seconds():
+    async def mute(reader, writer):
+        await reader.read()
+        writer.close()
+
+    listener = await asyncio.start_server(mute, "127.0.0.1", 0)
+    url = f"opc.tcp://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+    options = {
+        "url": url,
+        "timeout_s": 0.5,
+        "capabilities": {"heat": {"start": "a", "state": "b", "outputs": {"y": "c"}}},
+    }
+    async with listener:
+        with pytest.raises(ResourceUnavailable, match="no answer in time"):
+            async with opened(options):
+                pass
+
+
+class Relay:
+    """Stands between client and server, so that the connection can be cut."""
+
+    def __init__(self, url: str) -> None:
+        self._port = int(url.rstrip("/").rpartition(":")[2])
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> "Relay":
+        self._listener = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.url = f"opc.tcp://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}/"
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self.close()
+        self.cut()
+        await asyncio.sleep(0.05)
+
+    def cut(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def close(self) -> None:
+        """Let nobody connect any more."""
+        self._listener.close()
+
+    async def _connect(self, reader, writer) -> None:
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers.extend([writer, server_writer])
+        await asyncio.gather(self._pump(reader, server_writer), self._pump(server_reader, writer))
+
+    async def _pump(self, reader, writer) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+async def test_a_connection_that_breaks_while_it_waits_is_opened_again(oven):
+    oven.seconds = 0.6
+    async with Relay(oven.url) as relay, opened(oven.options(url=relay.url)) as resource:
+        waiting = asyncio.create_task(run(resource))
+        await asyncio.sleep(0.2)
+        relay.cut()
+        outcome = await waiting
+
+    assert outcome.values["y"].value == 40.0
+    assert oven.started == ["c1"]
+
+
+async def test_a_connection_that_stays_broken_is_given_up(oven):
+    oven.seconds = 5
+    async with Relay(oven.url) as relay, opened(oven.options(url=relay.url, reconnect_s=0.5)) as resource:
+        waiting = asyncio.create_task(run(resource))
+        await asyncio.sleep(0.2)
+        relay.close()
+        relay.cut()
+
+        with pytest.raises(ResourceUnavailable, match="cannot be reached"):
+            await waiting
+
+
+@pytest.mark.parametrize("begins", [True, False])
+async def test_an_order_whose_answer_is_lost_is_looked_for_and_never_sent_again(oven, begins):
+    calls = []
+
+    async def slow(parent, command_id, x):
+        calls.append(command_id.Value)
+        if begins:
+            await oven.begin(command_id.Value, x.Value)
+        await asyncio.sleep(0.3)
+        return []
+
+    oven.server.link_method(await oven.root.get_child("2:Heat"), slow)
+    async with Relay(oven.url) as relay, opened(oven.options(url=relay.url)) as resource:
+        waiting = asyncio.create_task(run(resource))
+        await asyncio.sleep(0.15)
+        relay.cut()
+        if begins:
+            assert (await waiting).values["y"].value == 40.0
+        else:
+            with pytest.raises(ResourceUnavailable, match="not known whether it began"):
+                await waiting
+
+    assert calls == ["c1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"url": "http://localhost:80"}, "url"),
+        ({"url": "opc.tcp://localhost"}, "url"),
+        ({"capabilities": {}}, "capabilities"),
+        ({"sotp": "Cell/Stop"}, "sotp"),
+    ],
+)
+async def test_options_that_cannot_be_are_refused(change, said):
+    good = {"url": "opc.tcp://h:1", "capabilities": {"heat": {"start": "a", "state": "b", "outputs": {"y": "c"}}}}
+
+    with pytest.raises(ValidationError, match=said):
+        OpcUaResource.Options.model_validate(good | change)

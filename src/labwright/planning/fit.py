@@ -1,4 +1,4 @@
-"""How well the model fits what was measured, for a report."""
+"""How well the model fits what was measured, what matters, and which trial to build on: for a report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ import numpy as np
 
 from labwright.core.problem import Problem
 from labwright.core.trial import Trial
-from labwright.planning.model import fit_outcome, measured
+from labwright.planning.encoding import Encoding
+from labwright.planning.model import fit_outcome, learn, measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,3 +62,24 @@ def sensitivity(problem: Problem, trials: Sequence[Trial], outcome: str) -> dict
     total = sum(changes)
     shares = [c / total if total else 1 / len(changes) for c in changes]
     return dict(zip(problem.space.names, shares, strict=True))
+
+
+def recommend(problem: Problem, trials: Sequence[Trial], *, sure: float = 0.9) -> Trial | None:
+    """Return the observed trial to build on: the least expected loss where P(feasible) is at least `sure`.
+
+    What was measured has luck in it, and the best of many all the more; the model averages it out. Where no trial is
+    that sure it is the surest of those that satisfied every constraint; None where none did.
+    """
+    model = learn(problem, trials)
+    name = problem.objective.name
+    fit = [t for t in measured(trials, name) if problem.feasible(t.outcomes)]
+    if not fit:
+        return None
+    rows = Encoding.of(problem.space).trials(fit)
+    chance = np.exp(model.log_feasible(rows))
+    losses = [problem.objective.loss(float(mean)) for mean in model.outcomes[name].predict(rows)[0]]
+
+    def rank(i: int) -> tuple[float, float]:
+        return (losses[i] if chance[i] >= sure else np.inf, -chance[i])
+
+    return fit[min(range(len(fit)), key=rank)]

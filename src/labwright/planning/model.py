@@ -22,11 +22,11 @@ UNSUCCESSFUL = frozenset({TrialState.FAILED, TrialState.REFUSED})
 class Model:
     """What is believed after some trials, and how good a point looks by it. Points are encoded rows (m, d).
 
-    `winner` is the best trial that satisfies every constraint; None before there is one. `reached` is its loss, or what
-    is expected of a pending trial where that is less. An outcome without any observation has no process. `success` is a
-    process of 1 where a trial was observed and 0 where it failed or was refused; None where all succeeded. `caution` is
-    how much P(success) weighs: one more for each of the latest trials that ended without a result, so that they do not
-    go on for long.
+    `winner` is the best trial that satisfies every constraint; None before there is one. `reached` is the least loss
+    expected where a trial satisfied them, or should once it ends: what was measured has luck in it. An outcome without
+    any observation has no process. `success` is a process of 1 where a trial was observed and 0 where it failed or was
+    refused; None where all succeeded. `caution` is how much P(success) weighs: one more for each of the latest trials
+    that ended without a result, so that they do not go on for long.
     """
 
     problem: Problem
@@ -113,15 +113,22 @@ class Model:
 def learn(problem: Problem, history: Sequence[Trial]) -> Model:
     """Return the model of some ended trials. What a trial did not measure is left out of that outcome's process."""
     winner = best(problem, history)
-    processes = {name: fit_outcome(problem, history, name) for name in problem.outcomes}
+    fitted = {name: fit_outcome(problem, history, name) for name in problem.outcomes}
+    processes = {name: process for name, process in fitted.items() if process is not None}
     return Model(
         problem=problem,
-        outcomes={name: process for name, process in processes.items() if process is not None},
+        outcomes=processes,
         success=_fit_success(problem, history),
         winner=winner,
-        reached=math.inf if winner is None else problem.objective.loss(winner.outcomes[problem.objective.name]),
+        reached=math.inf if winner is None else _reached(problem, history, processes[problem.objective.name]),
         caution=1 + _without_result(history),
     )
+
+
+def _reached(problem: Problem, history: Sequence[Trial], process: GaussianProcess) -> float:
+    feasible = [t for t in measured(history, problem.objective.name) if problem.feasible(t.outcomes)]
+    means, _ = process.predict(Encoding.of(problem.space).trials(feasible))
+    return min(problem.objective.loss(float(mean)) for mean in means)
 
 
 def measured(trials: Sequence[Trial], outcome: str) -> list[Trial]:

@@ -89,3 +89,10 @@ def test_a_chance_far_out_of_reach_is_still_ordered():
 
     assert np.isfinite(values).all()
     assert (np.diff(values) < 0).all()
+
+
+def test_an_outcome_that_must_be_exact_still_draws_towards_it():
+    values = log_probability(np.array([0.0, 1.0, 5.0]), np.ones(3), 0.0, 0.0)
+
+    assert np.isfinite(values).all()
+    assert (np.diff(values) < 0).all()

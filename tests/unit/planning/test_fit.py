@@ -1,10 +1,12 @@
 """What a report shows of the model."""
 
+import numpy as np
 import pytest
 
-from labwright.core.problem import Goal, Objective, Problem
+from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.space import Categorical, Continuous, Space
-from labwright.planning.fit import leave_one_out, lengthscales, sensitivity
+from labwright.core.trial import best
+from labwright.planning.fit import leave_one_out, lengthscales, recommend, sensitivity
 from labwright.planning.sampling import SamplingPlanner
 
 PROBLEM = Problem(
@@ -59,3 +61,35 @@ def test_one_trial_gives_equal_shares(observed):
 
     assert sensitivity(PROBLEM, one, "y") == pytest.approx({"strong": 1 / 3, "idle": 1 / 3, "kind": 1 / 3})
     assert len(leave_one_out(PROBLEM, one, "y")) == 1
+
+
+def test_what_it_recommends_is_nearer_to_the_optimum_than_the_luckiest_measurement(play):
+    line = Problem(space=Space(parameters=(Continuous(name="x", low=0, high=1),)), objectives=PROBLEM.objectives)
+    recommended, luckiest = [], []
+
+    for seed in range(8):
+        noise = np.random.default_rng(seed)
+        history = play(SamplingPlanner(), line, lambda p, n=noise: {"y": -((p["x"] - 0.6) ** 2) + 0.2 * n.normal()}, 40)
+        recommended.append(abs(recommend(line, history).point["x"] - 0.6))
+        luckiest.append(abs(best(line, history).point["x"] - 0.6))
+
+    assert np.mean(recommended) < 0.7 * np.mean(luckiest)
+
+
+def test_a_trial_that_only_just_held_by_luck_is_not_what_it_recommends(play):
+    noise = np.random.default_rng(3)
+    constraints = (OutcomeConstraint(name="heat", high=0.5),)
+    space = Space(parameters=(Continuous(name="x", low=0, high=1),))
+    line = Problem(space=space, objectives=PROBLEM.objectives, constraints=constraints)
+    history = play(SamplingPlanner(), line, lambda p: {"y": p["x"], "heat": p["x"] + 0.1 * noise.normal()}, 40)
+
+    assert best(line, history).point["x"] > 0.5
+    assert 0.3 < recommend(line, history).point["x"] < 0.5
+
+
+def test_where_nothing_is_feasible_nothing_is_recommended(history):
+    strict = Problem(
+        space=PROBLEM.space, objectives=PROBLEM.objectives, constraints=(OutcomeConstraint(name="y", low=1000),)
+    )
+
+    assert recommend(strict, history) is None

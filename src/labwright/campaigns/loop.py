@@ -99,7 +99,9 @@ class Conductor:
         try:
             proposal = await asyncio.to_thread(self._propose, trials)
         except PoolExhausted as error:
-            await self._finish("finish", str(error))
+            tried = any(t.uses_budget for t in trials)
+            why = str(error) if tried else f"every candidate was refused; the last because {trials[-1].why}"
+            await self._finish("finish" if tried else "fail", why)
             return
         verdict = self._gate.review(self._wiring.plan(proposal.point))
         keep, thread, name = self.records.trials, self.records.thread, self.campaign.name

@@ -9,7 +9,7 @@ from labwright.core.values import digest
 from labwright.storage.database import Database
 from labwright.storage.ledger import append, now
 from labwright.storage.schema import campaigns
-from labwright.storage.transitions import move
+from labwright.storage.transitions import Held, move
 
 
 def stream_of(name: str) -> str:
@@ -56,8 +56,9 @@ class Campaigns:
         """Move a campaign by an action such as pause; one that its state does not allow raises InvalidTransition."""
         state = self.get(name).state
         with self._database.write() as connection:
-            row = {"id": connection.execute(select(campaigns.c.id).where(campaigns.c.name == name)).scalar_one()}
-            new = move(connection, campaigns, row, (CAMPAIGN_TRANSITIONS, state, action), why=why)
+            row_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == name)).scalar_one()
+            held = Held(name=name, table=campaigns, id=row_id, state=state)
+            new = move(connection, held, CAMPAIGN_TRANSITIONS, action, why=why)
             append(connection, stream_of(name), f"campaign.{action}", {"campaign_state": new.value, "why": why})
         return new
 

@@ -13,7 +13,7 @@ from labwright.storage.database import Database
 from labwright.storage.ledger import append, now
 from labwright.storage.records import outcome_from, outcome_record, pack, unpack
 from labwright.storage.schema import campaigns, runs, trials
-from labwright.storage.transitions import move
+from labwright.storage.transitions import Held, move
 
 OPEN_RUNS = (RunState.QUEUED, RunState.LEASED, RunState.INTENDED, RunState.UNKNOWN)
 ENDS = {TrialState.OBSERVED: "observe", TrialState.FAILED: "fail", TrialState.UNKNOWN: "lose"}
@@ -80,7 +80,7 @@ class Runs:
         """Record that the gate at the device refused a leased run: it never moved, and its trial failed."""
         with self._database.write() as connection:
             _move_run(connection, run, "release")
-            new = move(connection, runs, _key(run), (RUN_TRANSITIONS, RunState.QUEUED, "cancel"))
+            new = move(connection, _held(run, RunState.QUEUED), RUN_TRANSITIONS, "cancel")
             ended = _conclude(connection, run, Conclusion(state=TrialState.FAILED, why=why))
             append(
                 connection, stream_of(run.campaign), "run.cancelled", {"run": run.id, "run_state": new.value, **ended}
@@ -152,16 +152,17 @@ def _trial_id(connection: Connection, run: Run) -> int:
 
 
 def _move_run(connection: Connection, run: Run, action: str, **values: str | int) -> RunState:
-    return move(connection, runs, _key(run), (RUN_TRANSITIONS, run.state, action), **values)
+    return move(connection, _held(run, run.state), RUN_TRANSITIONS, action, **values)
 
 
 def _conclude(connection: Connection, run: Run, conclusion: Conclusion) -> dict[str, Json]:
-    action = (TRIAL_TRANSITIONS, TrialState.RUNNING, ENDS[conclusion.state])
-    row = {"id": _trial_id(connection, run)}
-    outcomes = dict(conclusion.outcomes)
-    new = move(connection, trials, row, action, outcomes=pack(outcomes), why=conclusion.why, ended_at=now())
+    name, row_id = f"trial {run.campaign}/{run.trial}", _trial_id(connection, run)
+    held = Held(name=name, table=trials, id=row_id, state=TrialState.RUNNING)
+    outcomes, action = dict(conclusion.outcomes), ENDS[conclusion.state]
+    found = {"outcomes": pack(outcomes), "why": conclusion.why, "ended_at": now()}
+    new = move(connection, held, TRIAL_TRANSITIONS, action, **found)
     return {"trial": run.trial, "trial_state": new.value, "outcomes": outcomes, "why": conclusion.why}
 
 
-def _key(run: Run) -> dict[str, int]:
-    return {"id": run.id, "epoch": run.epoch}
+def _held(run: Run, state: RunState) -> Held[RunState]:
+    return Held(name=f"run {run.id}", table=runs, id=run.id, state=state, epoch=run.epoch)

@@ -1,34 +1,41 @@
 """A change of state: one conditional UPDATE that must change one row."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic
 
 from sqlalchemy import Connection, Table, update
 
 from labwright.core.errors import Overtaken
 from labwright.core.states import S, after
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, kw_only=True)
+class Held(Generic[S]):
+    """A row as its holder last saw it: its state and, where it has one, its epoch. `name` is for messages."""
+
+    name: str
+    table: Table
+    id: int
+    state: S
+    epoch: int | None = None
 
 
 def move(
     connection: Connection,
-    table: Table,
-    row: Mapping[str, T],
-    action: tuple[Mapping[tuple[S, str], S], S, str],
-    **values: T | str | int | None,
+    held: Held[S],
+    transitions: Mapping[tuple[S, str], S],
+    action: str,
+    **values: str | int | None,
 ) -> S:
-    """Move a row, given by its `id` and, where it has one, its `epoch`, by `(transitions, state, action)`.
+    """Move a row by an action, and write `values` with it; return the new state.
 
-    Raises InvalidTransition when the state does not allow the action, and Overtaken when the row is no longer there.
+    Raises InvalidTransition when the state does not allow the action, and Overtaken when the row is no longer as held.
     """
-    transitions, state, name = action
-    new = after(transitions, f"{table.name} {row['id']}", state, name)
-    query = update(table).where(table.c.id == row["id"], table.c.state == state.value)
-    if "epoch" in row:
-        query = query.where(table.c.epoch == row["epoch"])
+    new, table = after(transitions, held.name, held.state, action), held.table
+    query = update(table).where(table.c.id == held.id, table.c.state == held.state.value)
+    if held.epoch is not None:
+        query = query.where(table.c.epoch == held.epoch)
     if connection.execute(query.values(state=new.value, **values)).rowcount != 1:
-        raise Overtaken(
-            f"Another process changed {table.name} {row['id']} first; nothing was written. Look at its state again."
-        )
+        raise Overtaken(f"Another process changed {held.name} first; nothing was written. Look at its state again.")
     return new

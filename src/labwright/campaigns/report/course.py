@@ -1,0 +1,82 @@
+"""The part of a report that shows the trials one after the other: the objectives, and what must hold."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+from labwright.campaigns.report.html import Html, element, joined, section
+from labwright.campaigns.report.marks import Mark, alone, marked, observed, records
+from labwright.campaigns.report.pictures import gallery, picture
+from labwright.campaigns.report.plots import held_to, progress
+from labwright.campaigns.report.words import counted, with_unit
+from labwright.core.problem import Objective, OutcomeConstraint, Problem
+from labwright.core.trial import Trial
+
+SHOWN = 10
+
+
+def course(problem: Problem, trials: Sequence[Trial]) -> Html:
+    """Return the best so far over the trials, one picture per objective."""
+    if not trials:
+        return section("course", "Trial by trial", element("p", "There is nothing to show yet."))
+    figures = [_progress(problem, objective, trials) for objective in problem.objectives]
+    return section("course", "Trial by trial", *figures, _losses(problem, trials))
+
+
+def limits(problem: Problem, trials: Sequence[Trial]) -> Html:
+    """Return each constrained outcome over the trials; nothing where the campaign has no constraint."""
+    if not problem.constraints or not observed(trials):
+        return joined()
+    figures = [_held_to(problem, constraint, trials) for constraint in problem.constraints]
+    note = "What must hold of a result. The shaded side of a line is forbidden."
+    return section("limits", "Constraints", element("p", note), gallery(*figures))
+
+
+def _progress(problem: Problem, objective: Objective, trials: Sequence[Trial]) -> Html:
+    words = _record_words(objective, records(alone(problem, objective), trials))
+    return picture(
+        partial(progress, problem=problem, objective=objective, trials=trials),
+        f"{objective.name} of each trial, and the best so far as a line. {words}",
+        words,
+        width=10,
+        height=4.2,
+    )
+
+
+def _record_words(objective: Objective, held: Sequence[Trial]) -> str:
+    if not held:
+        return "No result counts yet: none keeps every constraint."
+    first, last = (
+        f"{with_unit(t.outcomes[objective.name], objective.unit)} in trial {t.number}" for t in (held[0], held[-1])
+    )
+    return f"The best so far went from {first} to {last}." if len(held) > 1 else f"The best so far is {first}."
+
+
+def _held_to(problem: Problem, constraint: OutcomeConstraint, trials: Sequence[Trial]) -> Html:
+    values = [t.outcomes[constraint.name] for t in observed(trials) if constraint.name in t.outcomes]
+    kept = sum(constraint.holds(v) for v in values)
+    words = f"{constraint}: kept by {kept} of {counted(len(values), 'result')}."
+    draw = partial(held_to, problem=problem, constraint=constraint, trials=trials)
+    return picture(draw, f"{constraint.name} of each trial, with its limits. {words}", words, width=5, height=3.4)
+
+
+def _losses(problem: Problem, trials: Sequence[Trial]) -> Html:
+    """Say how many proposals were refused and how many trials failed, and why."""
+    groups = marked(problem, trials)
+    failed, refused = groups.get(Mark.FAILED, []), groups.get(Mark.REFUSED, [])
+    if not failed and not refused:
+        return element("p", "No proposal was refused and no trial failed.")
+    return joined(
+        _reasons(f"{counted(len(refused), 'proposal was', 'proposals were')} refused or withdrawn", refused),
+        _reasons(f"{counted(len(failed), 'trial')} failed", failed),
+    )
+
+
+def _reasons(what: str, trials: Sequence[Trial]) -> Html:
+    if not trials:
+        return joined()
+    counts = Counter(t.why or "no reason is on record" for t in trials).most_common()
+    lines = [f"{n} × {why}" if n > 1 else why for why, n in counts[:SHOWN]]
+    more = len(counts) - SHOWN
+    lines += [f"and {counted(more, 'other reason')}, in the table below"] if more > 0 else []
+    return joined(element("p", f"{what}:"), element("ul", *(element("li", line) for line in lines)))

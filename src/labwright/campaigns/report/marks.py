@@ -1,0 +1,70 @@
+"""How a trial is told from the others: by what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from labwright.core.problem import Objective, OutcomeConstraint, Problem
+from labwright.core.states import TrialState
+from labwright.core.trial import Trial
+
+
+class Mark(StrEnum):
+    """What came of a trial, in the words of the legends."""
+
+    KEEPS = "keeps every constraint"
+    BREAKS = "breaks a constraint"
+    FAILED = "failed"
+    REFUSED = "refused or withdrawn"
+    OPEN = "still open"
+
+
+VALUED = (Mark.KEEPS, Mark.BREAKS)
+
+
+def mark_of(problem: Problem, trial: Trial) -> Mark:
+    """Return the mark of a trial."""
+    match trial.state:
+        case TrialState.OBSERVED:
+            return Mark.KEEPS if problem.feasible(trial.outcomes) else Mark.BREAKS
+        case TrialState.FAILED:
+            return Mark.FAILED
+        case TrialState.REFUSED | TrialState.WITHDRAWN:
+            return Mark.REFUSED
+        case _:
+            return Mark.OPEN
+
+
+def marked(problem: Problem, trials: Sequence[Trial]) -> dict[Mark, list[Trial]]:
+    """Return the trials under their marks, without the marks that none has."""
+    marks = [mark_of(problem, t) for t in trials]
+    return {mark: [t for t, m in zip(trials, marks, strict=True) if m is mark] for mark in Mark if mark in marks}
+
+
+def observed(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials that gave a result."""
+    return [t for t in trials if t.state is TrialState.OBSERVED]
+
+
+def broken(problem: Problem, trial: Trial) -> list[OutcomeConstraint]:
+    """Return the constraints that a result breaks or leaves open; none for a trial without a result."""
+    if trial.state is not TrialState.OBSERVED:
+        return []
+    return [c for c in problem.constraints if c.name not in trial.outcomes or not c.holds(trial.outcomes[c.name])]
+
+
+def alone(problem: Problem, objective: Objective) -> Problem:
+    """Return the problem as if it had that objective only."""
+    return replace(problem, objectives=(objective,))
+
+
+def records(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials that were the best so far when they ended, by the first objective, in order."""
+    objective, found = problem.objective, []
+    best_loss = float("inf")
+    for trial in observed(trials):
+        value = trial.outcomes.get(objective.name)
+        if value is not None and objective.loss(value) < best_loss and problem.feasible(trial.outcomes):
+            best_loss = objective.loss(value)
+            found.append(trial)
+    return found

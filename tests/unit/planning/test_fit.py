@@ -69,7 +69,9 @@ def test_what_it_recommends_is_nearer_to_the_optimum_than_the_luckiest_measureme
 
     for seed in range(8):
         noise = np.random.default_rng(seed)
-        history = play(SamplingPlanner(), line, lambda p, n=noise: {"y": -((p["x"] - 0.6) ** 2) + 0.03 * n.normal()}, 40)
+        history = play(
+            SamplingPlanner(), line, lambda p, n=noise: {"y": -((p["x"] - 0.6) ** 2) + 0.03 * n.normal()}, 40
+        )
         recommended.append(abs(recommend(line, history).point["x"] - 0.6))
         luckiest.append(abs(best(line, history).point["x"] - 0.6))
 

@@ -5,18 +5,15 @@ import contextlib
 import logging
 import math
 import socket
-import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from asyncua import Server, ua
-from pydantic import ValidationError
 
 from labwright.core.command import CannotTell, Command, Done, Failure, NeverStarted, Observation, Running, Silent
-from labwright.core.errors import InvalidInput, InvalidUnit, MissingExtra, ResourceUnavailable
+from labwright.core.errors import InvalidInput, InvalidUnit, ResourceUnavailable
 from labwright.resources.opcua import OpcUaResource
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -409,44 +406,6 @@ async def test_inputs_that_the_method_does_not_take_are_refused(oven):
             pass
 
 
-async def test_an_unreachable_server_is_a_clear_error_within_seconds():
-    url = f"opc.tcp://127.0.0.1:{free_port()}/"
-    options = {"url": url, "capabilities": {"heat": {"start": "a", "state": "b", "outputs": {"y": "c"}}}}
-    began = time.monotonic()
-
-    with pytest.raises(ResourceUnavailable, match=f"oven: the OPC UA server at {url} cannot be reached"):
-        async with opened(options):
-            pass
-
-    assert time.monotonic() - began < 10
-
-
-async def test_a_missing_package_names_the_extra(monkeypatch, oven):
-    monkeypatch.setitem(sys.modules, "asyncua", None)
-
-    with pytest.raises(MissingExtra, match=r"pip install 'labwright\[opcua\]'"):
-        async with opened(oven.options()):
-            pass
-
-
-async def test_a_server_that_speaks_something_else_is_a_clear_error_within_seconds():
-    async def mute(reader, writer):
-        await reader.read()
-        writer.close()
-
-    listener = await asyncio.start_server(mute, "127.0.0.1", 0)
-    url = f"opc.tcp://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
-    options = {
-        "url": url,
-        "timeout_s": 0.5,
-        "capabilities": {"heat": {"start": "a", "state": "b", "outputs": {"y": "c"}}},
-    }
-    async with listener:
-        with pytest.raises(ResourceUnavailable, match="no answer in time"):
-            async with opened(options):
-                pass
-
-
 class Relay:
     """Stands between client and server, so that the connection can be cut."""
 
@@ -532,19 +491,3 @@ async def test_an_order_whose_answer_is_lost_is_looked_for_and_never_sent_again(
                 await waiting
 
     assert calls == ["c1"]
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"url": "http://localhost:80"}, "url"),
-        ({"url": "opc.tcp://localhost"}, "url"),
-        ({"capabilities": {}}, "capabilities"),
-        ({"sotp": "Cell/Stop"}, "sotp"),
-    ],
-)
-async def test_options_that_cannot_be_are_refused(change, said):
-    good = {"url": "opc.tcp://h:1", "capabilities": {"heat": {"start": "a", "state": "b", "outputs": {"y": "c"}}}}
-
-    with pytest.raises(ValidationError, match=said):
-        OpcUaResource.Options.model_validate(good | change)

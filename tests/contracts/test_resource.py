@@ -12,8 +12,10 @@ import pytest_asyncio
 
 from labwright.core.command import CannotTell, Command, Done, NeverStarted, Observation, Silent
 from labwright.core.values import Value
+from labwright.resources.function import FunctionResource
 from labwright.resources.opcua import OpcUaResource
 from labwright.resources.resource import Resource
+from labwright.resources.table import TableResource
 from labwright.testing import FakeInstrument
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -88,7 +90,28 @@ async def _oven(started: list[str]) -> AsyncIterator[str]:
         yield url
 
 
-STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {"fake": fake, "opcua": opcua}
+@asynccontextmanager
+async def table(folder: Path) -> AsyncIterator[Stand]:
+    (folder / "data.csv").write_text("x,y\n1,2\n3,6\n3,7\n")
+    options = TableResource.Options(file=Path("data.csv"), units={"y": "degC"})
+    async with TableResource.open("bench", options, folder) as resource:
+        yield Stand(resource=resource, inputs={"x": 3.0})
+
+
+@asynccontextmanager
+async def function(folder: Path) -> AsyncIterator[Stand]:
+    (folder / "bench.py").write_text("def double(x):\n    return {'y': 2 * x}\n")
+    options = FunctionResource.Options(call="bench.py:double", outputs={"y": "degC"})
+    async with FunctionResource.open("bench", options, folder) as resource:
+        yield Stand(resource=resource, inputs={"x": 3.0})
+
+
+STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
+    "fake": fake,
+    "function": function,
+    "opcua": opcua,
+    "table": table,
+}
 
 
 @pytest_asyncio.fixture(params=STANDS, scope="module", loop_scope="module")

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+
+from labwright.core.command import Command, Failure, Observation, Silent
+from labwright.core.errors import InvalidInput
+from labwright.resources.function import FunctionInput, FunctionResource
+
+BENCH = """
+import numpy as np
+from dataclasses import dataclass
+
+
+@dataclass
+class Cup:
+    taste: float
+
+
+def brew(t, grams=18.0):
+    return {"taste": np.float64(t) * grams, "note": "fine"}
+
+
+def odd(t):
+    return 3.0
+
+
+def broken(t):
+    raise KeyError("lamp")
+"""
+
+
+def options(call: str, **more) -> FunctionResource.Options:
+    return FunctionResource.Options(call=call, outputs={"taste": None}, **more)
+
+
+async def call(folder: Path, name: str, **inputs):
+    (folder / "bench.py").write_text(BENCH)
+    async with FunctionResource.open("bench", options(f"bench.py:{name}"), folder) as function:
+        return await function.run(Command(command_id="c", epoch=1, capability=name, inputs=inputs), Silent())
+
+
+async def test_what_the_function_returns_is_observed_as_plain_values(tmp_path):
+    observation = await call(tmp_path, "brew", t=2.0)
+
+    assert isinstance(observation, Observation)
+    assert type(observation.values["taste"].value) is float
+    assert observation.values["taste"].value == 36.0
+    assert observation.values["note"].value == "fine"
+
+
+async def test_what_it_raises_is_a_failure_with_its_words(tmp_path):
+    assert await call(tmp_path, "broken", t=1) == Failure(reason="bench.py:broken raised KeyError: 'lamp'")
+
+
+async def test_what_is_no_dict_is_a_failure(tmp_path):
+    assert await call(tmp_path, "odd", t=1) == Failure(
+        reason="bench.py:odd returned 3.0; a dict with taste was expected."
+    )
+
+
+async def test_its_arguments_are_the_inputs_with_the_declared_limits(tmp_path):
+    (tmp_path / "bench.py").write_text(BENCH)
+    declared = options("bench.py:brew", inputs={"t": FunctionInput(unit="degC", low=0, high=100)})
+
+    async with FunctionResource.open("bench", declared, tmp_path) as function:
+        [brew] = function.capabilities()
+
+    assert brew.name == "brew"
+    assert [(i.name, i.unit, i.low, i.high, i.required) for i in brew.inputs] == [
+        ("t", "degC", 0, 100, True),
+        ("grams", None, None, None, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("called", "words"),
+    [
+        ("bench.py", "has no function; expected file.py:function"),
+        ("absent.py:f", "cannot be imported"),
+        ("bench.py:absent", "has no function 'absent'"),
+        ("no_such_package.module:f", "cannot be imported"),
+    ],
+)
+async def test_a_function_that_is_not_there_is_refused(tmp_path, called, words):
+    (tmp_path / "bench.py").write_text(BENCH)
+
+    with pytest.raises(InvalidInput, match=words):
+        async with FunctionResource.open("bench", options(called), tmp_path):
+            pass
+
+
+async def test_limits_for_an_argument_that_is_not_there_are_refused(tmp_path):
+    (tmp_path / "bench.py").write_text(BENCH)
+    declared = options("bench.py:brew", inputs={"temp": FunctionInput()})
+
+    with pytest.raises(InvalidInput, match="has no argument temp; it has t, grams"):
+        async with FunctionResource.open("bench", declared, tmp_path):
+            pass

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -56,4 +57,11 @@ def measured(trace: Trace, seed: int, inputs: Mapping[str, float]) -> dict[str, 
     values = true_values(trace)
     for name, sd in NOISE.items():
         values[name] += sd * noise.standard_normal()
+    values["charge"] = _counted(values["charge"])
     return {name: round(value, DECIMALS[name]) for name, value in values.items()}
+
+
+def _counted(charge: float) -> float:
+    """Return the percent that a coulomb counter shows: only what is full, so that 80 means 80."""
+    step = 10.0 ** -DECIMALS["charge"]
+    return math.floor((charge + 1e-6) / step) * step

@@ -62,9 +62,10 @@ def _log_ticks(low: float, high: float) -> tuple[float, ...]:
     """Return round numbers that stand well apart on a logarithmic axis."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     fine = [float(f"{digit}e{k}") for k in decades for digit in (1, 2, 5)]
-    within = [tick for tick in fine if low <= tick <= high]
-    step = 1 + len(decades) // 8
-    return tuple(within) if len(within) <= 8 else tuple(float(f"1e{k}") for k in decades[::step])
+    coarse = [float(f"1e{k}") for k in decades[:: 1 + len(decades) // 8]]
+    fine, coarse = ([tick for tick in ticks if low <= tick <= high] for ticks in (fine, coarse))
+    ticks = fine if len(fine) <= 8 else coarse
+    return tuple(ticks) if len(ticks) > 1 else (low, high)
 
 
 def set_x(axes: Axes, scale: Scale) -> None:

@@ -23,7 +23,7 @@ def trials_table(problem: Problem, trials: Sequence[Trial], units: Mapping[str, 
     rows = [_row(problem, names, t, t is winner) for t in trials]
     table = element("table", element("thead", head), element("tbody", *rows), class_="trials")
     scroll = element("div", table, class_="scroll", tabindex="0", role="region", aria_labelledby="trials-title")
-    return section("trials", "All trials", element("p", "A click on a title sorts by it."), scroll)
+    return section("trials", "All trials", element("p", "A click on a title sorts by it.", class_="screen"), scroll)
 
 
 def _titles(problem: Problem, names: Iterable[str], units: Mapping[str, str | None]) -> list[Html]:

@@ -5,7 +5,7 @@ import difflib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 from uuid import uuid4
@@ -22,6 +22,7 @@ from labwright.core.states import CampaignState
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import digest
 from labwright.core.verdict import Verdict
+from labwright.planning.fit import certainty, recommend
 from labwright.planning.planner import Planner
 from labwright.resources.resource import Resource
 from labwright.safety.gate import Gate
@@ -77,6 +78,15 @@ class Standing:
     def campaign(self) -> Campaign:
         """The campaign that the file describes."""
         return self.file.campaign
+
+    @property
+    def recommended(self) -> Trial | None:
+        """The trial to build on, by the model, which averages out the luck that the best of many results has."""
+        return recommend(self.campaign.problem, self.trials)
+
+    def certainty(self, trial: Trial) -> float:
+        """Return how sure the model is, 0 to 1, that a trial's point truly satisfies every constraint."""
+        return certainty(self.campaign.problem, self.trials, trial)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,12 +148,12 @@ class App:
         with self.laboratory(folder) as laboratory:
             record = laboratory.campaigns.get(name)
             file = parse_campaign(record.text, Path(record.folder) / f"{name}.yaml", name=name)
-            problems = asyncio.run(_stop_all(file, Path(record.folder)))
+            problems = asyncio.run(self._stop_all(file, Path(record.folder)))
             laboratory.campaigns.change(name, "stop", "stopped by a person")
         return problems
 
     async def _check(self, file: CampaignFile) -> Checked:
-        async with opened(file, file.path.absolute().parent) as resources:
+        async with self._opened(file, file.path.absolute().parent) as resources:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
         first = planner_of(file.campaign).propose(wiring.problem, [], [], 1, seed=file.campaign.seed)[0]
         return Checked(wiring=wiring, first=first, verdict=gate_of(wiring).review(wiring.plan(first.point)))
@@ -155,7 +165,7 @@ class App:
         watcher: Callable[[Wiring], Watcher],
         tell: Callable[[str], None],
     ) -> None:
-        async with opened(file, file.path.absolute().parent) as resources:
+        async with self._opened(file, file.path.absolute().parent) as resources:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
             _begin(laboratory.campaigns, file)
             thread = StorageThread()
@@ -167,6 +177,37 @@ class App:
                 await attendant.conduct(poll_s=self._settings.stop_poll_s)
             finally:
                 thread.close()
+
+    @asynccontextmanager
+    async def _opened(self, file: CampaignFile, folder: Path) -> AsyncIterator[dict[str, Resource]]:
+        """Open every resource of a campaign; a wrong option raises InvalidCampaign with its line."""
+        problems = file.problems()
+        async with AsyncExitStack() as stack:
+            resources = {}
+            for name, plug_in in file.campaign.resources.items():
+                try:
+                    resources[name] = await stack.enter_async_context(
+                        _open(name, self._addressed(name, plug_in), folder)
+                    )
+                except InvalidInput as error:
+                    problems.add(("resources", name), str(error))
+            problems.raise_any()
+            yield resources
+
+    async def _stop_all(self, file: CampaignFile, folder: Path) -> list[str]:
+        problems = []
+        for name, plug_in in file.campaign.resources.items():
+            try:
+                async with _open(name, self._addressed(name, plug_in), folder) as resource:
+                    await resource.stop()
+            except (InvalidInput, ResourceUnavailable) as error:
+                problems.append(f"{name} could not be told to stop: {error}")
+        return problems
+
+    def _addressed(self, name: str, plug_in: PlugIn) -> PlugIn:
+        """Return the plug-in with the address that the settings give its resource, if they do."""
+        url = self._settings.urls.get(name)
+        return plug_in if url is None else replace(plug_in, options={**plug_in.options, "url": url})
 
 
 def assemble(
@@ -196,21 +237,6 @@ def planner_of(campaign: Campaign) -> Planner:
     kind = plugins.load("labwright.planners", campaign.planner.kind)
     planner: Planner = kind(kind.Options(**campaign.planner.options))  # type: ignore[attr-defined]
     return planner
-
-
-@asynccontextmanager
-async def opened(file: CampaignFile, folder: Path) -> AsyncIterator[dict[str, Resource]]:
-    """Open every resource of a campaign; a wrong option raises InvalidCampaign with its line."""
-    problems = file.problems()
-    async with AsyncExitStack() as stack:
-        resources = {}
-        for name, plug_in in file.campaign.resources.items():
-            try:
-                resources[name] = await stack.enter_async_context(_open(name, plug_in, folder))
-            except InvalidInput as error:
-                problems.add(("resources", name), str(error))
-        problems.raise_any()
-        yield resources
 
 
 def _open(name: str, plug_in: PlugIn, folder: Path) -> AbstractAsyncContextManager[Resource]:
@@ -243,14 +269,3 @@ def _begin(campaigns: Campaigns, file: CampaignFile) -> None:
         campaigns.change(name, "start")
     elif record.state is CampaignState.PAUSED:
         campaigns.change(name, "resume")
-
-
-async def _stop_all(file: CampaignFile, folder: Path) -> list[str]:
-    problems = []
-    for name, plug_in in file.campaign.resources.items():
-        try:
-            async with _open(name, plug_in, folder) as resource:
-                await resource.stop()
-        except (InvalidInput, ResourceUnavailable) as error:
-            problems.append(f"{name} could not be told to stop: {error}")
-    return problems

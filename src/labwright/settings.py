@@ -5,11 +5,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Settings with the prefix LABWRIGHT_; a database URL here replaces `labwright.db` beside the campaign file."""
+    """Settings with the prefix LABWRIGHT_.
+
+    `database_url` replaces `labwright.db` beside the campaign file; `urls`, by a resource's name, replaces the `url`
+    that a campaign file gives it: the same file, other addresses.
+    """
 
     model_config = SettingsConfigDict(env_prefix="LABWRIGHT_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     database_url: str | None = None
+    urls: dict[str, str] = {}
     busy_timeout_s: PositiveFloat = 30.0
     stop_poll_s: PositiveFloat = 0.2
     reconnect_s: PositiveFloat = 20.0

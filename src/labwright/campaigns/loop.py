@@ -169,5 +169,6 @@ def _hopeless(trials: Sequence[Trial]) -> str | None:
 def _unknown(run: Run) -> str:
     return (
         f"Nobody can say what became of {run} (run {run.id}): it was begun, and no result came back. "
-        "A person must look before anything else moves."
+        "A person must look before anything else moves; this version cannot be told what was seen. "
+        "To go on without it, start another campaign with the same file: --new NAME."
     )

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from labwright.campaigns.report.html import Html, element, joined, section
-from labwright.campaigns.report.marks import observed
+from labwright.campaigns.report.marks import drawable, observed
 from labwright.campaigns.report.pictures import gallery, picture
 from labwright.campaigns.report.plots import left_out, shares
 from labwright.campaigns.report.words import counted, headed, listed, percent, rough, with_unit
@@ -28,7 +28,7 @@ def fitness(problem: Problem, trials: Sequence[Trial], units: Mapping[str, str |
         words = f"The model's fit is shown from {FEWEST} results on; there are {len(results)}."
         return section("model", "The model", element("p", words))
     winner = best(problem, trials)
-    seen = _some(results, winner)
+    seen = drawable(_some(results, winner))
     parts = [_outcome(problem, seen, name, units.get(name), winner) for name in problem.outcomes]
     return section("model", "The model", *_notes(len(seen), len(results)), *parts)
 

@@ -19,6 +19,7 @@ class Mark(StrEnum):
     OPEN = "still open"
 
 
+FAR = 1e100
 VALUED = (Mark.KEEPS, Mark.BREAKS)
 
 
@@ -44,6 +45,11 @@ def marked(problem: Problem, trials: Sequence[Trial]) -> dict[Mark, list[Trial]]
 def observed(trials: Sequence[Trial]) -> list[Trial]:
     """Return the trials that gave a result."""
     return [t for t in trials if t.state is TrialState.OBSERVED]
+
+
+def drawable(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials with outcomes that can be drawn and squared: a solver's 1e308 is cut to what is far enough."""
+    return [replace(t, outcomes={n: min(max(v, -FAR), FAR) for n, v in t.outcomes.items()}) for t in trials]
 
 
 def broken(problem: Problem, trial: Trial) -> list[OutcomeConstraint]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labwright.campaigns.report.canvas import FAINT, INK, Axes
-from labwright.campaigns.report.marks import VALUED, Mark, alone, marked, records
+from labwright.campaigns.report.marks import VALUED, Mark, alone, drawable, marked, records
 from labwright.campaigns.report.scales import Scale, label, set_x, set_y, short
 from labwright.campaigns.report.words import headed, percent
 from labwright.core.problem import Objective, OutcomeConstraint, Problem
@@ -30,7 +30,7 @@ MANY = 250
 
 def progress(axes: Axes, problem: Problem, objective: Objective, trials: Sequence[Trial]) -> None:
     """Draw each trial's objective, and the best so far as a line."""
-    question = alone(problem, objective)
+    question, trials = alone(problem, objective), drawable(trials)
     held = records(question, trials)
     if held:
         steps = [*held, held[-1]]
@@ -53,6 +53,7 @@ def against(
     axes: Axes, problem: Problem, objective: Objective, parameter: Parameter, scale: Scale, trials: Sequence[Trial]
 ) -> None:
     """Draw each trial's objective over one parameter; levels with long names stand below each other."""
+    trials = drawable(trials)
     _scatter(axes, problem, trials, objective.name, scale.places(parameter, trials), lying=scale.lying)
     winner = best(alone(problem, objective), trials)
     if winner is not None:
@@ -72,7 +73,7 @@ def held_to(axes: Axes, problem: Problem, constraint: OutcomeConstraint, trials:
     limits = [limit for limit in (constraint.low, constraint.high) if math.isfinite(limit)]
     for limit in limits:
         axes.axhline(limit, color=VERMILION, linewidth=1.5, zorder=1.5)
-    _scatter(axes, problem, trials, constraint.name, [t.number for t in trials])
+    _scatter(axes, problem, drawable(trials), constraint.name, [t.number for t in trials])
     axes.set_xlabel("trial")
     axes.set_ylabel(label(headed(constraint.name, constraint.unit)))
     low, high = axes.get_ylim()

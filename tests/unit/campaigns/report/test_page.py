@@ -150,6 +150,13 @@ def test_equal_results_have_a_page(page, observed):
     assert "The model cannot tell yet what yield depends on" in shown.section("model")
 
 
+@pytest.mark.parametrize("values", [(1e308, -1e308, 0), (1e-300, 2e-300, 3e-300), (1e15, 1e15 + 1, 1e15 + 2)])
+def test_values_at_the_ends_of_what_a_number_can_hold_have_a_page(page, observed, values):
+    shown = page([observed(n, heat=n, found=values[n % 3]) for n in range(1, 7)])
+
+    assert f"yield = {max(values):.6g} %" in shown.section("best")
+
+
 def test_a_campaign_in_which_all_failed_says_so(page, ended):
     shown = page([ended(n, TrialState.FAILED, "no power") for n in (1, 2, 3)])
 

@@ -183,10 +183,19 @@ def settings() -> str:
     """Return the page on settings."""
     prefix = Settings.model_config["env_prefix"]
     rows = [
-        (f"`{prefix}{name.upper()}`", words(f.annotation), default(f), SETTINGS[name])
+        (
+            f"`{prefix}{name.upper()}{'__NAME' * _is_by_name(f)}`",
+            words(f.annotation).removeprefix("by name: "),
+            default(f),
+            SETTINGS[name],
+        )
         for name, f in Settings.model_fields.items()
     ]
     return PAGES["settings"] + "\n" + table(("variable", "value", "default", "meaning"), rows)
+
+
+def _is_by_name(field: FieldInfo) -> bool:
+    return typing.get_origin(field.annotation) is dict
 
 
 def error_tree() -> str:

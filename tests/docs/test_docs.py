@@ -21,7 +21,9 @@ from labwright.campaigns.file import parse_campaign
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT.parent / "shared" / "tables"
 GIVEN = Path(__file__).parent / "given"
+INSTRUMENTS = ("docs/how-to/opcua.md", "docs/tutorials/fast-charge.md")  # played by tests/system, with a server
 LINKED = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+INSTALLS = ("make ", "pip ")
 ALIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 BLOCK = re.compile(r"(?:^<!-- (?P<notes>[^\n]*) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 NOTE = re.compile(r"(not run|file|exit|given): ([^;]+)")
@@ -85,6 +87,8 @@ def test_a_page_does_what_it_says(page, tmp_path):
     given = GIVEN / page.stem
     if given.is_dir():
         shutil.copytree(given, tmp_path, dirs_exist_ok=True)
+    if (tmp_path / "before.sh").exists():
+        run(["bash", "-e", "before.sh"], tmp_path, f"before {short(page)}")
 
     for block in blocks(page):
         play(block, page, tmp_path)
@@ -99,10 +103,14 @@ def play(block: Block, page: Path, folder: Path) -> None:
         target.write_text(block.text, encoding="utf-8")
     elif block.kind == "python" and "not run" not in block.notes:
         run([sys.executable, "-c", block.text], folder, f"{short(page)}, line {block.line}")
-    elif block.kind == "console" and "not run" not in block.notes and "$ labwright" in block.text:
+    elif block.kind == "console" and is_played(block, page):
         play_console(block, page, folder)
     if block.kind == "yaml" and is_campaign(block.text):
         parse_campaign(block.text, folder / "campaign.yaml")
+
+
+def is_played(block: Block, page: Path) -> bool:
+    return "$ labwright" in block.text and "not run" not in block.notes and short(page) not in INSTRUMENTS
 
 
 def provide(name: str, table: str, folder: Path) -> None:
@@ -112,7 +120,7 @@ def provide(name: str, table: str, folder: Path) -> None:
 
 
 def play_console(block: Block, page: Path, folder: Path) -> None:
-    found = list(commands(block))
+    found = [c for c in commands(block) if not c.text.startswith(INSTALLS)]
     for command in found:
         expected = int(block.notes.get("exit", 0)) if command is found[-1] else 0
         place = f"{short(page)}, line {command.line}"
@@ -132,7 +140,7 @@ def run(words: list[str], folder: Path, place: str, *, expected: int = 0) -> str
 def looks_like(output: str, command: Command) -> bool:
     """Whether the output begins as the page shows, its numbers and spaces aside; `...` stands for anything."""
     return not command.shown.strip() or doctest.OutputChecker().check_output(
-        without_numbers(command.shown) + "\n...", without_numbers(output) + "\n", ALIKE
+        without_numbers(command.shown) + "\n...", without_numbers(output) + "\n(end)", ALIKE
     )
 
 

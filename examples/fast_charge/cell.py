@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 PORT = 48410
 ENDPOINT, LOCK, LOG, JOURNAL = "cell.json", "cell.lock", "cell.log", "journal.jsonl"
 START_S = 60.0
-IDLE_EXIT_S = 900.0
+IDLE_EXIT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +54,13 @@ class Endpoint:
 
 
 def ensure_cell(cell: Cell) -> Endpoint:
-    """Find the running cell of that folder, or start it, detached, on its journal; return when it listens."""
+    """Find the running cell of that folder, or start it, detached, on its journal; return when it listens.
+
+    Where its port is taken it listens at another, so use the url that is returned.
+    """
     cell.folder.mkdir(parents=True, exist_ok=True)
     if not (endpoint := find_cell(cell.folder)):
-        endpoint = _started(cell)
+        endpoint = _started(replace(cell, port=cell.port if _is_free(cell.port) else 0))
     if (endpoint.seed, endpoint.pace) != (cell.seed, cell.pace):
         raise SystemExit(
             f"The cell in {cell.folder} runs with seed {endpoint.seed} and pace {endpoint.pace:g}, not with"
@@ -158,6 +161,11 @@ def _announce(cell: Cell, url: str) -> None:
     new.write_text(json.dumps(asdict(endpoint)))
     new.replace(cell.folder / ENDPOINT)
     print(f"The cell listens at {url}", flush=True)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _free_port() -> int:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +24,14 @@ FINISHED = (0, 5)  # exit codes: finished; finished, but some trials failed
 
 def main() -> None:
     """Run it to its end; run again, it shows the answer."""
-    console = Console()
+    console, environment = Console(), dict(os.environ)
     if not _best():
         with console.status("Starting the simulated cell, an OPC UA server in a process of its own"):
             endpoint = ensure_cell(Cell(folder=HERE / "cell"))
         console.print(f"The cell listens at {endpoint.url}\n")
-    run = subprocess.run([sys.executable, "-m", "labwright", "run", CAMPAIGN_FILE.name], cwd=HERE, check=False)
+        environment["LABWRIGHT_URLS"] = json.dumps({"cell": endpoint.url})
+    command = [sys.executable, "-m", "labwright", "run", CAMPAIGN_FILE.name]
+    run = subprocess.run(command, cwd=HERE, env=environment, check=False)
     if run.returncode not in FINISHED:
         raise SystemExit(run.returncode)
     best = _best()

@@ -22,7 +22,6 @@ from labwright.core.states import CampaignState
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import digest
 from labwright.core.verdict import Verdict
-from labwright.planning.fit import certainty, recommend
 from labwright.planning.planner import Planner
 from labwright.resources.resource import Resource
 from labwright.safety.gate import Gate
@@ -78,15 +77,6 @@ class Standing:
     def campaign(self) -> Campaign:
         """The campaign that the file describes."""
         return self.file.campaign
-
-    @property
-    def recommended(self) -> Trial | None:
-        """The trial to build on, by the model, which averages out the luck that the best of many results has."""
-        return recommend(self.campaign.problem, self.trials)
-
-    def certainty(self, trial: Trial) -> float:
-        """Return how sure the model is, 0 to 1, that a trial's point truly satisfies every constraint."""
-        return certainty(self.campaign.problem, self.trials, trial)
 
 
 @dataclass(frozen=True, kw_only=True)

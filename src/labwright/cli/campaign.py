@@ -43,7 +43,7 @@ def run(
     with Display(quiet=json) as display:
         standing = make_app().run(file, name=new, watcher=display.watch, tell=display.tell)
     if json:
-        machine.print_json(machine.answer_json(standing))
+        machine.print_json(machine.standing_json(standing))
     else:
         tables.print_answer(standing, file)
     raise typer.Exit(exit_of(standing.record.state, standing.trials))

@@ -73,12 +73,6 @@ def standing_json(standing: Standing) -> dict[str, Json]:
     }
 
 
-def answer_json(standing: Standing) -> dict[str, Json]:
-    """Return a campaign's standing with the trial to build on, by the model."""
-    chosen = standing.recommended
-    return standing_json(standing) | {"recommended": None if chosen is None else trial_json(chosen)}
-
-
 def checked_json(checked: Checked) -> dict[str, Json]:
     """Return what a check found as plain values."""
     wiring = checked.wiring

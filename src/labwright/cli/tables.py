@@ -18,7 +18,6 @@ from labwright.core.states import CampaignState
 from labwright.core.trial import Trial, best
 from labwright.core.values import show
 from labwright.core.verdict import Verdict
-from labwright.planning.fit import SURE
 from labwright.storage.verification import Verification
 
 
@@ -82,23 +81,10 @@ def print_answer(standing: Standing, file: Path) -> None:
         console.print(f"Best: {best_words(problem, standing.trials)}.")
     else:
         console.print(f"Best: {found.id} with {outcome_words(problem, found)}\n  at {point_words(problem, found)}.")
-        _print_doubt(console, standing, found)
     if record.state is CampaignState.PAUSED:
         console.print(f"To go on: labwright run {file}")
     else:
         console.print(f"Look: labwright trials {file}; labwright show {file}/1; labwright report {file}")
-
-
-def _print_doubt(console: Console, standing: Standing, found: Trial) -> None:
-    """Say so where the best one may owe its place to luck: the best of many noisy results is a lucky one."""
-    sure, chosen = standing.certainty(found), standing.recommended
-    if sure >= SURE or chosen is None or chosen.number == found.number:
-        return
-    problem = standing.campaign.problem
-    console.print(
-        f"The model is only {sure:.0%} sure that it truly keeps every constraint. Of {chosen.id} it is "
-        f"{standing.certainty(chosen):.0%} sure: {outcome_words(problem, chosen)}\n  at {point_words(problem, chosen)}."
-    )
 
 
 def print_status(standings: Sequence[Standing]) -> None:

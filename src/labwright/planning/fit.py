@@ -64,16 +64,7 @@ def sensitivity(problem: Problem, trials: Sequence[Trial], outcome: str) -> dict
     return dict(zip(problem.space.names, shares, strict=True))
 
 
-SURE = 0.9
-
-
-def certainty(problem: Problem, trials: Sequence[Trial], trial: Trial) -> float:
-    """Return how sure the model is, 0 to 1, that a trial's point truly satisfies every constraint."""
-    rows = Encoding.of(problem.space).trials([trial])
-    return float(np.exp(learn(problem, trials).log_feasible(rows)[0]))
-
-
-def recommend(problem: Problem, trials: Sequence[Trial], *, sure: float = SURE) -> Trial | None:
+def recommend(problem: Problem, trials: Sequence[Trial], *, sure: float = 0.9) -> Trial | None:
     """Return the observed trial to build on: the least expected loss where P(feasible) is at least `sure`.
 
     What was measured has luck in it, and the best of many all the more; the model averages it out. Where no trial is

@@ -6,7 +6,7 @@ import pytest
 from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.space import Categorical, Continuous, Space
 from labwright.core.trial import best
-from labwright.planning.fit import certainty, leave_one_out, lengthscales, recommend, sensitivity
+from labwright.planning.fit import leave_one_out, lengthscales, recommend, sensitivity
 from labwright.planning.sampling import SamplingPlanner
 
 PROBLEM = Problem(
@@ -95,16 +95,3 @@ def test_where_nothing_is_feasible_nothing_is_recommended(history):
     )
 
     assert recommend(strict, history) is None
-
-
-def test_it_is_less_sure_of_what_only_just_held_than_of_what_it_recommends(play):
-    noise = np.random.default_rng(3)
-    constraints = (OutcomeConstraint(name="heat", high=0.5),)
-    space = Space(parameters=(Continuous(name="x", low=0, high=1),))
-    line = Problem(space=space, objectives=PROBLEM.objectives, constraints=constraints)
-    history = play(SamplingPlanner(), line, lambda p: {"y": p["x"], "heat": p["x"] + 0.1 * noise.normal()}, 40)
-
-    lucky, chosen = best(line, history), recommend(line, history)
-
-    assert certainty(line, history, lucky) < 0.5
-    assert certainty(line, history, chosen) >= 0.9

@@ -9,6 +9,13 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the tables."""
+    _campaigns()
+    _trials()
+    _runs()
+    _ledger()
+
+
+def _campaigns() -> None:
     op.create_table(
         "campaigns",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -20,6 +27,9 @@ def upgrade() -> None:
         sa.Column("why", sa.Text),
         sa.Column("created_at", sa.String, nullable=False),
     )
+
+
+def _trials() -> None:
     op.create_table(
         "trials",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -33,6 +43,9 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.String),
         sa.UniqueConstraint("campaign_id", "number", name="uq_trials_campaign_number"),
     )
+
+
+def _runs() -> None:
     op.create_table(
         "runs",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -48,6 +61,9 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text),
         sa.UniqueConstraint("trial_id", "step", name="uq_runs_trial_step"),
     )
+
+
+def _ledger() -> None:
     op.create_table(
         "ledger",
         sa.Column("stream", sa.String, primary_key=True),

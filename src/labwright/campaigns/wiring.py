@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from labwright.campaigns.problems import Problems
+from labwright.campaigns.file import Problems
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability, Input
 from labwright.core.errors import InvalidUnit

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from labwright.app import App
-from labwright.campaigns.document import DocumentError, parse
+from labwright.campaigns.file import DocumentError, parse
 from labwright.core.errors import InvalidInput
 from labwright.settings import Settings
 

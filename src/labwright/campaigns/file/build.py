@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from labwright.campaigns.problems import Problems
-from labwright.campaigns.schema import (
+from labwright.campaigns.file.problems import Problems
+from labwright.campaigns.file.schema import (
     CampaignPart,
     ConstraintPart,
     ContinuousPart,

@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from labwright import plugins
-from labwright.campaigns.build import build
-from labwright.campaigns.document import Document, DocumentError, parse
-from labwright.campaigns.problems import Problems
-from labwright.campaigns.schema import CampaignName, CampaignPart
+from labwright.campaigns.file.build import build
+from labwright.campaigns.file.document import Document, DocumentError, parse
+from labwright.campaigns.file.problems import Problems
+from labwright.campaigns.file.schema import CampaignName, CampaignPart
 from labwright.core.campaign import Campaign
 from labwright.core.errors import InvalidCampaign, InvalidInput, PluginNotFound
 

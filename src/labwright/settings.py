@@ -17,4 +17,3 @@ class Settings(BaseSettings):
     urls: dict[str, str] = {}
     busy_timeout_s: PositiveFloat = 30.0
     stop_poll_s: PositiveFloat = 0.2
-    reconnect_s: PositiveFloat = 20.0

@@ -31,21 +31,20 @@ class Attendant:
     async def conduct(self, *, poll_s: float) -> CampaignState:
         """Return the state in which the campaign is left; one that was interrupted or halted is paused."""
         work = asyncio.create_task(self._conductor.conduct(self._worker))
-        watch = asyncio.create_task(self._watch(poll_s))
+        watch = asyncio.create_task(self._until_stopped(poll_s))
         try:
             with self._signals():
-                await self._until_ended(work)
+                await self._until_ended(work, watch)
                 return await self._leave(work)
         except (CampaignHalted, ResourceUnavailable) as error:
             await self._pause(str(error))
             raise
-        finally:
-            watch.cancel()
 
-    async def _until_ended(self, work: asyncio.Task[CampaignState]) -> None:
-        stopped = asyncio.create_task(self._stopped.wait())
-        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
+    async def _until_ended(self, work: asyncio.Task[CampaignState], watch: asyncio.Task[None]) -> None:
+        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+        watch.cancel()
+        # A watch that broke can no longer see a stop, so it counts as one.
+        await asyncio.gather(watch, return_exceptions=True)
         if not work.done():
             # Stop acts first; whatever the resource then reports is recorded after.
             self._conductor.leave()
@@ -65,13 +64,13 @@ class Attendant:
             return CampaignState.PAUSED
         return state
 
-    async def _watch(self, poll_s: float) -> None:
-        """Notice when another process has stopped the campaign."""
-        while True:
-            await asyncio.sleep(poll_s)
+    async def _until_stopped(self, poll_s: float) -> None:
+        """Wait for a second interrupt, or for another process to stop the campaign."""
+        while not self._stopped.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), poll_s)
             record = await self._records.thread(self._records.campaigns.get, self._name)
             if record.state is CampaignState.STOPPED:
-                self._stopped.set()
                 return
 
     async def _pause(self, why: str) -> None:

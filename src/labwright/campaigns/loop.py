@@ -103,6 +103,8 @@ class Conductor:
             why = str(error) if tried else f"every candidate was refused; the last because {trials[-1].why}"
             await self._finish("finish" if tried else "fail", why)
             return
+        if self._leaving:
+            return
         verdict = self._gate.review(self._wiring.plan(proposal.point))
         keep, thread, name = self.records.trials, self.records.thread, self.campaign.name
         if not verdict.allowed:

@@ -112,7 +112,7 @@ class Worker:
 
     async def _ask(self, run: Run, capability: Capability) -> Answer:
         if not capability.queryable:
-            return CannotTell(reason="the process that waited for it has ended")
+            return CannotTell(reason="it keeps no record of its commands")
         return await self._resources[run.resource].ask(run.command_id)
 
     def _capability(self, run: Run) -> Capability:

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from labwright import plugins
-from labwright.campaigns import schema
+from labwright.campaigns.file import schema
 from labwright.cli import exits
 from labwright.cli.main import app
 from labwright.core import errors, states

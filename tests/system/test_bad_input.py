@@ -77,7 +77,7 @@ def write(here, text, name="campaign.yaml"):
         ("goal: maximize", "gaol: maximize", "line 5: objectives.y.gaol: unknown key. Did you mean 'goal'?"),
         ("goal: maximize", "goal: biggest", "line 5: objectives.y.goal: found 'biggest'; input should be 'minimize'"),
         ("trials: 3", "trials: some", "line 12: budget.trials: found 'some'; input should be a valid integer"),
-        ("kind: discrete", "kind: discreet", "line 3: space.x.kind: "),
+        ("kind: discrete", "kind: discreet", "line 3: space.x.kind: found 'discreet'; one of continuous, discrete, "),
         ("kind: table", "kind: tabel", "line 11: resources.bench.kind: No resource named 'tabel'. Installed: function"),
         ("file: data.csv", "fiel: data.csv", "line 11: resources.bench.fiel: unknown key. Did you mean 'file'?"),
         ("file: data.csv", "file: absent.csv", "line 11: resources.bench: The table "),

@@ -45,7 +45,7 @@ def run(
     if json:
         machine.print_json(machine.standing_json(standing))
     else:
-        tables.print_answer(standing, file)
+        tables.print_answer(standing, file, new)
     raise typer.Exit(exit_of(standing.record.state, standing.trials))
 
 

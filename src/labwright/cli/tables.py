@@ -70,8 +70,8 @@ def _print_capabilities(console: Console, wiring: Wiring) -> None:
             console.print(f"    {input_words(declared)}")
 
 
-def print_answer(standing: Standing, file: Path) -> None:
-    """Say how a run ended, the best that was found, and what to look at next."""
+def print_answer(standing: Standing, file: Path, new: str | None) -> None:
+    """Say how a run of a file, under a new name or its own, ended, the best that was found, and what to do next."""
     console, record, problem = _console(), standing.record, standing.campaign.problem
     done = sum(t.uses_budget and not t.is_pending for t in standing.trials)
     why = f": {record.why.rstrip('.')}" if record.why else ""
@@ -82,9 +82,11 @@ def print_answer(standing: Standing, file: Path) -> None:
     else:
         console.print(f"Best: {found.id} with {outcome_words(problem, found)}\n  at {point_words(problem, found)}.")
     if record.state is CampaignState.PAUSED:
-        console.print(f"To go on: labwright run {file}")
+        console.print(f"To go on: labwright run {file}{f' --new {new}' if new else ''}")
     else:
-        console.print(f"Look: labwright trials {file}; labwright show {file}/1; labwright report {file}")
+        where = f" (in {standing.record.folder})" if new else ""
+        name, number = new or file, 1 if found is None else found.number
+        console.print(f"Look{where}: labwright trials {name}; labwright show {name}/{number}; labwright report {name}")
 
 
 def print_status(standings: Sequence[Standing]) -> None:

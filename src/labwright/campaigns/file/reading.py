@@ -109,8 +109,10 @@ def _explain(
                 yield location, "this key is missing."
             case "extra_forbidden":
                 yield location, f"unknown key.{_meant(str(location[-1]), model)}"
-            case "union_tag_invalid" | "union_tag_not_found":
-                yield (*location, "kind"), f"{one['msg']}."
+            case "union_tag_invalid":
+                yield (*location, "kind"), f"found {one['ctx']['tag']!r}; one of {_KINDS} was expected."
+            case "union_tag_not_found":
+                yield (*location, "kind"), f"this key is missing; one of {_KINDS} was expected."
             case "string_pattern_mismatch":
                 yield location, f"found {_short(one['input'])}; {_PATTERNS.get(location[:1], _NAME)}."
             case _:
@@ -118,6 +120,7 @@ def _explain(
                 yield location, f"found {_short(one['input'])}; {message[:1].lower()}{message[1:]}."
 
 
+_KINDS = "continuous, discrete, ordinal, categorical"
 _NAME = "a name of letters, digits and _ was expected"
 _PATTERNS: dict[Location, str] = {
     ("name",): "letters, digits, '.', '_' and '-' were expected",

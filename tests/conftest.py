@@ -5,8 +5,15 @@ from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 NO_SKIP = "LABWRIGHT_TESTS_NO_SKIP"
+
+# No timing decides a test; on the build server every run draws the same examples.
+settings.register_profile(
+    "labwright", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("labwright")
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 

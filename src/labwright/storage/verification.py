@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -25,30 +24,38 @@ class Verification:
     problems: tuple[str, ...]
 
 
-@dataclass
-class _Told:
-    """What the ledger tells of the states, by stream and key, as it is read."""
+# What the tables repeat of the ledger: the key that an entry must have, whose it is, and what is told of it.
+TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
+    ("campaign_state", None, ("campaign_state", "why")),
+    ("text", None, ("text", "digest")),
+    ("trial_state", "trial", ("trial_state", "why")),
+    ("proposal", "trial", ("proposal",)),
+    ("outcomes", "trial", ("outcomes",)),
+    ("run_state", "run", ("run_state",)),
+    ("epoch", "run", ("epoch",)),
+    ("command_id", "run", ("command_id", "inputs", "resource", "capability")),
+    ("outcome", "run", ("outcome",)),
+)
 
-    texts: dict[tuple[str, str, object], str] = field(default_factory=dict)
+Fact = tuple[str, str | None, int | None, str]  # stream, whose, number, what
 
-    def hear(self, entry: Entry) -> None:
+
+def _heard(entry: Entry) -> Iterator[tuple[Fact, str]]:
+    """Yield each fact that an entry tells, as it must stand in the tables; an unreadable one tells nothing."""
+    try:
         body = json.loads(entry.body)
-        keys = {"campaign_state": "campaign", "trial_state": "trial", "run_state": "run"}
-        for said, kind in keys.items():
-            if said in body:
-                self.texts[entry.stream, said, body.get(kind)] = body[said]
-        for said in ("proposal", "outcomes"):
-            if said in body:
-                self.texts[entry.stream, said, body["trial"]] = pack(body[said])
-        if "outcome" in body:
-            self.texts[entry.stream, "outcome", body["run"]] = pack(body["outcome"])
-        if "text" in body:
-            self.texts[entry.stream, "text", None] = body["text"]
+    except ValueError:
+        return
+    for sign, whose, names in TOLD:
+        if sign in body:
+            for name in names:
+                yield (entry.stream, whose, body[whose] if whose else None, name), pack(body.get(name))
 
 
 def verify(database: Database) -> Verification:
     """Read the whole ledger and the tables; the first bad entry of each stream is named."""
-    told, heads, problems, count = _Told(), {}, [], 0
+    told: dict[Fact, str] = {}
+    heads, problems, count = {}, [], 0
     with database.read() as connection:
         for stream, chain in groupby(entries(connection), key=lambda e: e.stream):
             previous, broken = BEGINNING, False
@@ -57,9 +64,9 @@ def verify(database: Database) -> Verification:
                 problems += [problem] if problem else []
                 broken = broken or problem is not None
                 previous, count = entry.hash, count + 1
-                told.hear(entry)
+                told.update(_heard(entry))
             heads[stream] = previous
-        problems += _disagreements(connection, told)
+        problems += _disagreements(told, dict(_tables(connection)))
     return Verification(entries=count, heads=heads, problems=tuple(problems))
 
 
@@ -74,28 +81,38 @@ def _problem(entry: Entry, seq: int, previous: str) -> str | None:
     return None
 
 
-def _disagreements(connection: Connection, told: _Told) -> Iterator[str]:
-    for stream, said, key, found in _tables(connection):
-        recorded = told.texts.get((stream, said, key))
-        if recorded != found:
-            what = said.replace("_", " ") if key is None else f"{said.replace('_', ' ')} {key}"
-            yield f"{stream}: the tables and the ledger differ on {what}: {_short(found)} against {_short(recorded)}."
+def _disagreements(told: Mapping[Fact, str], held: Mapping[Fact, str]) -> Iterator[str]:
+    for fact in sorted(told.keys() | held.keys(), key=str):
+        if told.get(fact) != held.get(fact):
+            stream, whose, number, name = fact
+            what = f"{whose} {number}: {name.replace('_', ' ')}" if whose else name.replace("_", " ")
+            found, recorded = _short(held.get(fact)), _short(told.get(fact))
+            yield f"{stream}: the tables and the ledger differ on {what}: {found} against {recorded}."
 
 
-def _tables(connection: Connection) -> Iterator[tuple[str, str, Any, str]]:
+def _tables(connection: Connection) -> Iterator[tuple[Fact, str]]:
     for row in connection.execute(select(campaigns)):
-        yield stream_of(row.name), "campaign_state", None, row.state
-        yield stream_of(row.name), "text", None, row.text
+        for name, value in (
+            ("campaign_state", row.state),
+            ("why", row.why),
+            ("text", row.text),
+            ("digest", row.digest),
+        ):
+            yield (stream_of(row.name), None, None, name), pack(value)
     for row in connection.execute(select(trials, campaigns.c.name).join(campaigns)):
-        yield stream_of(row.name), "trial_state", row.number, row.state
-        yield stream_of(row.name), "proposal", row.number, row.proposal
-        if row.outcomes != "{}":
-            yield stream_of(row.name), "outcomes", row.number, row.outcomes
+        facts = {"trial_state": pack(row.state), "why": pack(row.why), "proposal": row.proposal}
+        for name, text in (
+            facts | ({"outcomes": row.outcomes} if row.ended_at and row.state != "refused" else {})
+        ).items():
+            yield (stream_of(row.name), "trial", row.number, name), text
     joined = runs.join(trials, runs.c.trial_id == trials.c.id).join(campaigns)
     for row in connection.execute(select(runs, campaigns.c.name).select_from(joined)):
-        yield stream_of(row.name), "run_state", row.id, row.state
-        if row.outcome:
-            yield stream_of(row.name), "outcome", row.id, row.outcome
+        facts = {n: pack(getattr(row, n)) for n in ("epoch", "command_id", "resource", "capability")}
+        facts |= {"run_state": pack(row.state), "inputs": row.inputs} | (
+            {"outcome": row.outcome} if row.outcome else {}
+        )
+        for name, text in facts.items():
+            yield (stream_of(row.name), "run", row.id, name), text
 
 
 def _short(text: str | None) -> str:

@@ -153,7 +153,7 @@ def test_a_nan_result_is_named_kept_and_not_called_a_success(here, labwright):
 
     assert code == 5
     assert "bench.measure gave y = nan; a finite number was expected" in printed
-    assert '{"float":"nan"}' in labwright("show", "study/2", "--json")[1] + labwright("trials", "study", "--json")[
+    assert '{"$float":"nan"}' in labwright("show", "study/2", "--json")[1] + labwright("trials", "study", "--json")[
         1
     ] + "".join(labwright("show", f"study/{n}", "--json")[1] for n in range(1, 9))
     assert labwright("verify")[0] == 0

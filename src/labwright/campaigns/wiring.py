@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from labwright.campaigns.agreement import check_limits, with_units
 from labwright.campaigns.file import Problems
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability, Input
@@ -46,7 +47,9 @@ def wire(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> 
             continue
         _check_inputs(campaign, i, capability, units, problems)
         units |= _check_outputs(campaign, i, capability, problems)
-    _check_limits(campaign, capabilities, problems)
+    problems.raise_any()
+    capabilities = with_units(campaign, capabilities, units, problems)
+    check_limits(campaign, capabilities, problems)
     problems.raise_any()
     pool = _pool(campaign, capabilities, problems)
     problems.raise_any()
@@ -112,18 +115,6 @@ def _check_outcome_unit(found: str, wanted: str | None, name: str) -> None:
     if wanted is None:
         raise InvalidUnit(f"{name} comes in {found!r}, but the campaign declares no unit for it. Give the unit.")
     check_unit(found, wanted, name)
-
-
-def _check_limits(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> None:
-    for name, limit in campaign.limits.items():
-        place = ("safety", "limits", name)
-        capability, _, wanted = name.rpartition(".")
-        declared = capabilities[capability].input(wanted) if capability in capabilities else None
-        if declared is None:
-            known = ", ".join(f"{c}.{i.name}" for c, found in capabilities.items() for i in found.inputs)
-            problems.add(place, f"nothing of that name can be set; known: {known}.")
-        else:
-            problems.attempt(place, check_unit, limit.unit, declared.unit, name)
 
 
 def _pool(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> Pool | None:

@@ -1,5 +1,7 @@
 """The commands that act: check, run, stop."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +42,8 @@ def run(
     from labwright.cli.target import make_app
     from labwright.cli.words import exit_of
 
-    with Display(quiet=json) as display:
+    # What a function prints belongs to the progress: the standard output holds the answer only.
+    with redirect_stdout(sys.stderr), Display(quiet=json) as display:
         standing = make_app().run(file, name=new, watcher=display.watch, tell=display.tell)
     if json:
         machine.print_json(machine.standing_json(standing))

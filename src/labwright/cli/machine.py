@@ -16,7 +16,7 @@ from labwright.storage.records import outcome_record, pack, proposal_record
 
 
 def print_json(value: Json) -> None:
-    """Print one line of JSON; NaN and infinity are written as {"float": "nan"}."""
+    """Print one line of JSON; NaN and infinity are written as {"$float": "nan"}."""
     sys.stdout.write(pack(value) + "\n")
 
 

@@ -76,12 +76,17 @@ def report(
     """Write a self-contained page: best so far, each parameter against the objective, the model's fit, the table."""
     from labwright.campaigns.report import write_report
     from labwright.cli.target import find_campaign, make_app
+    from labwright.core.errors import InvalidInput
 
     folder, name = find_campaign(target)
     app = make_app()
     with app.laboratory(folder) as laboratory:
         standing = app.standing(laboratory, name)
     path = out or Path(f"{name}.html")
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InvalidInput(
+            f"A report is written as .html; {path} is not, and might be something else. Nothing was written."
+        )
     write_report(path, standing.campaign, standing.record, standing.trials)
     typer.echo(f"Wrote {path}. Open it in a browser.")
 

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
 from labwright.app import App
 from labwright.campaigns.file import DocumentError, parse
 from labwright.core.errors import InvalidInput
@@ -10,7 +13,10 @@ from labwright.settings import Settings
 
 def make_app() -> App:
     """Return the application with the settings of the environment."""
-    return App(Settings())
+    try:
+        return App(Settings())
+    except (ValidationError, SettingsError) as error:
+        raise InvalidInput(f"A LABWRIGHT_ variable of the environment cannot be used: {error}") from error
 
 
 def find_campaign(target: str) -> tuple[Path, str]:
@@ -30,7 +36,7 @@ def find_campaign(target: str) -> tuple[Path, str]:
 def find_trial(target: str) -> tuple[Path, str, int]:
     """Return folder, campaign and number of a trial written as NAME/7 or FILE.yaml/7."""
     campaign, _, number = target.rpartition("/")
-    if not campaign or not number.isdigit():
+    if not campaign or not number.isdecimal():
         raise InvalidInput(f"{target!r} is not a trial. Expected the campaign's name or file and a number: NAME/7.")
     folder, name = find_campaign(campaign)
     return folder, name, int(number)

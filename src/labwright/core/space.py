@@ -8,6 +8,8 @@ from typing import TypeAlias
 from labwright.core.errors import InvalidInput
 from labwright.core.values import Point, Value, is_number, show
 
+HUGE, TINY = 1e100, 1e-100
+
 
 @dataclass(frozen=True, kw_only=True)
 class Continuous:
@@ -22,6 +24,11 @@ class Continuous:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise InvalidInput(f"{self.name}: low {self.low} and high {self.high} must be finite, and low below high.")
+        if not TINY < self.high - self.low < HUGE or max(abs(self.low), abs(self.high)) > HUGE:
+            raise InvalidInput(
+                f"{self.name}: a range from {self.low} to {self.high} cannot be computed with. Take another unit: "
+                f"numbers must stay within ±{HUGE:g}, and a range be wider than {TINY:g}."
+            )
         if self.log and self.low <= 0:
             raise InvalidInput(f"{self.name}: a log parameter must be above 0, but low is {self.low}.")
 
@@ -55,6 +62,8 @@ class Discrete:
     def __post_init__(self) -> None:
         if not self.values or any(not math.isfinite(v) for v in self.values):
             raise InvalidInput(f"{self.name}: a discrete parameter needs at least one finite value.")
+        if max(abs(v) for v in self.values) > HUGE:
+            raise InvalidInput(f"{self.name}: values must stay within ±{HUGE:g}; found {list(self.values)}.")
         if list(self.values) != sorted(set(self.values)):
             raise InvalidInput(f"{self.name}: values must rise and each stand once; found {list(self.values)}.")
 

@@ -1,6 +1,7 @@
 """Units at the border: what is declared must be given, and of the right dimension."""
 
 import re
+import tokenize
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from pint import Unit
 
 _UNIT = re.compile(r"[\w\s./*^()-]+")
+_UNREADABLE = (ArithmeticError, AssertionError, ValueError, TypeError, AttributeError)
 DIMENSIONLESS = frozenset({"1", "", "dimensionless"})
 
 
@@ -24,7 +26,7 @@ def parse_unit(unit: str) -> "Unit":
         if not _UNIT.fullmatch(text):
             raise ValueError(text)
         return pint.Unit(text)
-    except (pint.errors.PintError, ArithmeticError, AssertionError, ValueError, TypeError, AttributeError) as error:
+    except (pint.errors.PintError, tokenize.TokenError, SyntaxError, *_UNREADABLE) as error:
         raise InvalidUnit(
             f"{unit!r} is not a unit that Labwright knows. Examples: mm, degC, mol/L, mL/min, %."
         ) from error
@@ -42,10 +44,23 @@ def check_unit(found: str | None, expected: str | None, place: str) -> None:
         return
     if found is None and expected not in DIMENSIONLESS:
         raise InvalidUnit(f"{place}: no unit was given, but {expected!r} is declared there. Give the unit.")
-    if not parse_unit(found or "1").is_compatible_with(parse_unit(expected)):
+    if _kind(found or "1") != _kind(expected):
         raise InvalidUnit(
             f"{place}: {found!r} cannot be converted to {expected!r}: another dimension.{_hint(found, expected)}"
         )
+
+
+@lru_cache(maxsize=512)
+def _kind(unit: str) -> tuple[str, str]:
+    """Return the dimension of a unit, with the power of the angle in it: 60 rpm are 1 Hz, but not to pint."""
+    import pint
+
+    try:
+        root = pint.Quantity(1.0, parse_unit(unit)).to_root_units().units
+    except (pint.errors.PintError, ArithmeticError, ValueError, TypeError, AttributeError) as error:
+        raise InvalidUnit(f"{unit!r} is not a unit that Labwright can convert: {error}.") from error
+    angle = next((power for name, power in root._units.items() if name == "radian"), 0)
+    return str(root.dimensionality), str(angle)
 
 
 def _hint(found: str | None, expected: str) -> str:
@@ -59,7 +74,11 @@ def convert(value: float, found: str | None, expected: str | None, place: str) -
         return value
     import pint
 
-    return float(pint.Quantity(value, parse_unit(found or "1")).to(parse_unit(expected)).magnitude)
+    try:
+        converted = pint.Quantity(value, parse_unit(found or "1")).to(parse_unit(expected))
+        return float(converted.magnitude)
+    except (pint.errors.PintError, ArithmeticError, ValueError) as error:
+        raise InvalidUnit(f"{place}: {found!r} cannot be converted to {expected!r}: {error}.") from error
 
 
 def convert_value(value: Value, found: str | None, expected: str | None, place: str) -> Value:

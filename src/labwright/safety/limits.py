@@ -54,8 +54,10 @@ class LimitsReviewer:
                 yield Decision.REFUSE, f"{place} is not an input of it"
             elif is_number(value):
                 yield from self._number(place, float(value), declared, capability.repeatable)
+            elif isinstance(value, str):
+                yield from self._word(place, value, declared, capability.repeatable)
             else:
-                yield from _word(place, value, declared, capability.repeatable)
+                yield Decision.REFUSE, f"{place} = {value!r} is neither a number nor a word"
 
     def _number(self, place: str, value: float, declared: Input, repeatable: bool) -> Iterator[tuple[Decision, str]]:
         if not math.isfinite(value):
@@ -83,13 +85,15 @@ class LimitsReviewer:
         bounds = [convert(bound, limit.unit, declared.unit, f"limit of {place}") for bound in (limit.low, limit.high)]
         return max(low, bounds[0]), min(high, bounds[1])
 
-
-def _word(place: str, value: Value, declared: Input, repeatable: bool) -> Iterator[tuple[Decision, str]]:
-    if declared.levels is None:
-        if not repeatable:
+    def _word(self, place: str, value: str, declared: Input, repeatable: bool) -> Iterator[tuple[Decision, str]]:
+        bounded = declared.low is not None or declared.high is not None or place in self._limits
+        if declared.levels is not None:
+            if value not in declared.levels:
+                yield Decision.REFUSE, f"{place} = {value!r} is not one of {_listed(declared.levels)}"
+        elif bounded or declared.unit is not None:
+            yield Decision.REFUSE, f"{place} = {value!r} is a word; a number was expected"
+        elif not repeatable:
             yield Decision.UNKNOWN, f"{place} = {value!r} is set, but {_UNDECLARED}"
-    elif value not in declared.levels:
-        yield Decision.REFUSE, f"{place} = {value!r} is not one of {_listed(declared.levels)}"
 
 
 def _listed(levels: tuple[Value, ...]) -> str:

@@ -29,7 +29,7 @@ class Campaigns:
         with self._database.write() as connection:
             row = {"name": name, "digest": hashed, "text": text, "folder": folder}
             connection.execute(insert(campaigns).values(**row, state=CampaignState.DRAFT.value, created_at=now()))
-            body = {"campaign_state": CampaignState.DRAFT.value, "digest": hashed, "text": text}
+            body = {"campaign_state": CampaignState.DRAFT.value, "digest": hashed, "text": text, "folder": folder}
             append(connection, stream_of(name), "campaign.added", body)
         return self.get(name)
 

@@ -24,6 +24,7 @@ class Database:
         self._busy_timeout_s = busy_timeout_s
         self._lock = path.with_name(path.name + ".lock").open("a")
         self.path = path
+        self._inode: int | None = None
 
     @classmethod
     def open(cls, url: str, *, busy_timeout_s: float = 30.0, create: bool = True) -> Self:
@@ -40,6 +41,9 @@ class Database:
         except DatabaseError as error:
             database._lock.close()
             raise StorageUnavailable(f"The database {path} cannot be opened: {error.orig}") from error
+        except StorageUnavailable:
+            database._lock.close()
+            raise
         return database
 
     @contextmanager
@@ -56,6 +60,7 @@ class Database:
         """Give a connection whose changes are on disk together when the block ends, or not at all."""
         try:
             with self._locked(), self._engine.connect() as plain:
+                self._check_same_file()
                 connection = plain.execution_options(begin="BEGIN IMMEDIATE")
                 with connection.begin():
                     yield connection
@@ -82,13 +87,27 @@ class Database:
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
+    def _check_same_file(self) -> None:
+        """Refuse to write into a file that is no longer the one of that name: it was deleted or replaced."""
+        if self._inode is None:
+            self._inode = self.path.stat().st_ino
+        if not self.path.exists() or self.path.stat().st_ino != self._inode:
+            raise StorageUnavailable(
+                f"The database {self.path} was deleted or replaced while in use; nothing was written. Put it back."
+            )
+
     def _migrate(self) -> None:
         if self._version() == HEAD:
             return
+        from alembic.util import CommandError
+
         from labwright.storage.migrations import upgrade
 
         with self._locked(), self._engine.connect() as connection:
-            upgrade(connection)
+            try:
+                upgrade(connection)
+            except CommandError as error:
+                raise StorageUnavailable(f"The database {self.path} is of another version: {error}.") from error
             connection.commit()
 
     def _version(self) -> str | None:
@@ -106,7 +125,7 @@ def _path_of(url: str) -> Path:
         parsed = URL.create("none")
     if parsed.drivername.partition("+")[0] != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise StorageUnavailable(f"{url!r} is not a database that Labwright can use yet. Expected sqlite:///FILE.")
-    return Path(parsed.database).absolute()
+    return Path(parsed.database).resolve()
 
 
 def _engine(path: Path, busy_timeout_s: float) -> Engine:

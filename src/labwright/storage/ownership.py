@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from labwright.core.errors import CampaignBusy
+from labwright.core.errors import CampaignBusy, StorageUnavailable
 
 
 @contextmanager
 def ownership(database: Path, campaign: str) -> Iterator[None]:
     """Hold the campaign for this process; where another holds it, raise CampaignBusy with its process id."""
     path = database.with_name(f"{database.name}.{campaign}.lock")
-    with path.open("a+") as file:
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise StorageUnavailable(f"The lock {path} cannot be opened: {error}.") from error
+    with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, no child inherits it
+        except (BlockingIOError, PermissionError):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise CampaignBusy(

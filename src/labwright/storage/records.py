@@ -9,9 +9,11 @@ from labwright.core.command import Failure, Measurement, Observation, Outcome
 from labwright.core.trial import Prediction, Proposal
 from labwright.core.values import Json, Value, canonical
 
+NOT_FINITE = ("nan", "inf", "-inf")
+
 
 def pack(value: Json) -> str:
-    """Write a value as canonical JSON; NaN and infinity, which JSON lacks, become {"float": "nan"}."""
+    """Write a value as canonical JSON; NaN and infinity, which JSON lacks, become {"$float": "nan"}."""
     return canonical(_safe(value))
 
 
@@ -60,7 +62,7 @@ def _measurement(measurement: Measurement) -> dict[str, Value | None]:
 
 def _safe(value: Json) -> Json:
     if isinstance(value, float) and not math.isfinite(value):
-        return {"float": str(value)}
+        return {"$float": str(value)}
     if isinstance(value, Mapping):
         return {key: _safe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -69,4 +71,4 @@ def _safe(value: Json) -> Json:
 
 
 def _restore(found: dict[str, Any]) -> Any:
-    return float(found["float"]) if found.keys() == {"float"} else found
+    return float(found["$float"]) if found.get("$float") in NOT_FINITE and len(found) == 1 else found

@@ -67,7 +67,12 @@ class Runs:
             append(connection, stream_of(run.campaign), f"run.{new.value}", body)
             if following is not None:
                 run_id = insert_run(connection, _trial_id(connection, run), following, self._worker)
-                append(connection, stream_of(run.campaign), "run.leased", run_body(run_id, following))
+                append(
+                    connection,
+                    stream_of(run.campaign),
+                    "run.leased",
+                    {"trial": run.trial, **run_body(run_id, following)},
+                )
 
     def lose(self, run: Run, why: str) -> None:
         """Record that nobody can say what became of a run; it and its trial wait for a person."""
@@ -144,7 +149,8 @@ def insert_run(connection: Connection, trial_id: int, run: NewRun, worker: str) 
 def run_body(run_id: int, run: NewRun) -> dict[str, Json]:
     """Return what the ledger says of a run that was just leased."""
     asked: dict[str, Json] = {"resource": run.resource, "capability": run.capability, "inputs": dict(run.inputs)}
-    return {"run": run_id, "run_state": RunState.LEASED.value, "command_id": run.command_id, "epoch": 1, **asked}
+    state: dict[str, Json] = {"run": run_id, "run_state": RunState.LEASED.value, "step": run.step, "epoch": 1}
+    return {**state, "command_id": run.command_id, **asked}
 
 
 def _trial_id(connection: Connection, run: Run) -> int:

@@ -8,6 +8,7 @@ from itertools import groupby
 from sqlalchemy import Connection, select
 
 from labwright.core.ledger import BEGINNING, Entry
+from labwright.core.states import TrialState
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import entries
@@ -27,13 +28,13 @@ class Verification:
 # What the tables repeat of the ledger: the key that an entry must have, whose it is, and what is told of it.
 TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("campaign_state", None, ("campaign_state", "why")),
-    ("text", None, ("text", "digest")),
+    ("text", None, ("text", "digest", "folder")),
     ("trial_state", "trial", ("trial_state", "why")),
-    ("proposal", "trial", ("proposal",)),
+    ("proposal", "trial", ("proposal", "proposed_at")),
     ("outcomes", "trial", ("outcomes",)),
     ("run_state", "run", ("run_state",)),
     ("epoch", "run", ("epoch",)),
-    ("command_id", "run", ("command_id", "inputs", "resource", "capability")),
+    ("command_id", "run", ("command_id", "inputs", "resource", "capability", "step", "trial")),
     ("outcome", "run", ("outcome",)),
 )
 
@@ -44,7 +45,9 @@ def _heard(entry: Entry) -> Iterator[tuple[Fact, str]]:
     """Yield each fact that an entry tells, as it must stand in the tables; an unreadable one tells nothing."""
     try:
         body = json.loads(entry.body)
-    except ValueError:
+    except (ValueError, TypeError):
+        return
+    if not isinstance(body, dict):
         return
     for sign, whose, names in TOLD:
         if sign in body:
@@ -76,9 +79,16 @@ def _problem(entry: Entry, seq: int, previous: str) -> str | None:
         return f"{place}: entry {seq} is missing before it."
     if entry.previous != previous:
         return f"{place}: it does not follow from the entry before it."
-    if entry.hash != entry.expected_hash:
+    if entry.hash != _expected_hash(entry):
         return f"{place}: its content was changed after it was written."
     return None
+
+
+def _expected_hash(entry: Entry) -> str | None:
+    try:
+        return entry.expected_hash
+    except (TypeError, ValueError):  # what was written is no text any more
+        return None
 
 
 def _disagreements(told: Mapping[Fact, str], held: Mapping[Fact, str]) -> Iterator[str]:
@@ -92,26 +102,33 @@ def _disagreements(told: Mapping[Fact, str], held: Mapping[Fact, str]) -> Iterat
 
 def _tables(connection: Connection) -> Iterator[tuple[Fact, str]]:
     for row in connection.execute(select(campaigns)):
-        for name, value in (
-            ("campaign_state", row.state),
-            ("why", row.why),
-            ("text", row.text),
-            ("digest", row.digest),
-        ):
-            yield (stream_of(row.name), None, None, name), pack(value)
-    for row in connection.execute(select(trials, campaigns.c.name).join(campaigns)):
-        facts = {"trial_state": pack(row.state), "why": pack(row.why), "proposal": row.proposal}
-        for name, text in (
-            facts | ({"outcomes": row.outcomes} if row.ended_at and row.state != "refused" else {})
-        ).items():
-            yield (stream_of(row.name), "trial", row.number, name), text
-    joined = runs.join(trials, runs.c.trial_id == trials.c.id).join(campaigns)
-    for row in connection.execute(select(runs, campaigns.c.name).select_from(joined)):
-        facts = {n: pack(getattr(row, n)) for n in ("epoch", "command_id", "resource", "capability")}
-        facts |= {"run_state": pack(row.state), "inputs": row.inputs} | (
-            {"outcome": row.outcome} if row.outcome else {}
-        )
+        for name in ("why", "text", "digest", "folder"):
+            yield (stream_of(row.name), None, None, name), pack(getattr(row, name))
+        yield (stream_of(row.name), None, None, "campaign_state"), pack(row.state)
+    yield from _trials(connection)
+    yield from _runs(connection)
+
+
+def _trials(connection: Connection) -> Iterator[tuple[Fact, str]]:
+    # Outer joins: a row that belongs to no campaign must be seen as well.
+    for row in connection.execute(select(trials, campaigns.c.name).outerjoin(campaigns)):
+        facts = {"trial_state": pack(row.state), "why": pack(row.why), "proposed_at": pack(row.proposed_at)}
+        facts |= {"proposal": row.proposal} | ({"outcomes": row.outcomes} if _has_ended(row.state) else {})
         for name, text in facts.items():
+            yield (stream_of(row.name), "trial", row.number, name), text
+
+
+def _has_ended(state: str) -> bool:
+    return state in (TrialState.OBSERVED, TrialState.FAILED, TrialState.UNKNOWN)
+
+
+def _runs(connection: Connection) -> Iterator[tuple[Fact, str]]:
+    joined = runs.outerjoin(trials, runs.c.trial_id == trials.c.id).outerjoin(campaigns)
+    query = select(runs, trials.c.number.label("trial"), campaigns.c.name).select_from(joined)
+    for row in connection.execute(query):
+        names = ("epoch", "command_id", "resource", "capability", "step", "trial")
+        facts = {"run_state": pack(row.state), "inputs": row.inputs} | {n: pack(getattr(row, n)) for n in names}
+        for name, text in (facts | ({"outcome": row.outcome} if row.outcome else {})).items():
             yield (stream_of(row.name), "run", row.id, name), text
 
 

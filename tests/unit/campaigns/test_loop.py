@@ -15,7 +15,7 @@ from labwright.testing import FakeInstrument, FakePlanner, Session, SilentWatche
 
 CAMPAIGN = """
 name: squares
-space: {x: {kind: continuous, low: -50, high: 50, unit: mm}}
+space: {x: {kind: continuous, low: -50, high: 50}}
 objectives: {y: {goal: minimize, unit: J}}
 procedure: [{use: bench.measure, with: {x: $x}, gives: {y: $y}}]
 resources: {bench: {kind: function, call: "math:sqrt", outputs: {y: null}}}
@@ -69,7 +69,7 @@ async def test_a_refused_proposal_never_reaches_the_resource_and_uses_no_budget(
     assert states(session) == ["observed", "refused", "refused", "observed", "observed"]
     assert [t.why for t in look(session)[1]][1:3] == [
         "bench.measure.x = 20 is above its limit of 10",
-        "x = 60 is not -50 to 50 mm; bench.measure.x = 60 is above its limit of 10",
+        "x = 60 is not -50 to 50; bench.measure.x = 60 is above its limit of 10",
     ]
     assert len(instrument.started) == 3
 
@@ -199,7 +199,7 @@ async def test_outcomes_are_converted_to_the_units_of_the_campaign(study):
     instrument = FakeInstrument(
         outputs=(Output(name="y", unit="mJ"),), inputs=(Input(name="x", unit="cm", low=-1, high=1),)
     )
-    session = study(instrument)
+    session = study(instrument, CAMPAIGN.replace("high: 50}", "high: 50, unit: mm}"))
 
     await session.conduct(planner=points(1, 2, 3))
 
@@ -210,7 +210,7 @@ async def test_outcomes_are_converted_to_the_units_of_the_campaign(study):
 async def test_later_steps_use_what_earlier_ones_gave(study):
     text = CAMPAIGN.replace(
         "gives: {y: $y}}]", "gives: {mid: $y}}, {use: bench.measure, with: {x: $mid}, gives: {y: $y}}]"
-    ).replace("unit: mm", "unit: '1'")
+    )
     session = study(FakeInstrument(), text)
 
     await session.conduct(planner=points(1, 2, 3))

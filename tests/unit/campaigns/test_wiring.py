@@ -8,6 +8,7 @@ from labwright.campaigns.file import parse_campaign
 from labwright.campaigns.wiring import Wiring, wire
 from labwright.core.capability import Capability, Input, Output
 from labwright.core.errors import InvalidCampaign
+from labwright.safety.limits import LimitsReviewer
 
 CAMPAIGN = """
 name: study
@@ -94,3 +95,45 @@ def test_a_table_must_be_bound_to_every_parameter():
 
     with pytest.raises(InvalidCampaign, match=r"also needs s under|offers a table of candidates, so bind s here too"):
         wired(text)
+
+
+PUSH = """
+name: push
+space: {travel: {kind: continuous, low: 0, high: 100, unit: m}}
+objectives: {y: {goal: maximize}}
+procedure: [{use: arm.push, with: {travel: $travel}, gives: {y: $y}}]
+resources: {arm: {kind: function, call: "math:sqrt", outputs: {y: null}}}
+budget: {trials: 3}
+"""
+
+
+def pushed(declared: Input, limits: str = "") -> Wiring:
+    file = parse_campaign(PUSH + limits, Path("campaign.yaml"))
+    push = Capability(name="push", inputs=(declared,), outputs=(Output(name="y"),))
+    return wire(file.campaign, {"arm.push": push}, file.problems())
+
+
+def test_a_limit_is_held_in_the_unit_of_what_is_set_where_the_resource_does_not_say_it():
+    wiring = pushed(Input(name="travel"), "safety: {limits: {arm.push.travel: {low: 0 mm, high: 100 mm}}}")
+    review = LimitsReviewer(wiring.capabilities, wiring.campaign.limits)
+
+    assert review(wiring.plan({"travel": 0.05})).allowed
+    assert not review(wiring.plan({"travel": 50.0})).allowed
+
+
+@pytest.mark.parametrize(
+    ("declared", "limits", "words"),
+    [
+        (Input(name="travel", low=0, high=10), "", "line 5: procedure.0.with.travel: .* has limits without a unit"),
+        (Input(name="travel"), "safety: {limits: {arm.push.travel: {low: 0, high: 1}}}", "no unit was given"),
+        (Input(name="travel", unit="m", low=200, high=300), "", "line 3: space.travel: .* nothing could be chosen"),
+        (
+            Input(name="travel", unit="mm", low=0, high=1e6),
+            "safety: {limits: {arm.push.travel: {low: 101 m, high: 200 m}}}",
+            "nothing could be chosen",
+        ),
+    ],
+)
+def test_limits_that_cannot_be_held_or_leave_nothing_are_named(declared, limits, words):
+    with pytest.raises(InvalidCampaign, match=words):
+        pushed(declared, limits)

@@ -68,3 +68,22 @@ def test_what_is_not_a_quantity_is_refused(text):
 def test_strange_text_is_never_a_unit(text):
     with pytest.raises(InvalidUnit):
         parse_unit(text)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"), [("rpm", "Hz"), ("Hz", "rpm"), ("deg", "%"), ("rad", "1"), ("Hz", "rad/s")]
+)
+def test_what_counts_angles_is_never_taken_for_what_does_not(found, expected):
+    with pytest.raises(InvalidUnit, match="another dimension"):
+        convert(60.0, found, expected, "x")
+
+
+def test_angles_are_converted_to_angles():
+    assert convert(180, "deg", "rad", "x") == pytest.approx(math.pi)
+    assert convert(60, "rpm", "deg/s", "x") == pytest.approx(360)
+
+
+@pytest.mark.parametrize(("found", "expected"), [("degC", "delta_degC"), ("dB/m", "1/m"), ("((((mm", "mm")])
+def test_what_cannot_be_converted_is_an_error_of_ours(found, expected):
+    with pytest.raises(InvalidUnit):
+        convert(1.0, found, expected, "x")

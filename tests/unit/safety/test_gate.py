@@ -52,7 +52,7 @@ def test_what_is_out_of_its_limits_or_not_finite_is_refused(value):
 @pytest.mark.parametrize("declared", [Input(name="t"), Input(name="t", low=0), Input(name="t", high=9)])
 def test_what_is_set_and_has_no_limit_is_not_allowed(declared):
     assert review(capability(declared), plan(t=5.0)).decision is Decision.UNKNOWN
-    assert review(capability(declared), plan(t="warm")).decision is Decision.UNKNOWN
+    assert not review(capability(declared), plan(t="warm")).allowed
 
 
 def test_for_a_repeatable_capability_the_space_is_limit_enough():
@@ -83,6 +83,12 @@ def test_a_word_must_be_one_of_the_levels():
 
     assert review(oven, plan(mode="low")).allowed
     assert review(oven, plan(mode="max")).decision is Decision.REFUSE
+
+
+@pytest.mark.parametrize("value", ["warm", "500", True, [1], None])
+def test_where_a_number_is_declared_nothing_else_is_allowed(value):
+    for declared in (Input(name="t", low=0, high=9), Input(name="t", unit="degC")):
+        assert review(capability(declared, repeatable=True), plan(t=value)).decision is Decision.REFUSE
 
 
 def test_an_unknown_input_or_capability_is_never_allowed():

@@ -176,7 +176,7 @@ def test_a_table_with_a_hole_or_a_word_too_few_names_the_line(here, labwright):
     assert "line 3: 1 cells, but the header has 2 columns" in labwright("run", write(here, CAMPAIGN))[1]
 
     (here / "data.csv").write_text("x,y\n1,2\n2,nan\n")
-    assert "line 3: y is nan" in labwright("run", write(here, CAMPAIGN))[1]
+    assert "line 3: y is 'nan'" in labwright("run", write(here, CAMPAIGN))[1]
 
 
 def test_a_changed_campaign_file_is_refused_with_the_difference_and_the_first_one_stands(here, labwright):

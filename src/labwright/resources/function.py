@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict
 from labwright.core.capability import Capability, Input, Output
 from labwright.core.command import Answer, CannotTell, Command, Failure, Measurement, Observation, Outcome, Recorder
 from labwright.core.errors import InvalidInput
-from labwright.core.values import Value
+from labwright.core.values import Value, is_number
+from labwright.resources.plain import Level, Number
+
+LONGEST = 500  # characters of what a function says
 
 
 class FunctionInput(BaseModel):
@@ -24,9 +27,9 @@ class FunctionInput(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     unit: str | None = None
-    low: float | None = None
-    high: float | None = None
-    levels: list[Value] | None = None
+    low: Number | None = None
+    high: Number | None = None
+    levels: list[Level] | None = None
 
 
 class FunctionResource:
@@ -63,16 +66,21 @@ class FunctionResource:
 
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
         """Call the function in a thread of its own and take the dict that it returns."""
+        return await asyncio.to_thread(self._call, command.inputs)
+
+    def _call(self, inputs: Mapping[str, Value]) -> Outcome:
         try:
-            returned = await asyncio.to_thread(self._function, **command.inputs)
-        except Exception as error:  # a stranger's code may raise anything
-            return Failure(reason=f"{self._options.call} raised {type(error).__name__}: {error}")
-        if not isinstance(returned, Mapping):
-            expected = ", ".join(self._options.outputs)
-            return Failure(reason=f"{self._options.call} returned {returned!r}; a dict with {expected} was expected.")
-        units = self._options.outputs
-        plain = {name: value.item() if hasattr(value, "item") else value for name, value in returned.items()}
-        return Observation(values={n: Measurement(value=v, unit=units.get(n)) for n, v in plain.items()})
+            returned = self._function(**inputs)
+            if not isinstance(returned, Mapping):
+                expected = ", ".join(self._options.outputs)
+                found = _text(f"{self._options.call} returned {returned!r}")
+                return Failure(reason=f"{found}; a dict with {expected} was expected.")
+            return Observation(values={str(n): self._measurement(n, v) for n, v in returned.items()})
+        except BaseException as error:  # a stranger's code may raise anything, SystemExit too; it has ended
+            return Failure(reason=_text(f"{self._options.call} raised {type(error).__name__}: {_words(error)}"))
+
+    def _measurement(self, name: object, value: object) -> Measurement:
+        return Measurement(value=_plain(value), unit=self._options.outputs.get(str(name)))
 
     async def ask(self, command_id: str) -> Answer:
         """Cannot tell: a function keeps no record of its calls."""
@@ -91,8 +99,8 @@ def load_function(call: str, folder: Path) -> Callable[..., Any]:
         module = (
             _load_file(folder / module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
         )
-    except (ImportError, OSError, SyntaxError) as error:
-        raise InvalidInput(f"call: {call!r} cannot be imported: {error}.") from error
+    except (Exception, SystemExit) as error:  # importing runs a stranger's code
+        raise InvalidInput(f"call: {call!r} cannot be imported: {type(error).__name__}: {_words(error)}.") from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise InvalidInput(f"call: {module_name} has no function {function_name!r}.")
@@ -109,7 +117,10 @@ def _load_file(path: Path) -> Any:
 
 
 def _capability(options: FunctionResource.Options, function: Callable[..., Any]) -> Capability:
-    parameters = inspect.signature(function).parameters
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"call: the arguments of {options.call} cannot be read: {error}.") from error
     unknown = sorted(set(options.inputs) - set(parameters))
     if unknown:
         raise InvalidInput(
@@ -133,3 +144,23 @@ def _input(parameter: inspect.Parameter, declared: FunctionInput) -> Input:
         levels=levels,
         required=parameter.default is inspect.Parameter.empty,
     )
+
+
+def _plain(value: Any) -> Value:
+    """Return a number or a word; of anything else its text, which is no number where one is wanted."""
+    if type(value) not in (float, int, str) and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if isinstance(value, float) or (is_number(value) and abs(value) <= sys.float_info.max):
+        return float(value) if isinstance(value, float) else int(value)
+    return _text(value if isinstance(value, str) else repr(value))
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()[:LONGEST]
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # even its words are a stranger's code
+        return "it cannot say why"

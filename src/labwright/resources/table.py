@@ -25,12 +25,13 @@ class TableResource:
     """
 
     class Options(BaseModel):
-        """`file`: a CSV with a header; `units`: of columns, where they should be checked; `seed`: of the draw."""
+        """`file`: a CSV with a header; `units`: of columns; `words`: columns of words; `seed`: of the draw."""
 
         model_config = ConfigDict(extra="forbid")
 
         file: Path
         units: dict[str, str] = {}
+        words: list[str] = []
         seed: int = 0
 
     def __init__(self, name: str, options: Options, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -43,7 +44,7 @@ class TableResource:
     @asynccontextmanager
     async def open(cls, name: str, options: Options, folder: Path) -> AsyncIterator["TableResource"]:
         """Read the whole file; a cell that is empty or a row of another length raises InvalidInput with its line."""
-        columns, rows = read_table(folder / options.file)
+        columns, rows = read_table(folder / options.file, options.words)
         for column, unit in options.units.items():
             if column not in columns:
                 raise InvalidInput(f"{options.file} has no column {column!r} for a unit. It has: {', '.join(columns)}.")
@@ -90,13 +91,19 @@ class TableResource:
         return int.from_bytes(hashlib.sha256(content.encode()).digest()[:8])
 
 
-def read_table(path: Path) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    """Read a comma-separated file with a header. A column whose every cell is a number is numeric, others are words."""
+def read_table(path: Path, words: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    """Read a comma-separated file with a header, numbers with a decimal point.
+
+    A column in which most cells are numbers is numeric; a cell of it that is none raises InvalidInput with its line.
+    Others, and those named in `words`, hold words.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = [(reader.line_num, row) for reader in [csv.reader(file)] for row in reader if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"The table {path} cannot be read: {error}.") from error
+    if lines and len(lines[0][1]) == 1 and ";" in lines[0][1][0]:
+        raise InvalidInput(f"{path}: the cells are separated by ';'. Save it with commas and decimal points.")
     if len(lines) < 2:
         raise InvalidInput(f"The table {path} needs a header and at least one row; it has {len(lines)} lines.")
     header = tuple(cell.strip() for cell in lines[0][1])
@@ -104,8 +111,7 @@ def read_table(path: Path) -> tuple[tuple[str, ...], tuple[Row, ...]]:
         raise InvalidInput(f"{path}, line 1: each column needs a name of its own; found {', '.join(header)}.")
     for number, row in lines[1:]:
         _check_row(path, number, header, row)
-    columns = [_column([row[i].strip() for _, row in lines[1:]]) for i in range(len(header))]
-    _check_finite(path, lines, header, columns)
+    columns = [_column(path, i, header[i] in words, lines) for i in range(len(header))]
     return header, tuple(zip(*columns, strict=True))
 
 
@@ -117,18 +123,25 @@ def _check_row(path: Path, number: int, header: Sequence[str], row: Sequence[str
         raise InvalidInput(f"{path}, line {number}: {', '.join(empty)} is empty; a value was expected.")
 
 
-def _column(cells: Sequence[str]) -> tuple[Value, ...]:
+def _column(path: Path, index: int, words: bool, lines: Sequence[tuple[int, list[str]]]) -> tuple[Value, ...]:
+    name, cells = lines[0][1][index].strip(), [(number, row[index].strip()) for number, row in lines[1:]]
+    numbers = [_number(cell) for _, cell in cells]
+    if words or sum(n is not None for n in numbers) <= len(cells) / 2:
+        return tuple(cell for _, cell in cells)
+    for (line, cell), number in zip(cells, numbers, strict=True):
+        if number is None or not math.isfinite(number):
+            raise InvalidInput(
+                f"{path}, line {line}: {name} is {cell!r}; a finite number was expected, as in the other rows. "
+                f"Mend it, or leave the row out; if {name} holds words, list it under `words`."
+            )
+    return tuple(n for n in numbers if n is not None)
+
+
+def _number(cell: str) -> float | None:
     try:
-        return tuple(float(cell) for cell in cells)
+        return None if "_" in cell else float(cell)
     except ValueError:
-        return tuple(cells)
-
-
-def _check_finite(path: Path, lines: Sequence[tuple[int, list[str]]], header: Row, columns: Sequence[Row]) -> None:
-    for name, column in zip(header, columns, strict=True):
-        for (number, _), value in zip(lines[1:], column, strict=True):
-            if isinstance(value, float) and not math.isfinite(value):
-                raise InvalidInput(f"{path}, line {number}: {name} is {value}; a finite number was expected.")
+        return None
 
 
 def _same(cell: Value, value: Value) -> bool:

@@ -96,3 +96,60 @@ async def test_limits_for_an_argument_that_is_not_there_are_refused(tmp_path):
     with pytest.raises(InvalidInput, match="has no argument temp; it has t, grams"):
         async with FunctionResource.open("bench", declared, tmp_path):
             pass
+
+
+STRANGE = """
+import sys
+
+
+class Odd:
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+class OddError(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def leaves(t): sys.exit(0)
+def interrupts(t): raise KeyboardInterrupt
+def ends(t): raise StopIteration
+def speechless(t): raise OddError
+def odd(t): return {"taste": Odd()}
+def surrogate(t): raise ValueError("\\ud800")
+def mixed(t): return {"taste": 1j, 3: b"x", "big": 10**400, "flag": True, "text": "\\ud800", "y": 2}
+"""
+
+
+@pytest.mark.parametrize("name", ["leaves", "interrupts", "ends", "speechless", "odd", "surrogate"])
+async def test_whatever_it_raises_the_call_has_ended_and_failed(tmp_path, name):
+    (tmp_path / "odd.py").write_text(STRANGE)
+
+    async with FunctionResource.open("bench", options(f"odd.py:{name}"), tmp_path) as function:
+        outcome = await function.run(Command(command_id="c", epoch=1, capability=name, inputs={"t": 1}), Silent())
+
+    assert isinstance(outcome, Failure)
+    assert f"odd.py:{name} raised" in outcome.reason
+    outcome.reason.encode()
+
+
+async def test_what_is_no_plain_value_is_kept_as_its_text(tmp_path):
+    (tmp_path / "odd.py").write_text(STRANGE)
+
+    async with FunctionResource.open("bench", options("odd.py:mixed"), tmp_path) as function:
+        outcome = await function.run(Command(command_id="c", epoch=1, capability="mixed", inputs={"t": 1}), Silent())
+
+    assert isinstance(outcome, Observation)
+    values = {name: m.value for name, m in outcome.values.items()}
+    assert values.pop("big").startswith("1000")
+    assert values == {"taste": "1j", "3": "b'x'", "flag": "True", "text": "\\ud800", "y": 2}
+
+
+@pytest.mark.parametrize("text", ["import sys; sys.exit(0)", "raise ValueError('no')", "1 +"])
+async def test_a_file_that_cannot_be_imported_is_refused(tmp_path, text):
+    (tmp_path / "bad.py").write_text(text)
+
+    with pytest.raises(InvalidInput, match="cannot be imported"):
+        async with FunctionResource.open("bench", options("bad.py:f"), tmp_path):
+            pass

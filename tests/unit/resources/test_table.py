@@ -49,7 +49,9 @@ async def test_a_point_without_a_row_is_a_failure_that_names_it(folder):
         ("x,x\n1,2\n", "line 1: each column needs a name of its own"),
         ("x,\n1,2\n", "line 1: each column needs a name of its own"),
         ("x,y\n1,2\n1,2,3\n", "line 3: 3 cells, but the header has 2 columns"),
-        ("x,y\n1,inf\n", "line 2: y is inf; a finite number was expected"),
+        ("x,y\n1,inf\n", "line 2: y is 'inf'; a finite number was expected"),
+        ("x,y\n1,2\n2,n.d.\n3,4\n", "line 3: y is 'n.d.'; a finite number was expected, as in the other rows"),
+        ("x;y\n1;2\n", "separated by ';'"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, words):
@@ -72,3 +74,9 @@ async def test_a_unit_for_a_column_that_is_not_there_is_refused(folder):
     with pytest.raises(InvalidInput, match="no column 'z'"):
         async with TableResource.open("bench", options, folder):
             pass
+
+
+def test_a_column_of_codes_is_read_as_words_where_told(tmp_path):
+    (tmp_path / "data.csv").write_text("code,y\n1,2\n2,3\nX,4\n")
+
+    assert read_table(tmp_path / "data.csv", ["code"])[1] == (("1", 2.0), ("2", 3.0), ("X", 4.0))

@@ -30,9 +30,14 @@ def _quantity(found: Any) -> Any:
     return {"value": found}
 
 
-def _word(found: Any) -> Any:
+def _not_true_or_false(found: Any) -> Any:
     if isinstance(found, bool):
-        raise ValueError("expected a word; YAML reads this one as true or false, so write it in quotes")
+        raise ValueError("it is read as true or false; write a word in quotes, or a number")
+    return found
+
+
+def _word(found: Any) -> Any:
+    found = _not_true_or_false(found)
     return str(found) if is_number(found) else found
 
 
@@ -103,7 +108,7 @@ class StepPart(Part):
     """One step: which capability, what its inputs are bound to, what it gives."""
 
     use: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*\.[A-Za-z_]\w*$")]
-    inputs: dict[Name, float | str] = Field(alias="with", default={})
+    inputs: dict[Name, Annotated[float | str, BeforeValidator(_not_true_or_false)]] = Field(alias="with", default={})
     gives: dict[Name, str] = Field(min_length=1)
 
 
@@ -124,7 +129,7 @@ class SafetyPart(Part):
 class BudgetPart(Part):
     """How much may be spent."""
 
-    trials: PositiveInt
+    trials: Annotated[PositiveInt, BeforeValidator(_not_true_or_false)]
 
 
 class PlannerPart(BaseModel):
@@ -133,7 +138,7 @@ class PlannerPart(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     kind: str = "gp"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0), BeforeValidator(_not_true_or_false)] = 0
 
 
 class ResourcePart(BaseModel):

@@ -63,11 +63,14 @@ def test_everything_that_a_file_may_say_is_read():
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (("space", "c", "levels"), ["a", True], "write it in quotes|so write it in quotes"),
+        (("space", "c", "levels"), ["a", True], "it is read as true or false; write a word in quotes"),
         (("space", "x", "low"), ".nan", "expected a number|is not a number|finite"),
         (("space", "x", "log"), "maybe", "space.x.log: found 'maybe'"),
         (("space", "x", "low"), 0, "must be above 0"),
         (("planner", "seed"), -1, "planner.seed: found -1"),
+        (("planner", "seed"), True, "read as true or false"),
+        (("budget", "trials"), True, "read as true or false"),
+        (("procedure", 0, "with", "t"), False, "read as true or false"),
         (("planner", "initial"), 0, "planner.initial: found 0"),
         (("budget", "trials"), 1.5, "budget.trials: found 1.5"),
         (("constraints", "z"), {}, "needs at_least, at_most or both"),

@@ -93,10 +93,14 @@ def as_output(name: str, place: str, part: OutputPart, engineering: Engineering)
 
 
 def plain_range(low: float, high: float) -> tuple[float | None, float | None]:
-    """Return the bounds of a server's range; one that is not a range, as servers leave it when unset, is none."""
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    """Return each finite bound of a server's range; 0 to 0, as servers leave it when unset, and low > high are none."""
+    if low == high == 0 or low > high:
         return None, None
-    return low, high
+    return _finite(low), _finite(high)
+
+
+def _finite(bound: float) -> float | None:
+    return bound if math.isfinite(bound) else None
 
 
 def _range(low: float | None, high: float | None) -> str:

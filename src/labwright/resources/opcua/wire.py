@@ -94,6 +94,8 @@ def variant(name: str, value: Value, kind: Any) -> Any:
     if text == "Variant":
         return ua.Variant(value)
     if text == "Boolean":
+        if value not in (0, 1):
+            raise Refused(f"{name}: found {value!r}, expected 0 or 1, for the server takes a Boolean.")
         return ua.Variant(bool(value), kind)
     if text == "String":
         return ua.Variant(str(value), kind)

@@ -69,6 +69,19 @@ class Oven:
         ]
         await self.root.add_method(2, "Heat", self.heat, arguments, [])
 
+    async def add_lookup(self, word) -> None:
+        """Answer with one word, whatever the id."""
+        takes = [ua.Argument(Name="command_id", DataType=ua.NodeId(ua.ObjectIds.String), ValueRank=-1)]
+        gives = [
+            ua.Argument(Name="state", DataType=ua.NodeId(ua.ObjectIds.String), ValueRank=-1),
+            ua.Argument(Name="y", DataType=ua.NodeId(ua.ObjectIds.Double), ValueRank=-1),
+        ]
+
+        async def look_up(parent, command_id):
+            return [ua.Variant(word, ua.VariantType.String), ua.Variant(0.0, ua.VariantType.Double)]
+
+        await self.root.add_method(2, "Lookup", look_up, takes, gives)
+
     async def heat(self, parent, command_id, x):
         if await self.nodes["State"].read_value() == "running":
             return ua.StatusCode(ua.StatusCodes.BadInvalidState)
@@ -346,10 +359,41 @@ async def test_a_server_that_does_not_take_up_what_was_written_is_named(oven):
 
 async def test_ask_cannot_tell_of_another_command_unless_nobody_else_commands_the_server(oven):
     async with opened(oven.options()) as shared, opened(oven.options(exclusive=True)) as own:
-        assert isinstance(await shared.ask("c9"), CannotTell)
-        assert isinstance(await own.ask("c9"), NeverStarted)
         outcome = await run(own)
         assert await own.ask("c1") == Done(outcome=outcome)
+        assert isinstance(await shared.ask("c9"), CannotTell)
+        assert isinstance(await own.ask("c9"), NeverStarted)
+
+
+@pytest.mark.parametrize("held", ["", " ", None])
+async def test_a_server_that_holds_no_command_may_have_forgotten_it(oven, held):
+    async with opened(oven.options(exclusive=True)) as resource:
+        await run(resource)
+        restarted = ua.DataValue(ua.Variant(held, ua.VariantType.String))
+        await oven.server.write_attribute_value(oven.nodes["CommandId"].nodeid, restarted)
+
+        assert await resource.ask("c1") == CannotTell(reason="oven holds no command: it may have restarted")
+
+
+async def test_an_id_with_a_bad_status_is_no_evidence(oven):
+    async with opened(oven.options(exclusive=True)) as resource:
+        await run(resource)
+        stale = ua.DataValue(ua.Variant("c1"), ua.StatusCode(ua.StatusCodes.BadNotConnected))
+        await oven.server.write_attribute_value(oven.nodes["CommandId"].nodeid, stale)
+
+        assert isinstance(await resource.ask("c9"), CannotTell)
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"), [("unknown", NeverStarted), ("idle", CannotTell), ("Pause", CannotTell), ("", CannotTell)]
+)
+async def test_only_a_lookup_that_does_not_know_the_id_says_that_it_never_started(server, word, kind):
+    oven = await Oven(server, f"lookup_{word}").build()
+    await oven.add_method()
+    await oven.add_lookup(word)
+
+    async with opened(oven.options(capability={"lookup": f"{oven.name}/Lookup"}, exclusive=True)) as resource:
+        assert isinstance(await resource.ask("c9"), kind)
 
 
 async def test_a_command_that_outlives_its_deadline_is_not_known_to_have_ended(oven):

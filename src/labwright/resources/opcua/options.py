@@ -76,7 +76,7 @@ class CapabilityPart(Part):
 
 
 class ServerOptions(Part):
-    """`exclusive`: no other client commands this server, so a command that it does not hold was never started.
+    """`exclusive`: no other client commands this server, so while it holds another command this one was never started.
 
     `timeout_s` is for one request, `reconnect_s` for a lost connection, `start_s` for the server to take up a command
     that was written to a variable, and `busy_s` for another client's command to end.

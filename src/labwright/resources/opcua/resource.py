@@ -97,14 +97,21 @@ class OpcUaResource:
             await _stop(connection, node)
 
     async def _ask(self, skill: Skill, command_id: str) -> Answer:
-        answer = await look(skill, command_id)
+        now = await glance(skill)
+        answer = now.answer() if now.held == command_id else await look_up(skill, command_id)
         if answer is None:
-            if self._options.exclusive and skill.part.command_id:
-                return NeverStarted()
-            return CannotTell(reason=f"{self.name} holds another command or none, and keeps no record of earlier ones")
+            return self._without_record(now)
         if isinstance(answer, Done) and isinstance(answer.outcome, Observation) and len(self._skills) > 1:
             return Running()  # whose outputs these are, only the command says: run it again, and it ends at once
         return answer
+
+    def _without_record(self, now: Glance) -> Answer:
+        """Say what is known of a command that the server does not hold, and of which it keeps no record."""
+        if now.held == "":
+            return CannotTell(reason=f"{self.name} holds no command: it may have restarted")
+        if now.held and self._options.exclusive:
+            return NeverStarted()  # it has not restarted and forgotten, for it still holds the one before
+        return CannotTell(reason=f"{self.name} may hold another command, and keeps no record of earlier ones")
 
     async def _run(self, skill: Skill, command: Command, recorder: Recorder) -> Outcome:
         answer = await look(skill, command.command_id) if skill.identifies else None

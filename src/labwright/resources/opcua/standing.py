@@ -24,7 +24,10 @@ from labwright.resources.opcua.wire import Reading, Refused
 
 @dataclass(frozen=True, kw_only=True)
 class Glance:
-    """What the variables said at one instant; `held` is the command that they speak of, None where they do not say."""
+    """What the variables said at one instant.
+
+    `held` is the command that they speak of: empty where the server holds none, None where nothing says which.
+    """
 
     phase: Phase
     held: str | None
@@ -52,16 +55,14 @@ async def glance(skill: Skill) -> Glance:
         outcome = _failure(found[part.reason] if part.reason else None)
     elif phase is Phase.DONE:
         outcome = observation(skill, {name: found[output.node] for name, output in part.outputs.items()})
-    held = str(found[part.command_id].value) if part.command_id else None
+    held = _held(found[part.command_id]) if part.command_id else None
     return Glance(phase=phase, held=held, progress=_progress(skill, found), outcome=outcome)
 
 
 async def look(skill: Skill, command_id: str) -> Answer | None:
     """Say how a command stands; None where the server holds another, or none, and keeps no record."""
     now = await glance(skill)
-    if now.held == command_id:
-        return now.answer()
-    return await look_up(skill, command_id)
+    return now.answer() if now.held == command_id else await look_up(skill, command_id)
 
 
 async def look_up(skill: Skill, command_id: str) -> Answer | None:
@@ -75,15 +76,18 @@ async def look_up(skill: Skill, command_id: str) -> Answer | None:
         return CannotTell(reason=str(error))
     values = zip(skill.lookup.gives, said, strict=True)
     found = {name: Reading(value=value, status="Good", good=True, bad=False) for name, value in values}
-    match _phase(skill, skill.part.lookup, found["state"]):
+    match skill.part.phase(found["state"].value):
         case Phase.DONE:
             return Done(outcome=observation(skill, {name: found[name] for name in skill.part.outputs}))
         case Phase.FAILED:
             return Done(outcome=_failure(found.get("reason")))
         case Phase.RUNNING:
             return Running()
-        case _:
+        case Phase.UNKNOWN:
             return NeverStarted()
+        case _:
+            said_of_it = f"{skill.part.lookup} says {found['state'].value!r} of this command"
+            return CannotTell(reason=f"{said_of_it}, and not that it never heard of it (see `states:`, `unknown`)")
 
 
 def observation(skill: Skill, found: Mapping[str, Reading]) -> Outcome:
@@ -98,6 +102,10 @@ def observation(skill: Skill, found: Mapping[str, Reading]) -> Outcome:
         plain = int(reading.value) if isinstance(reading.value, bool) else reading.value
         values[output.name] = Measurement(value=plain, unit=output.unit)
     return Observation(values=values, quality="good" if all(r.good for r in found.values()) else "suspect")
+
+
+def _held(reading: Reading) -> str:
+    return "" if reading.bad or reading.value is None else str(reading.value).strip()
 
 
 def _failure(reading: Reading | None) -> Failure:

@@ -11,6 +11,7 @@ from labwright.inference.posterior import NOISE, LogPosterior, lengthscale_prior
 
 SHORTEST, LONGEST = 0.025, 1e4
 NOISE_BOUNDS = (1e-5, 1.0)
+HUGE = 1e100  # an outcome beyond it is taken as this large, for its square must be a number
 CHUNK = 4096
 
 
@@ -76,6 +77,7 @@ def fit(x: Array, y: Array, categorical: Mask, *, shortest: float = SHORTEST) ->
     `categorical` (d,) marks the columns that hold codes of categories; the others are scaled to [0, 1]. No
     lengthscale is below `shortest`. Needs n >= 1.
     """
+    y = np.clip(y, -HUGE, HUGE)
     offset, spread = _scale(y)
     z = (y - offset) / spread
     posterior = LogPosterior(x=x, z=z, categorical=categorical)

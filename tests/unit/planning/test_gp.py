@@ -241,3 +241,19 @@ def test_a_proposal_is_a_core_value(play):
 
     assert isinstance(history[-1].proposal, Proposal)
     assert all(type(v) is float for v in history[-1].point.values())
+
+
+@pytest.mark.parametrize("value", [1e200, 1e308, -1e308])
+@pytest.mark.parametrize(("goal", "target"), [(Goal.MINIMIZE, None), (Goal.MAXIMIZE, None), (Goal.MATCH, 1.0)])
+def test_an_outcome_without_measure_does_not_end_the_campaign(observed, value, goal, target):
+    problem = problem_over(CUBE, goal, target=target, constraints=(OutcomeConstraint(name="y", high=1e250),))
+    history = [observed(n, {"a": n / 8, "b": 1 - n / 8, "c": 0.5}, y=float(n)) for n in range(1, 8)]
+    history.append(observed(8, {"a": 1.5, "b": -0.5, "c": 0.0}, y=value))
+
+    proposals = GaussianProcessPlanner().propose(problem, history, [], 2, seed=1)
+
+    assert len(proposals) == 2
+    for proposal in proposals:
+        assert math.isfinite(proposal.acquisition)
+        assert math.isfinite(proposal.predictions["y"].mean)
+        assert math.isfinite(proposal.predictions["y"].sd)

@@ -71,6 +71,14 @@ def test_with_json_nothing_else_is_printed(labwright):
         (["results.csv", "--goal", "maximize:yield"], "line 3, column 'notes': the cell is empty"),
         (["results.csv", "--goal", "maximize:yield", "--ignore", "notes", "--range", "T=1:2 mm"], "another dimension"),
         (
+            ["results.csv", "--goal", "maximize:yield", "--ignore", "notes", "--range", "T=0:1e-150"],
+            "T: a range from 0.0 to 1e-150 cannot be computed with",
+        ),
+        (
+            ["results.csv", "--goal", "maximize:yield", "--ignore", "notes", "--levels", "T=1,nan"],
+            "--levels T=1,nan: found 'nan'",
+        ),
+        (
             ["results.csv", "--goal", "maximize:yield", "--ignore", "notes", "--out", "results.csv"],
             "is the table itself",
         ),

@@ -50,7 +50,9 @@ class Numerals:
         if value is not None:
             return value
         found = f"found {cell.text!r}" if cell.text else "the cell is empty"
-        if re.match(r"[+-]?[\d.,]+\s*[^\d\s.,%]", cell.text):
+        if "_" in cell.text:
+            hint = "A number has no '_'."
+        elif re.match(r"[+-]?[\d.,]+\s*[^\d\s.,%]", cell.text):
             hint = "A unit belongs in the header, such as 'T (degC)'."
         raise InvalidInput(f"{cell.place}: {found}, expected a number. {hint}".rstrip())
 

@@ -139,6 +139,8 @@ def _number(text: str, heading: Heading, place: str) -> float:
 def _quantity(text: str, heading: Heading, place: str) -> tuple[float, str | None]:
     """Read a number with or without a unit; the header's own unit needs no meaning: `5 wt%`."""
     number, _, unit = text.strip().partition(" ")
+    if "_" in number:
+        raise InvalidInput(f"{place}: found {number!r}, expected a number; it has no '_'.")
     return parse_quantity(number if unit.strip() == heading.unit else text, place)
 
 
@@ -169,4 +171,15 @@ def _levels(text: str, heading: Heading, place: str) -> tuple[str, ...]:
     levels = tuple(level.strip() for level in text.split(","))
     if not all(levels) or len(set(levels)) != len(levels):
         raise InvalidInput(f"{place}: expected levels with commas between them, each once, such as solvent=A,B,C.")
+    for level in levels:
+        if _is_odd_number(level):
+            raise InvalidInput(f"{place}: found {level!r}, expected words or finite numbers, such as 10 or 2.5.")
     return levels
+
+
+def _is_odd_number(level: str) -> bool:
+    """Whether it is a number to a program but not to a person: `nan`, `inf`, `1e999` and `1_0`."""
+    try:
+        return not math.isfinite(float(level)) or "_" in level
+    except ValueError:
+        return False

@@ -16,6 +16,7 @@ from labwright.core.trial import Proposal, Trial, best
 from labwright.core.values import Point, Value
 from labwright.planning.planner import Planner
 
+MOST_ROWS = 3000  # time and memory grow with their square and more
 SETTABLE = 2  # digits fewer than a planner keeps: a thousandth of the range is what a person can set
 
 
@@ -61,6 +62,7 @@ def understand(sheet: Sheet, question: Question, *, decimal: str | None = None) 
     numerals = Numerals(decimal=decimal) if decimal else find_numerals(cells, sheet.dialect.delimiter)
     columns = read_columns(sheet, roles, numerals)
     rows = read_rows(sheet, roles, columns, numerals)
+    _check_few(sheet, len(rows.trials))
     return Table(
         sheet=sheet,
         roles=roles,
@@ -105,6 +107,14 @@ def _texts(table: Table, values: Mapping[str, Value], numerals: Numerals) -> lis
         numerals.write(values[h.name]) + table.suffixes.get(h.name, "") if h.name in values else ""
         for h in table.sheet.headings
     ]
+
+
+def _check_few(sheet: Sheet, used: int) -> None:
+    if used > MOST_ROWS:
+        raise InvalidInput(
+            f"{sheet.name} has {used:,} {sheet.row_word}s that can be used, but no more than {MOST_ROWS:,} can be "
+            "learnt from. Keep those nearest to what is wanted in a copy, or average repeated ones, and ask again."
+        )
 
 
 def _undecided(roles: Roles) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def test_ranges_are_converted_to_the_unit_of_the_header():
 
 
 def test_levels_are_listed_with_commas():
-    assert roles(levels=("solvent=A, B,C",)).levels == {"solvent": ("A", "B", "C")}
+    assert roles(levels=("solvent=A, B_1,C",)).levels == {"solvent": ("A", "B_1", "C")}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,14 @@ def test_levels_are_listed_with_commas():
         ({"ranges": ("T=1:2", "t=2:3")}, "'T' has been given already"),
         ({"ranges": ("yield=1:2",)}, "cannot be both a result and --range"),
         ({"ranges": ("T=1:2",), "ignored": ("T",)}, "cannot be both --range and --ignore"),
+        ({"ranges": ("T=1_0:80",)}, "--range T=1_0:80: found '1_0', expected a number; it has no '_'"),
+        ({"at_least": ("yield=1_0 %",)}, "found '1_0', expected a number"),
+        ({"goals": ("match:pH=1_0",)}, "found '1_0', expected a number"),
         ({"levels": ("solvent=A,,B",)}, "each once"),
+        ({"levels": ("T=1,nan",)}, "--levels T=1,nan: found 'nan', expected words or finite numbers"),
+        ({"levels": ("T=-inf,1",)}, "found '-inf'"),
+        ({"levels": ("T=1,1e999",)}, "found '1e999'"),
+        ({"levels": ("T=1_0,20",)}, "found '1_0'"),
         ({"at_most": ("cost=cheap",)}, "not a number"),
         ({"ignored": ("notes",)}, "--ignore: r.csv has no column 'notes'"),
     ],

@@ -197,6 +197,9 @@ def test_every_column_that_nobody_described_is_named_at_once(read):
         ("T,yield\n20,1\n30,nan\n", r"line 3, column 'yield': found 'nan'"),
         ("T,yield\n20,1\n30,-\n", r"line 3, column 'yield': found '-'"),
         ("T,yield\n20,1\n30,inf\n", r"line 3, column 'yield': found 'inf'"),
+        ("T,yield\n20,1\n30,1_0\n", r"line 3, column 'yield': found '1_0', expected a number. A number has no '_'"),
+        ("T,yield\n20,1\n1_0,2\n", r"line 3, column 'T': found '1_0', expected a number. A number has no '_'"),
+        ("T,yield\n20,1\n1e150,2\n", r"T: a range from 20.0 to 1e\+150 cannot be computed with"),
         ("T,yield\n20,1\n30,<0.1\n", r"line 3, column 'yield': found '<0.1'"),
         ("T,p,yield\n20,1,1\n30,2,2\n,3,3\n", r"line 4, column 'T': the cell is empty, expected a number"),
         ("s,T,yield\nA,1,1\nB,2,2\n,3,3\n", r"line 4, column 's': the cell is empty, expected a value. .*--ignore"),
@@ -214,6 +217,14 @@ def test_every_column_that_nobody_described_is_named_at_once(read):
 def test_a_table_that_does_not_fit_names_the_place(read, text, message):
     with pytest.raises(InvalidInput, match=message):
         read(text)
+
+
+def test_more_rows_than_can_be_learnt_from_are_refused_and_unused_ones_do_not_count(read):
+    rows = ["T,yield,note", *(f"{n % 7},{n}," for n in range(3000)), ",,left out"]
+
+    assert len(read("\n".join(rows), ignored=("note",)).trials) == 3000
+    with pytest.raises(InvalidInput, match=r"r.csv has 3,001 lines that can be used, but no more than 3,000 .* copy"):
+        read("\n".join([*rows, "1,1,"]), ignored=("note",))
 
 
 def test_the_decimal_mark_can_be_said_where_it_is_not_clear(read):

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from labwright import plugins
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign
@@ -30,7 +32,7 @@ from labwright.settings import Settings
 from labwright.sites.worker import Worker
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.database import Database
-from labwright.storage.ownership import ownership
+from labwright.storage.ownership import is_owned, ownership
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
 from labwright.storage.trials import Trials
@@ -67,11 +69,12 @@ class Laboratory:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A campaign as it stands on record, with its file and its trials."""
+    """A campaign as it stands on record, with its file and its trials; `owned`: another process conducts it now."""
 
     file: CampaignFile
     record: CampaignRecord
     trials: list[Trial]
+    owned: bool
 
     @property
     def campaign(self) -> Campaign:
@@ -116,7 +119,8 @@ class App:
         """Return a campaign as it is on record; an unknown name raises NotFound."""
         record = laboratory.campaigns.get(name)
         file = parse_campaign(record.text, Path(record.folder) / f"{name}.yaml", name=name)
-        return Standing(file=file, record=record, trials=laboratory.trials.of(name))
+        owned = is_owned(laboratory.database.path, name)
+        return Standing(file=file, record=record, trials=laboratory.trials.of(name), owned=owned)
 
     def run(
         self, path: Path, *, name: str | None, watcher: Callable[[Wiring], Watcher], tell: Callable[[str], None]
@@ -136,9 +140,10 @@ class App:
     def stop(self, folder: Path, name: str) -> list[str]:
         """Send a campaign's resources to their safe state, then record that it is stopped; return what went wrong."""
         with self.laboratory(folder) as laboratory:
-            record = laboratory.campaigns.get(name)
-            file = parse_campaign(record.text, Path(record.folder) / f"{name}.yaml", name=name)
-            problems = asyncio.run(self._stop_all(file, Path(record.folder)))
+            standing = self.standing(laboratory, name)
+            # The database lies beside the file, also where both were moved together.
+            home = Path(standing.record.folder) if self._settings.database_url else folder
+            problems = asyncio.run(self._stop_all(standing.file, home))
             laboratory.campaigns.change(name, "stop", "stopped by a person")
         return problems
 
@@ -172,6 +177,7 @@ class App:
     async def _opened(self, file: CampaignFile, folder: Path) -> AsyncIterator[dict[str, Resource]]:
         """Open every resource of a campaign; a wrong option raises InvalidCampaign with its line."""
         problems = file.problems()
+        self._check_urls(file.campaign)
         async with AsyncExitStack() as stack:
             resources = {}
             for name, plug_in in file.campaign.resources.items():
@@ -196,8 +202,18 @@ class App:
 
     def _addressed(self, name: str, plug_in: PlugIn) -> PlugIn:
         """Return the plug-in with the address that the settings give its resource, if they do."""
-        url = self._settings.urls.get(name)
+        url = next((u for n, u in self._settings.urls.items() if n.lower() == name.lower()), None)
         return plug_in if url is None else replace(plug_in, options={**plug_in.options, "url": url})
+
+    def _check_urls(self, campaign: Campaign) -> None:
+        """Refuse an address for a resource that the campaign does not have: it was meant for another."""
+        known = {name.lower() for name in campaign.resources}
+        unknown = [name for name in self._settings.urls if name.lower() not in known]
+        if unknown:
+            raise InvalidInput(
+                f"LABWRIGHT_URLS gives an address for {', '.join(unknown)}, but the campaign's resources are "
+                f"{', '.join(campaign.resources)}."
+            )
 
 
 def assemble(
@@ -231,7 +247,11 @@ def planner_of(campaign: Campaign) -> Planner:
 
 def _open(name: str, plug_in: PlugIn, folder: Path) -> AbstractAsyncContextManager[Resource]:
     kind = plugins.load("labwright.resources", plug_in.kind)
-    return kind.open(name, kind.Options(**plug_in.options), folder)  # type: ignore[attr-defined, no-any-return]
+    try:
+        options = kind.Options(**plug_in.options)  # type: ignore[attr-defined]
+    except ValidationError as error:
+        raise InvalidInput(f"{name}: its options cannot be used: {error}") from error
+    return kind.open(name, options, folder)  # type: ignore[attr-defined, no-any-return]
 
 
 def capabilities_of(resources: Mapping[str, Resource]) -> dict[str, Capability]:

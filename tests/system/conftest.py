@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from labwright.cli.main import main
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fast_charge"
 
 
@@ -70,3 +72,18 @@ def benches(tmp_path):
     yield make
     for bench in made:
         bench.end()
+
+
+@pytest.fixture
+def command_line(tmp_path, monkeypatch, capsys):
+    """Run the command line in this process, in a folder of its own; return its exit code and its two outputs."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["labwright", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return call

@@ -10,13 +10,12 @@ from labwright.core.errors import CampaignHalted, Overtaken, ResourceUnavailable
 from labwright.core.states import CampaignState
 from labwright.sites.worker import Worker
 
-STOP_WAIT_S = 10.0
-
 
 class Attendant:
     """Conducts a campaign until it ends, a person interrupts it, or another process stops it.
 
-    The first interrupt lets the trial in flight end; the second sends the resources to their safe state.
+    The first interrupt lets the trial in flight end; the second sends the resources to their safe state and waits for
+    what they report; the third leaves without it.
     """
 
     def __init__(self, conductor: Conductor, worker: Worker, *, tell: Callable[[str], None]) -> None:
@@ -27,6 +26,7 @@ class Attendant:
         self._tell = tell
         self._interrupts = 0
         self._stopped = asyncio.Event()
+        self._given_up = asyncio.Event()
 
     async def conduct(self, *, poll_s: float) -> CampaignState:
         """Return the state in which the campaign is left; one that was interrupted or halted is paused."""
@@ -49,7 +49,10 @@ class Attendant:
             # Stop acts first; whatever the resource then reports is recorded after.
             self._conductor.leave()
             await self._worker.stop()
-            await asyncio.wait({work}, timeout=STOP_WAIT_S)
+            self._tell("Waiting for what they report. Interrupt once more to leave without it.")
+            given_up = asyncio.create_task(self._given_up.wait())
+            await asyncio.wait({work, given_up}, return_when=asyncio.FIRST_COMPLETED)
+            given_up.cancel()
 
     async def _leave(self, work: asyncio.Task[CampaignState]) -> CampaignState:
         if not work.done():
@@ -84,9 +87,11 @@ class Attendant:
         if self._interrupts == 1:
             self._conductor.leave()
             self._tell("Ending after the trial in flight. Interrupt again to stop the instruments now.")
-        else:
+        elif self._interrupts == 2:
             self._tell("Stopping the instruments now.")
             self._stopped.set()
+        else:
+            self._given_up.set()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -67,6 +67,7 @@ def standing_json(standing: Standing) -> dict[str, Json]:
         "name": standing.record.name,
         "state": standing.record.state.value,
         "why": standing.record.why,
+        "owned": standing.owned,
         "budget": standing.campaign.trials,
         "trials": dict(counts(standing.trials)),
         "best": None if found is None else trial_json(found),

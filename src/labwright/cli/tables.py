@@ -89,6 +89,12 @@ def print_answer(standing: Standing, file: Path, new: str | None) -> None:
         console.print(f"Look{where}: labwright trials {name}; labwright show {name}/{number}; labwright report {name}")
 
 
+def _status_words(standing: Standing) -> str:
+    if standing.record.state is CampaignState.RUNNING and not standing.owned:
+        return "no process runs it now; labwright run with its file goes on"
+    return standing.record.why or ""
+
+
 def print_status(standings: Sequence[Standing]) -> None:
     """Show each campaign in a line."""
     table = Table("campaign", "state", "trials", "best so far", "why", box=None)
@@ -96,9 +102,7 @@ def print_status(standings: Sequence[Standing]) -> None:
         done = sum(t.uses_budget and not t.is_pending for t in s.trials)
         others = ", ".join(f"{n} {state}" for state, n in counts(s.trials).items() if state != "observed")
         trials = f"{done}/{s.campaign.trials}" + (f" ({others})" if others else "")
-        table.add_row(
-            s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), s.record.why or ""
-        )
+        table.add_row(s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), _status_words(s))
     _console().print(table if standings else "No campaign is on record here.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from labwright.core.capability import Capability
 from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Recorder, Running
-from labwright.core.errors import ResourceUnavailable
+from labwright.core.errors import ResourceUnavailable, StorageUnavailable
 from labwright.core.run import Conclusion, NewRun, Run
 from labwright.core.states import RunState
 from labwright.core.verdict import Action, Plan
@@ -15,6 +15,7 @@ from labwright.safety.gate import Gate
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
 
+RECORD_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 log = logging.getLogger(__name__)
 
 # What a result means: how the trial ends, or the run that follows. Called in the storage thread.
@@ -119,6 +120,14 @@ class Worker:
         return self._capabilities[f"{run.resource}.{run.capability}"]
 
     async def _record(self, run: Run, outcome: Outcome) -> None:
+        """Put a result on record; while storage cannot take it, it is kept in hand and tried again."""
+        for wait_s in RECORD_WAITS_S:
+            try:
+                await self._storage(self._end, run, outcome)
+                return
+            except StorageUnavailable as error:
+                log.warning("The result of %s is not on record yet; trying again in %g s. %s", run, wait_s, error)
+                await asyncio.sleep(wait_s)
         await self._storage(self._end, run, outcome)
 
     def _end(self, run: Run, outcome: Outcome) -> None:

@@ -9,10 +9,26 @@ from pathlib import Path
 from labwright.core.errors import CampaignBusy, StorageUnavailable
 
 
+def is_owned(database: Path, campaign: str) -> bool:
+    """Say whether some other process conducts the campaign now."""
+    try:
+        with _lock_file(database, campaign).open("r+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _lock_file(database: Path, campaign: str) -> Path:
+    return database.with_name(f"{database.name}.{campaign}.lock")
+
+
 @contextmanager
 def ownership(database: Path, campaign: str) -> Iterator[None]:
     """Hold the campaign for this process; where another holds it, raise CampaignBusy with its process id."""
-    path = database.with_name(f"{database.name}.{campaign}.lock")
+    path = _lock_file(database, campaign)
     try:
         file = path.open("a+")
     except OSError as error:

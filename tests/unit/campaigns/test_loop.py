@@ -9,8 +9,9 @@ import pytest
 
 from labwright.core.capability import Input, Output
 from labwright.core.command import Failure, Running
-from labwright.core.errors import CampaignHalted, ResourceUnavailable
+from labwright.core.errors import CampaignHalted, ResourceUnavailable, StorageUnavailable
 from labwright.core.states import CampaignState, RunState
+from labwright.storage.runs import Runs
 from labwright.testing import FakeInstrument, FakePlanner, Session, SilentWatcher
 
 CAMPAIGN = """
@@ -305,3 +306,46 @@ async def test_the_same_seed_gives_the_same_proposals_byte_for_byte(tmp_path):
 
     assert proposals(one) == proposals(two)
     assert len(set(proposals(one))) == 12
+
+
+async def test_a_third_interrupt_leaves_an_instrument_that_never_reports_and_its_run_is_asked_about_later(study):
+    class Deaf(FakeInstrument):
+        deaf = True
+
+        async def run(self, command, recorder):
+            outcome = await super().run(command, recorder)
+            while self.deaf:
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(0.05)
+            return outcome
+
+    instrument = Deaf()
+    session = study(instrument, NARROW)
+
+    assert await session.conduct() is CampaignState.PAUSED
+    assert instrument.stopped == 1
+    assert [r.state for r in look(session)[2]] == [RunState.INTENDED]
+
+    instrument.deaf = False
+    assert await session.conduct() is CampaignState.FINISHED
+    assert len(instrument.started) == 3
+
+
+async def test_a_result_is_kept_in_hand_while_storage_cannot_take_it(study, monkeypatch, caplog):
+    record, tries = Runs.end, []
+
+    def reluctant(self, *args):
+        tries.append(args)
+        if len(tries) < 3:
+            raise StorageUnavailable("the disk is full")
+        record(self, *args)
+
+    monkeypatch.setattr(Runs, "end", reluctant)
+    monkeypatch.setattr("labwright.sites.worker.RECORD_WAITS_S", (0.01, 0.01))
+    instrument = FakeInstrument(forgetful=True)
+    session = study(instrument, NARROW)
+
+    assert await session.conduct() is CampaignState.FINISHED
+
+    assert states(session) == ["observed"] * 3
+    assert "not on record yet" in caplog.text

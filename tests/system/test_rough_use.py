@@ -1,0 +1,151 @@
+"""Rough use: talkative functions, odd names, wrong addresses, files in the way."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+CAMPAIGN = """\
+name: study
+space:
+  float: {kind: continuous, low: 0, high: 5}
+objectives:
+  result: {goal: maximize}
+procedure:
+  - use: bench.measure
+    with: {float: $float}
+    gives: {result: $float}
+resources:
+  bench: {kind: function, call: "bench.py:measure", outputs: {float: null}, repeatable: true}
+budget: {trials: 3}
+"""
+BENCH = """
+print("importing")
+
+
+def measure(float):
+    print("measuring")
+    return {"float": float, "raw": {"$float": "abc"}}
+"""
+DELETING = """
+import pathlib
+
+
+def measure(float):
+    pathlib.Path("labwright.db").unlink(missing_ok=True)
+    return {"float": float}
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    (tmp_path / "campaign.yaml").write_text(CAMPAIGN)
+    (tmp_path / "bench.py").write_text(BENCH)
+    return tmp_path
+
+
+def test_what_a_function_prints_does_not_spoil_the_answer(study, command_line):
+    code, out, err = command_line("run", "campaign.yaml", "--json")
+
+    assert code == 0
+    assert json.loads(out)["best"]["outcomes"].keys() == {"result"}
+    assert "measuring" in err
+
+
+def test_things_may_be_called_float(study, command_line):
+    assert command_line("run", "campaign.yaml")[0] == 0
+    assert command_line("show", "study/1")[0] == 0
+    assert command_line("verify")[0] == 0
+
+
+def test_words_in_brackets_are_shown_as_they_are(study, command_line):
+    (study / "bench.py").write_text("def measure(float):\n    raise ValueError('[/bold] [red]x')\n")
+
+    code, _, err = command_line("run", "campaign.yaml")
+
+    assert code == 5
+    assert "[/bold] [red]x" in err
+
+
+def test_an_address_for_a_resource_that_is_not_there_is_refused(study, command_line, monkeypatch):
+    monkeypatch.setenv("LABWRIGHT_URLS", '{"Cell": "opc.tcp://127.0.0.1:1/"}')
+    code, _, err = command_line("run", "campaign.yaml")
+    assert code == 2
+    assert "LABWRIGHT_URLS gives an address for Cell, but the campaign's resources are bench" in err
+
+    monkeypatch.setenv("LABWRIGHT_URLS", '{"bench": "opc.tcp://127.0.0.1:1/"}')
+    assert command_line("run", "campaign.yaml")[0] == 2
+
+
+@pytest.mark.parametrize(("name", "value"), [("BUSY_TIMEOUT_S", "abc"), ("STOP_POLL_S", "-1"), ("URLS", "garbage")])
+def test_a_wrong_setting_is_named(study, command_line, monkeypatch, name, value):
+    monkeypatch.setenv(f"LABWRIGHT_{name}", value)
+
+    code, _, err = command_line("run", "campaign.yaml")
+
+    assert code == 2
+    assert "A LABWRIGHT_ variable of the environment cannot be used" in err
+
+
+@pytest.mark.parametrize("name", ["labwright.db", "campaign.yaml"])
+def test_a_report_never_overwrites_what_is_no_page(study, command_line, name):
+    command_line("run", "campaign.yaml")
+    before = (study / name).read_bytes()
+
+    code, _, err = command_line("report", "study", "--out", name)
+
+    assert code == 2
+    assert "Nothing was written" in err
+    assert (study / name).read_bytes() == before
+
+
+def test_a_database_that_is_deleted_while_in_use_is_noticed(study, command_line, monkeypatch):
+    monkeypatch.setattr("labwright.sites.worker.RECORD_WAITS_S", (0.01,))
+    (study / "bench.py").write_text(DELETING)
+
+    code, _, err = command_line("run", "campaign.yaml")
+
+    assert code == 7
+    assert "was deleted or replaced while in use" in err
+
+
+def test_a_folder_that_was_moved_with_its_database_is_stopped_where_it_is_now(
+    study, command_line, monkeypatch, tmp_path
+):
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    for name in ("campaign.yaml", "bench.py"):
+        shutil.move(study / name, old / name)
+    (old / "bench.py").write_text("def measure(float):\n    return {'float': None}\n")
+    (old / "campaign.yaml").write_text(CAMPAIGN.replace("trials: 3", "trials: 9"))
+    assert command_line("run", "old/campaign.yaml")[0] == 4
+    old.rename(new)
+
+    code, out, err = command_line("stop", "new/campaign.yaml")
+
+    assert (code, err) == (0, "")
+    assert "study is stopped" in out
+
+
+def test_status_tells_a_campaign_that_was_killed_from_one_that_runs(study, command_line):
+    (study / "bench.py").write_text("import time\ndef measure(float):\n    time.sleep(30)\n")
+    quiet = subprocess.DEVNULL
+    running = subprocess.Popen([sys.executable, "-m", "labwright", "run", "campaign.yaml"], stdout=quiet, stderr=quiet)
+    lock = study / "labwright.db.study.lock"
+    while not (lock.exists() and lock.read_text()) or not json.loads(command_line("status", "--json")[1]):
+        assert running.poll() is None
+        time.sleep(0.05)
+
+    assert json.loads(command_line("status", "--json")[1])[0]["owned"] is True
+    assert command_line("run", "campaign.yaml")[2].startswith(
+        f"Error: Campaign 'study' is already run by process {running.pid}"
+    )
+
+    os.kill(running.pid, 9)
+    running.wait()
+    assert json.loads(command_line("status", "--json")[1])[0]["owned"] is False
+    assert "no process runs it now" in " ".join(command_line("status")[1].split())

@@ -425,8 +425,10 @@ async def test_without_a_declared_stop_it_says_so(oven):
             await resource.stop()
 
 
-async def test_a_missing_node_is_named_with_what_is_there(oven):
-    part = {"outputs": {"y": f"{oven.name}/Z"}}
+@pytest.mark.parametrize("key", ["outputs", "state", "command_id", "reason", "start", "lookup", "progress"])
+async def test_a_missing_node_is_named_with_what_is_there(oven, key):
+    missing = f"{oven.name}/Z"
+    part = {key: {"y": missing} if key == "outputs" else missing}
 
     with pytest.raises(InvalidInput, match=r"has no 'Z'\. It has: .*2:X, 2:Y"):
         async with opened(oven.options(capability=part)):

@@ -78,6 +78,8 @@ class Skill:
 
 async def _read_skill(connection: Connection, name: str, part: CapabilityPart) -> Skill:
     place = f"{connection.name}.{name}"
+    for node in filter(None, (part.state, part.command_id, part.reason)):
+        await connection.variable_type(node)  # that it is there is better known now than in the middle of a run
     method = await connection.method(part.start) if await connection.is_method(part.start) else None
     progress = await connection.engineering(part.progress) if part.progress else Engineering()
     return Skill(

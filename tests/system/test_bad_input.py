@@ -67,7 +67,7 @@ def write(here, text, name="campaign.yaml"):
             "}\nobj",
             "line 8: procedure.0.with.x: bench.measure.x: no unit was given, but 'mm' is declared",
         ),
-        ("unit: J}", "unit: mm}", "line 9: procedure.0.gives.y: y: 'kJ' cannot be converted to 'mm'"),
+        ("unit: J}", "unit: mm}", "line 9: procedure.0.gives.y: 'kJ' cannot be converted to 'mm'"),
         (
             "unit: J}",
             "unit: joules_per_cup}",
@@ -78,7 +78,12 @@ def write(here, text, name="campaign.yaml"):
         ("goal: maximize", "goal: biggest", "line 5: objectives.y.goal: found 'biggest'; input should be 'minimize'"),
         ("trials: 3", "trials: some", "line 12: budget.trials: found 'some'; input should be a valid integer"),
         ("kind: discrete", "kind: discreet", "line 3: space.x.kind: found 'discreet'; one of continuous, discrete, "),
-        ("kind: table", "kind: tabel", "line 11: resources.bench.kind: No resource named 'tabel'. Installed: function"),
+        (
+            "kind: table",
+            "kind: tabel",
+            "line 11: resources.bench.kind: no kind of resource is named 'tabel'; installed: function, opcua, table; "
+            "did you mean 'table'?",
+        ),
         ("file: data.csv", "fiel: data.csv", "line 11: resources.bench.fiel: unknown key. Did you mean 'file'?"),
         ("file: data.csv", "file: absent.csv", "line 11: resources.bench: The table "),
         (
@@ -104,6 +109,19 @@ def write(here, text, name="campaign.yaml"):
             "values: [7, 8]",
             "line 2: space: none of the 4 rows that bench.measure offers lies in this",
         ),
+        (
+            "values: [1, 2, 3, 4]",
+            "low: 1, high: 4",
+            "line 3: space.x.high: unknown key. Possible here: kind, values, unit.",
+        ),
+        ("budget:", "constraints: {y: {low: 1}}\nbudget:", "constraints.y.low: unknown key. Possible here: at_least,"),
+        (
+            "with: {x: $x}",
+            "with: {x: $x}\n    unit: mm",
+            "line 9: procedure.0.unit: unknown key. Possible here: use, with, gives.",
+        ),
+        ("kind: table", "kind: opcua, url: 'http://x'", "resources.bench.url: found 'http://x'; opc.tcp://host:port/"),
+        ("kind: discrete, values: [1, 2, 3, 4]", "kind: continuous, low: 9, high: 1", "line 3: space.x: low 9"),
         ("budget:", "budgt:", "line 12: budgt: unknown key. Did you mean 'budget'?"),
         ("name: study", "name: 'a/b'", "line 1: name: found 'a/b'"),
         ("name: study", "name: &n study", "line 1: anchors and aliases"),
@@ -280,3 +298,11 @@ def test_the_template_of_init_runs_and_is_never_overwritten(here, labwright):
     assert code == 2
     assert "nothing was written" in printed
     shutil.rmtree(here / "coffee")
+
+
+def test_a_folder_in_place_of_a_file_leads_to_the_file_in_it(here, labwright):
+    labwright("init", "coffee")
+    (here / "empty").mkdir()
+
+    assert "coffee is a folder; did you mean coffee/campaign.yaml?" in labwright("run", "coffee")[1]
+    assert "The campaign file empty is a folder." in labwright("check", "empty")[1]

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from labwright.campaigns.file.faults import explain
+
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 
@@ -47,7 +49,7 @@ class DocumentError(Exception):
 
 def parse(text: str) -> Document:
     """Read one YAML document of plain values; aliases, tags, repeated keys and deep nesting raise DocumentError."""
-    if len(text.encode()) > MAX_BYTES:
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise DocumentError(1, f"the file is larger than {MAX_BYTES:,} bytes.")
     try:
         _check_events(text)
@@ -56,10 +58,8 @@ def parse(text: str) -> Document:
         lines: dict[Path, int] = {}
         data = None if node is None else _build(loader, node, (), lines)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise DocumentError(
-            mark.line + 1 if mark else 1, f"this is not YAML: {error.problem or error.context}."
-        ) from error
+        line, problem = explain(error, text)
+        raise DocumentError(line, f"this is not YAML: {problem}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise DocumentError(1, f"this is not YAML: {error}.") from error
     return Document(data=data, lines=lines)
@@ -85,7 +85,14 @@ def _build(loader: yaml.SafeLoader, node: yaml.Node, path: Path, lines: dict[Pat
         return _mapping(loader, node, path, lines)
     if isinstance(node, yaml.SequenceNode):
         return [_build(loader, item, (*path, i), lines) for i, item in enumerate(node.value)]
-    return loader.construct_object(node)
+    value = loader.construct_object(node)
+    _check_text(str(value), node.start_mark.line + 1)
+    return value
+
+
+def _check_text(text: str, line: int) -> None:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise DocumentError(line, f"{text!a} holds half a character (a lone surrogate), which is no text.")
 
 
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -> dict[str, Any]:
@@ -95,6 +102,7 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, lines:
         if not isinstance(key_node, yaml.ScalarNode):
             raise DocumentError(line, "a key must be a word.")
         key = str(key_node.value)
+        _check_text(key, line)
         if key in found:
             raise DocumentError(line, f"the key {key!r} stands twice; the first is on line {lines[*path, key]}.")
         lines[*path, key] = line

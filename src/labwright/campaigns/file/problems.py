@@ -22,7 +22,8 @@ class Problems:
     def add(self, path: Sequence[str | int], message: str) -> None:
         """Add a problem with the part of the file at `path`."""
         place = ".".join(str(part) for part in path)
-        self.found.append((self.document.line(path), f"{place}: {message}" if place else message))
+        said = message.removeprefix(f"{path[-1]}: ") if path else message
+        self.found.append((self.document.line(path), f"{place}: {said}" if place else said))
 
     def attempt(self, path: Sequence[str | int], act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Return what `act` returns; what it refuses becomes a problem at `path`, and None is returned."""

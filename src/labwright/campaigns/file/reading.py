@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from labwright import plugins
 from labwright.campaigns.file.build import build
 from labwright.campaigns.file.document import Document, DocumentError, parse
+from labwright.campaigns.file.keys import meant
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.schema import CampaignName, CampaignPart
 from labwright.core.campaign import Campaign
@@ -37,8 +38,15 @@ def read_campaign(path: Path, *, name: str | None = None) -> CampaignFile:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The campaign file {path} cannot be read: {error}.") from error
+        raise InvalidInput(f"The campaign file {path} {_unreadable(path, error)}") from error
     return parse_campaign(text, path, name=name)
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    if not path.is_dir():
+        return f"cannot be read: {error}."
+    inside = path / "campaign.yaml"
+    return f"is a folder{f'; did you mean {inside}?' if inside.is_file() else '.'}"
 
 
 def parse_campaign(text: str, path: Path, *, name: str | None = None) -> CampaignFile:
@@ -93,10 +101,18 @@ def _check_plugin(group: str, path: Location, data: dict[str, Any], own: set[str
         return  # the schema has said so already
     try:
         model: type[BaseModel] = plugins.load(group, data["kind"]).Options  # type: ignore[attr-defined]
-    except PluginNotFound as error:
-        problems.add((*path, "kind"), str(error))
+    except PluginNotFound:
+        problems.add((*path, "kind"), _no_such_kind(group, data["kind"]))
         return
     _validate(model, {key: value for key, value in data.items() if key not in own}, path, problems)
+
+
+def _no_such_kind(group: str, kind: str) -> str:
+    names = plugins.installed(group)
+    close = difflib.get_close_matches(kind, names, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    what = group.rpartition(".")[2].removesuffix("s")
+    return f"no kind of {what} is named {kind!r}; installed: {', '.join(names) or 'none'}{hint}"
 
 
 def _explain(
@@ -108,13 +124,13 @@ def _explain(
             case "missing":
                 yield location, "this key is missing."
             case "extra_forbidden":
-                yield location, f"unknown key.{_meant(str(location[-1]), model)}"
+                yield location, f"unknown key.{meant(str(location[-1]), model, one['loc'][:-1])}"
             case "union_tag_invalid":
                 yield (*location, "kind"), f"found {one['ctx']['tag']!r}; one of {_KINDS} was expected."
             case "union_tag_not_found":
                 yield (*location, "kind"), f"this key is missing; one of {_KINDS} was expected."
             case "string_pattern_mismatch":
-                yield location, f"found {_short(one['input'])}; {_PATTERNS.get(location[:1], _NAME)}."
+                yield location, f"found {_short(one['input'])}; {_wanted(base, location, one['ctx']['pattern'])}."
             case _:
                 message = one["msg"].removeprefix("Value error, ")
                 yield location, f"found {_short(one['input'])}; {message[:1].lower()}{message[1:]}."
@@ -126,6 +142,16 @@ _PATTERNS: dict[Location, str] = {
     ("name",): "letters, digits, '.', '_' and '-' were expected",
     ("procedure",): "resource.capability was expected",
 }
+_TEXTS = {"opc.tcp://": "opc.tcp://host:port/ was expected"}  # by how the pattern of a plug-in begins
+
+
+def _wanted(base: Location, location: Location, pattern: str) -> str:
+    """Say what a text must look like: a name of the campaign, or what a plug-in at `base` wants of its options."""
+    if not base:
+        return _PATTERNS.get(location[:1], _NAME)
+    plain = pattern.replace("\\", "")
+    known = (words for start, words in _TEXTS.items() if plain.startswith(f"^{start}"))
+    return next(known, f"a text like {pattern} was expected")
 
 
 def _real(document: Document, base: Location, location: Sequence[str | int]) -> Location:
@@ -137,19 +163,6 @@ def _real(document: Document, base: Location, location: Sequence[str | int]) -> 
         if known and part != "[key]":
             path = (*path, part)
     return path
-
-
-def _meant(key: str, model: type[Any]) -> str:
-    close = difflib.get_close_matches(key, sorted(_keys(model, set())), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
-
-
-def _keys(model: Any, seen: set[Any]) -> set[str]:
-    if not (isinstance(model, type) and issubclass(model, BaseModel)) or model in seen:
-        return {key for arg in getattr(model, "__args__", ()) for key in _keys(arg, seen)}
-    seen.add(model)
-    names = {field.alias or name for name, field in model.model_fields.items()}
-    return names | {key for field in model.model_fields.values() for key in _keys(field.annotation, seen)}
 
 
 def _short(value: Any) -> str:

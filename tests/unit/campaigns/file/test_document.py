@@ -45,6 +45,17 @@ def test_every_value_knows_its_line():
         ("a: " + "[" * 30 + "]" * 30, "nested more than 20 deep"),
         ("a: " + "x" * MAX_BYTES, "larger than"),
         ("a: \x00", "not YAML"),
+        ("a: 1\ny: {unit: %}", "line 2: this is not YAML: no value begins with '%'; write it in quotes"),
+        ("a:\n\tb: 1", "line 2: this is not YAML: a tab stands here; use spaces"),
+        ("a:\n  b: 1\n  file:x.csv\n  c: 2", "line 3: this is not YAML: .* a space must follow the colon"),
+        ("a: 1\nq: Yield: which?", "line 2: this is not YAML: .* put the text in quotes"),
+        ("a:\n  b: 1\n   c: 2", "line 3: this is not YAML: this line is indented differently"),
+        ("a:\n    b: 1\n  c: 2", "line 3: this is not YAML: this line is indented differently"),
+        ('a: 1\nb: "open\nc: 2\n', "line 2: this is not YAML: a quote is opened on this line"),
+        ("a: [1, 2\nb: 3", "line 2: this is not YAML: the . of line 1 is not closed"),
+        ('a: 1\nb: "\\ud800"', "line 2: .* lone surrogate"),
+        ('"\\udfff": 1', "line 1: .* lone surrogate"),
+        ("a: \ud800", "not YAML"),
     ],
 )
 def test_what_is_not_safe_is_refused_with_its_line(text, words):

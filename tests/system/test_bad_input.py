@@ -1,11 +1,14 @@
 """Bad input at the command line: a clear error that names the place, an exit code that is not 0, nothing lost."""
 
+import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 
 import pytest
 
+from labwright import __version__
 from labwright.cli.main import main
 
 CAMPAIGN = """\
@@ -306,3 +309,54 @@ def test_a_folder_in_place_of_a_file_leads_to_the_file_in_it(here, labwright):
 
     assert "coffee is a folder; did you mean coffee/campaign.yaml?" in labwright("run", "coffee")[1]
     assert "The campaign file empty is a folder." in labwright("check", "empty")[1]
+
+
+def test_a_campaign_of_another_name_is_found_from_elsewhere_as_its_hint_says(here, labwright, monkeypatch):
+    (here / "bench").mkdir()
+    shutil.move(write(here, CAMPAIGN), "bench")
+    shutil.move("data.csv", "bench")
+
+    code, printed = labwright("run", "bench/campaign.yaml", "--new", "again")
+
+    assert code == 0
+    assert "Look: labwright trials bench/again; labwright show bench/again/" in printed
+    assert labwright("show", "bench/again/1")[0] == 0
+    assert "* the best" in labwright("trials", "bench/again")[1]
+    assert "No campaign named 'other'" in labwright("trials", "bench/other")[1]
+
+
+def test_a_narrow_terminal_gets_every_column_whole_and_the_reasons_below(here, labwright, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    (here / "bench.py").write_text("def measure(x):\n    return {'y': x}\n")
+    narrow = FUNCTION.replace("unit: mm, low: 0, high: 5}", "unit: mm, low: 0, high: 2}")
+    write(
+        here,
+        narrow.replace("y: {goal", "a_rather_long_name: {goal").replace("gives: {y:", "gives: {a_rather_long_name:"),
+    )
+    labwright("run", "campaign.yaml")
+
+    lines = labwright("trials", "study")[1].splitlines()
+
+    assert lines[0].split() == ["trial", "state", "x", "[mm]", "a_rather_long_name", "[J]"]
+    refused = [line for line in lines if " refused: " in line]
+    assert refused
+    assert all("bench.measure.x = " in line and line.endswith("limit of 2 mm") for line in refused)
+    assert lines[-1] == "* the best"
+
+
+@pytest.mark.parametrize("words", [("trials", "study"), ("status",), ("trials", "study", "--csv"), ("--help",)])
+def test_a_reader_that_has_had_enough_is_no_error(here, labwright, words):
+    labwright("run", write(here, CAMPAIGN))
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "labwright", *words], stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_version_is_printed(labwright):
+    assert labwright("--version") == (0, f"labwright {__version__}\n")

@@ -27,7 +27,11 @@ def test_a_finished_run_gives_a_page_that_needs_nothing_else(folder):
     done = labwright(folder, "report", "coffee/campaign.yaml", "--out", "page.html")
 
     page = (folder / "page.html").read_text(encoding="utf-8")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "Wrote page.html. Open it in a browser.\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "Wrote page.html, the report of coffee. Open it in a browser.\n",
+        "",
+    )
     assert "Which grind, temperature and time give the best cup?" in page
     assert "The budget of 9 trials is spent." in page
     assert page.count("<img") == page.count('src="data:image/svg+xml,') == 1 + 1 + 4 + 2 * 2

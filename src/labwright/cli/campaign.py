@@ -8,12 +8,18 @@ from typing import Annotated
 import typer
 
 CampaignFile = Annotated[Path, typer.Argument(metavar="FILE", help="The campaign file.", show_default=False)]
-Target = Annotated[str, typer.Argument(metavar="NAME", help="The campaign's name, or its file.", show_default=False)]
+Target = Annotated[
+    str, typer.Argument(metavar="NAME", help="The campaign's name, FOLDER/NAME, or its file.", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 
 
 def check(file: CampaignFile, *, json: AsJson = False) -> None:
-    """Check a campaign file and what its resources offer; say what would happen. Nothing moves."""
+    """Check a campaign file and what its resources offer; say what would happen. Nothing moves.
+
+    Exit codes: 0 it can run; 2 something in the file or the input is wrong; 3 a resource is out of reach; 4 the gate
+    would not allow the first proposal.
+    """
     from labwright.cli import machine, tables
     from labwright.cli.exits import Exit
     from labwright.cli.target import make_app

@@ -2,9 +2,11 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from labwright import __version__
 from labwright.cli import campaign, records, starting, suggest
 
 app = typer.Typer(
@@ -15,6 +17,24 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"labwright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that stand before the command."""
+
+
 app.command()(starting.init)
 app.command()(campaign.check)
 app.command()(campaign.run)
@@ -35,7 +55,7 @@ def main() -> None:
     from labwright.core.errors import PlatformError
 
     try:
-        app()
+        _run_to_the_last_line()
     except PlatformError as error:
         from labwright.cli.exits import code_of
 
@@ -43,3 +63,28 @@ def main() -> None:
         sys.exit(code_of(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _run_to_the_last_line() -> None:
+    """Run the command line; a reader that has had enough of its output, such as `head`, is no error."""
+    try:
+        app()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):
+            _stop_writing()
+            sys.exit(0)
+        _flush()
+        raise
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _stop_writing()
+
+
+def _stop_writing() -> None:
+    """Give what is still held back to nobody, so that the end of the process does not try to write it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

@@ -88,7 +88,7 @@ def report(
             f"A report is written as .html; {path} is not, and might be something else. Nothing was written."
         )
     write_report(path, standing.campaign, standing.record, standing.trials)
-    typer.echo(f"Wrote {path}. Open it in a browser.")
+    typer.echo(f"Wrote {path}, the report of {name}. Open it in a browser.")
 
 
 def verify(folder: Folder = None, *, json: AsJson = False) -> None:

@@ -21,8 +21,13 @@ from labwright.core.verdict import Verdict
 from labwright.storage.verification import Verification
 
 
-def _console() -> Console:
-    return Console(markup=False, highlight=False, soft_wrap=True)
+def _console(width: int | None = None) -> Console:
+    return Console(markup=False, highlight=False, soft_wrap=True, width=width)
+
+
+def _print_table(table: Table) -> None:
+    """Print a table as wide as it is; a narrow terminal wraps its lines, and nothing is cut off."""
+    _console(width=10_000).print(table)
 
 
 def print_checked(checked: Checked) -> None:
@@ -84,9 +89,8 @@ def print_answer(standing: Standing, file: Path, new: str | None) -> None:
     if record.state is CampaignState.PAUSED:
         console.print(f"To go on: labwright run {file}{f' --new {new}' if new else ''}")
     else:
-        where = f" (in {standing.record.folder})" if new else ""
-        name, number = new or file, 1 if found is None else found.number
-        console.print(f"Look{where}: labwright trials {name}; labwright show {name}/{number}; labwright report {name}")
+        name, number = file.parent / new if new else file, 1 if found is None else found.number
+        console.print(f"Look: labwright trials {name}; labwright show {name}/{number}; labwright report {name}")
 
 
 def _status_words(standing: Standing) -> str:
@@ -103,11 +107,14 @@ def print_status(standings: Sequence[Standing]) -> None:
         others = ", ".join(f"{n} {state}" for state, n in counts(s.trials).items() if state != "observed")
         trials = f"{done}/{s.campaign.trials}" + (f" ({others})" if others else "")
         table.add_row(s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), _status_words(s))
-    _console().print(table if standings else "No campaign is on record here.")
+    if standings:
+        _print_table(table)
+    else:
+        _console().print("No campaign is on record here.")
 
 
 def print_trials(standing: Standing) -> None:
-    """Show each trial in a line, the best one marked."""
+    """Show each trial in a line, the best one marked; below them, why some gave nothing."""
     problem = standing.campaign.problem
     found = best(problem, standing.trials)
     table = Table("", "trial", "state", box=None)
@@ -116,13 +123,22 @@ def print_trials(standing: Standing) -> None:
     units = standing.campaign.units
     for name in problem.outcomes:
         table.add_column(_headed(name, units[name]), justify="right")
-    table.add_column("why")
     for t in standing.trials:
         point = [show(t.point[n]) if n in t.point else "" for n in problem.space.names]
         outcomes = [show(t.outcomes[n]) if n in t.outcomes else "" for n in problem.outcomes]
         mark = "*" if found is not None and t.number == found.number else ""
-        table.add_row(mark, str(t.number), t.state, *point, *outcomes, t.why or "")
-    _console().print(table)
+        table.add_row(mark, str(t.number), t.state, *point, *outcomes)
+    _print_table(table)
+    _print_below(standing.trials, found)
+
+
+def _print_below(trials: Sequence[Trial], found: Trial | None) -> None:
+    console = _console()
+    for t in trials:
+        if t.why:
+            console.print(f"{t.number} {t.state}: {t.why}")
+    if found is not None:
+        console.print("* the best")
 
 
 def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run]) -> None:

@@ -20,10 +20,11 @@ def make_app() -> App:
 
 
 def find_campaign(target: str) -> tuple[Path, str]:
-    """Return the folder and the name of a campaign, given by its name (here) or by its file (anywhere)."""
+    """Return the folder and the name of a campaign, given by its name (here), FOLDER/NAME or its file (anywhere)."""
     path = Path(target)
     if path.suffix not in (".yaml", ".yml"):
-        return Path.cwd(), target
+        in_folder = "/" in target and path.parent.is_dir()
+        return (path.parent.absolute(), path.name) if in_folder else (Path.cwd(), target)
     try:
         data = parse(path.read_text(encoding="utf-8-sig")).data
     except (OSError, UnicodeDecodeError, DocumentError) as error:
@@ -34,7 +35,7 @@ def find_campaign(target: str) -> tuple[Path, str]:
 
 
 def find_trial(target: str) -> tuple[Path, str, int]:
-    """Return folder, campaign and number of a trial written as NAME/7 or FILE.yaml/7."""
+    """Return folder, campaign and number of a trial written as NAME/7, FOLDER/NAME/7 or FILE.yaml/7."""
     campaign, _, number = target.rpartition("/")
     if not campaign or not number.isdecimal():
         raise InvalidInput(f"{target!r} is not a trial. Expected the campaign's name or file and a number: NAME/7.")

@@ -7,7 +7,7 @@ PAGES = {
 A campaign is one YAML file. It is read whole before anything runs, and every problem is named with its line, what was
 found and what was expected.
 
-- An unknown key is an error, with the nearest known key.
+- An unknown key is an error, with the nearest known key or all that are possible there.
 - Aliases, anchors, tags and a key that stands twice are refused; so are files over 1 MB and nesting over 20 deep.
 - A number may carry its unit, as in `low: 25 degC`. Units are written as [Pint](https://pint.readthedocs.io) reads
   them. A convertible unit is converted, one of another dimension is refused. A bare number is in the unit beside it.
@@ -18,7 +18,8 @@ A commented file to start from: `labwright init FOLDER`.
     "command-line": """\
 # The command line
 
-A campaign is named by its file, or by its name where its database is in the current folder. `--json` prints one line
+A campaign is named by its file, by its name where its database is in the current folder, or as `FOLDER/NAME` where it
+is in another. `labwright --version` prints the version. `--json` prints one line
 of JSON on the standard output and nothing else there; progress and errors go to the standard error.
 [Exit codes](exit-codes.md).
 """,

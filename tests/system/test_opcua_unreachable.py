@@ -40,7 +40,7 @@ async def test_an_unreachable_server_is_a_clear_error_within_seconds():
 async def test_a_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "asyncua", None)
 
-    with pytest.raises(MissingExtra, match=r"pip install 'labwright\[opcua\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '\.\[opcua\]'"):
         async with opened({"url": "opc.tcp://h:1", "capabilities": HEAT}):
             pass
 

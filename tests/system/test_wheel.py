@@ -98,7 +98,7 @@ def test_an_instrument_without_its_extra_names_the_extra(bare, tmp_path):
     done = bare.labwright("check", "kettle.yaml", cwd=tmp_path)
 
     assert done.returncode == 2
-    assert "pip install 'labwright[opcua]'" in done.stderr
+    assert "pip install '.[opcua]'" in done.stderr
 
 
 def test_a_report_without_its_extra_names_the_extra(bare, tmp_path):
@@ -110,7 +110,7 @@ def test_a_report_without_its_extra_names_the_extra(bare, tmp_path):
     done = bare.labwright("report", "coffee/campaign.yaml", cwd=tmp_path)
 
     assert done.returncode == 2
-    assert "pip install 'labwright[plots]'" in done.stderr
+    assert "pip install '.[plots]'" in done.stderr
 
 
 def test_a_workbook_without_its_extra_names_the_extra(bare, tmp_path):
@@ -119,4 +119,4 @@ def test_a_workbook_without_its_extra_names_the_extra(bare, tmp_path):
     done = bare.labwright("suggest", "results.xlsx", "--goal", "maximize:yield", cwd=tmp_path)
 
     assert done.returncode == 2
-    assert "pip install 'labwright[excel]'" in done.stderr
+    assert "pip install '.[excel]'" in done.stderr

@@ -60,7 +60,8 @@ class MissingExtra(PlatformError):
 
     def __init__(self, extra: str, wanted_by: str) -> None:
         self.extra = extra
-        super().__init__(f"{wanted_by} needs the extra {extra!r}. Install it: pip install 'labwright[{extra}]'")
+        how = f"Install it in a clone of Labwright: pip install '.[{extra}]'"
+        super().__init__(f"{wanted_by} needs the extra {extra!r}. {how}")
 
 
 class ResourceUnavailable(PlatformError):

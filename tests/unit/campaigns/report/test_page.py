@@ -238,6 +238,6 @@ def test_without_matplotlib_the_extra_is_named_and_nothing_is_written(tmp_path, 
 
     monkeypatch.setattr(importlib, "import_module", absent)
 
-    with pytest.raises(MissingExtra, match=re.escape("pip install 'labwright[plots]'")):
+    with pytest.raises(MissingExtra, match=re.escape("pip install '.[plots]'")):
         write_report(tmp_path / "x.html", *soup, [observed(1, heat=1, found=1)])
     assert list(tmp_path.iterdir()) == []

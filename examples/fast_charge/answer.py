@@ -1,7 +1,4 @@
-"""The answer of the example in words: a table of both charges, and where to look next."""
-
-import sys
-from pathlib import Path
+"""The answer of the example in words: a table of both charges."""
 
 from compare import Judged
 from model import CAPACITY
@@ -34,25 +31,5 @@ def print_answer(console: Console, trial: str, found: Judged, constant: Judged) 
     console.print(f"It saves {saved:.1f} minutes of {constant.values['minutes']:.1f}.")
 
 
-def print_next(console: Console, campaign: Path, trial: str, picture: Path) -> None:
-    """Print what to look at next."""
-    labwright = _shown(Path(sys.executable).parent / "labwright")
-    number = trial.rpartition("/")[2]
-    console.print("\nLook next:")
-    for what, where in (
-        ("the picture", _shown(picture)),
-        ("why this charge was chosen", f"{labwright} show {_shown(campaign)}/{number}"),
-        ("every trial", f"{labwright} trials {_shown(campaign)}"),
-        ("a page to pass on", f"{labwright} report {_shown(campaign)}"),
-        ("how it works", "docs/tutorials/fast-charge.md"),
-    ):
-        console.print(f"  {what:28}{where}", highlight=False, soft_wrap=True)
-
-
 def _currents(judged: Judged) -> str:
     return " / ".join(f"{current / CAPACITY:.2f}" for current in judged.protocol.currents)
-
-
-def _shown(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

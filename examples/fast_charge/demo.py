@@ -30,8 +30,8 @@ def main() -> None:
             endpoint = ensure_cell(Cell(folder=HERE / "cell"))
         console.print(f"The cell listens at {endpoint.url}\n")
         environment["LABWRIGHT_URLS"] = json.dumps({"cell": endpoint.url})
-    command = [sys.executable, "-m", "labwright", "run", CAMPAIGN_FILE.name]
-    run = subprocess.run(command, cwd=HERE, env=environment, check=False)
+    command = [sys.executable, "-m", "labwright", "run", _shown(CAMPAIGN_FILE)]  # as the caller would type it
+    run = subprocess.run(command, env=environment, check=False)
     if run.returncode not in FINISHED:
         raise SystemExit(run.returncode)
     best = _best()
@@ -49,14 +49,14 @@ def _best() -> dict[str, Any] | None:
 
 
 def _compare(console: Console, best: dict[str, Any]) -> None:
-    from answer import print_answer, print_next
+    from answer import print_answer
     from plots import draw
 
     found, constant = _judged(console, best["proposal"]["point"])
     print_answer(console, best["id"], found, constant)
     if not PICTURE.exists() or PICTURE.stat().st_mtime < (HERE / "labwright.db").stat().st_mtime:
         draw(PICTURE, _minutes_within_limits(), found, constant)
-    print_next(console, CAMPAIGN_FILE, best["id"], PICTURE)
+    _print_next(console, best["id"])
 
 
 def _asked(*words: str) -> list[dict[str, Any]]:
@@ -86,6 +86,24 @@ def _minutes(outcomes: dict[str, float], limits: dict[str, dict[str, float]]) ->
         if not limit.get("at_least", -math.inf) <= value <= limit.get("at_most", math.inf):
             return math.nan
     return outcomes["minutes"]
+
+
+def _print_next(console: Console, trial: str) -> None:
+    """Print what to look at next, besides what the run itself has named."""
+    labwright, number = _shown(Path(sys.executable).parent / "labwright"), trial.rpartition("/")[2]
+    console.print("\nLook next:")
+    for what, where in (
+        ("the picture", _shown(PICTURE)),
+        ("why this charge was chosen", f"{labwright} show {_shown(CAMPAIGN_FILE)}/{number}"),
+        ("how it works", "docs/tutorials/fast-charge.md"),
+    ):
+        console.print(f"  {what:28}{where}", highlight=False, soft_wrap=True)
+
+
+def _shown(path: Path) -> str:
+    """Return a path as it is typed from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 if __name__ == "__main__":

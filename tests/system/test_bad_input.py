@@ -81,6 +81,10 @@ def write(here, text, name="campaign.yaml"):
         ("goal: maximize", "goal: biggest", "line 5: objectives.y.goal: found 'biggest'; input should be 'minimize'"),
         ("trials: 3", "trials: some", "line 12: budget.trials: found 'some'; input should be a valid integer"),
         ("kind: discrete", "kind: discreet", "line 3: space.x.kind: found 'discreet'; one of continuous, discrete, "),
+        ("goal: maximize", "goal: {a: 1}", "line 5: objectives.y.goal: found {'a': 1}; input should be 'minimize'"),
+        ("use: bench.measure", "use: measure", "line 7: procedure.0.use: found 'measure'; resource.capability was"),
+        ("with: {x: $x}", "with: {a-b: $x}", "line 8: procedure.0.with.a-b: found 'a-b'; a name of letters, digits"),
+        ("budget:", "safety: {limits: none}\nbudget:", "line 12: safety.limits: found 'none'; input should be 'from_"),
         (
             "kind: table",
             "kind: tabel",
@@ -142,6 +146,16 @@ def test_a_wrong_campaign_file_is_refused_with_the_line_and_nothing_is_run(here,
     assert words in printed
     assert "nothing was run" in printed
     assert labwright("status")[1].startswith(("No campaign is on record", "Error: There is no database"))
+
+
+def test_a_wrong_key_of_a_limit_is_not_also_said_to_be_no_limit(here, labwright):
+    limits = "safety: {limits: {bench.measure.x: {low: 1, high: 2, units: mm}}}\nbudget:"
+
+    code, printed = labwright("check", write(here, CAMPAIGN.replace("budget:", limits)))
+
+    assert code == 2
+    assert "has 1 problem;" in printed
+    assert "line 12: safety.limits.bench.measure.x.units: unknown key. Did you mean 'unit'?" in printed
 
 
 def test_every_problem_is_named_at_once(here, labwright):

@@ -119,6 +119,8 @@ def _explain(
     error: ValidationError, document: Document, base: Location, model: type[Any]
 ) -> Iterator[tuple[Location, str]]:
     for one in error.errors():
+        if _is_other_branch(one["loc"], one["input"]):
+            continue
         location = _real(document, base, one["loc"])
         match one["type"]:
             case "missing":
@@ -136,11 +138,16 @@ def _explain(
                 yield location, f"found {_short(one['input'])}; {message[:1].lower()}{message[1:]}."
 
 
+def _is_other_branch(location: Sequence[str | int], found: Any) -> bool:
+    """Whether keys stand where a word could, too: the branch that has keys says what is wrong with them."""
+    return isinstance(found, dict) and bool(location) and str(location[-1]).startswith("literal[")
+
+
 _KINDS = "continuous, discrete, ordinal, categorical"
 _NAME = "a name of letters, digits and _ was expected"
 _PATTERNS: dict[Location, str] = {
     ("name",): "letters, digits, '.', '_' and '-' were expected",
-    ("procedure",): "resource.capability was expected",
+    ("procedure", "use"): "resource.capability was expected",
 }
 _TEXTS = {"opc.tcp://": "opc.tcp://host:port/ was expected"}  # by how the pattern of a plug-in begins
 
@@ -148,10 +155,13 @@ _TEXTS = {"opc.tcp://": "opc.tcp://host:port/ was expected"}  # by how the patte
 def _wanted(base: Location, location: Location, pattern: str) -> str:
     """Say what a text must look like: a name of the campaign, or what a plug-in at `base` wants of its options."""
     if not base:
-        return _PATTERNS.get(location[:1], _NAME)
+        return _PATTERNS.get(location[::2] if location[-1:] == ("use",) else location, _NAME)
     plain = pattern.replace("\\", "")
     known = (words for start, words in _TEXTS.items() if plain.startswith(f"^{start}"))
     return next(known, f"a text like {pattern} was expected")
+
+
+_BRANCHES = ("[key]", "literal[", "dict[", "list[")
 
 
 def _real(document: Document, base: Location, location: Sequence[str | int]) -> Location:
@@ -160,7 +170,7 @@ def _real(document: Document, base: Location, location: Sequence[str | int]) -> 
     for i, part in enumerate(location):
         held = document.at(path)
         known = isinstance(held, list) or (isinstance(held, dict) and (part in held or i == len(location) - 1))
-        if known and part != "[key]":
+        if known and not str(part).startswith(_BRANCHES):
             path = (*path, part)
     return path
 

@@ -83,7 +83,7 @@ def test_without_openpyxl_the_extra_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", missing)
 
-    with pytest.raises(MissingExtra, match=r"labwright\[excel\]"):
+    with pytest.raises(MissingExtra, match=r"\.\[excel\]"):
         read_sheet(path)
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-PACE = 4000.0  # a charge of 40 minutes takes 0.6 s
+PACE = 2000.0  # a charge of 40 minutes takes 1.2 s, one that soon meets a limit less
 
 
 def kill_during_a_charge(bench, process: subprocess.Popen[bytes], dice: random.Random) -> bool:
@@ -15,7 +15,7 @@ def kill_during_a_charge(bench, process: subprocess.Popen[bytes], dice: random.R
     while len(bench.started()) <= before:
         assert process.poll() is None, "the campaign ended before it could be killed"
         time.sleep(0.01)
-    time.sleep(dice.uniform(0, 0.2))
+    time.sleep(dice.uniform(0, 0.05))
     process.kill()
     process.wait()
     return bench.is_charging()
@@ -32,8 +32,9 @@ def kill_at_any_moment(process: subprocess.Popen[bytes], dice: random.Random) ->
 def run_with_kills(bench, *, during: int, anywhere: int, seed: int) -> int:
     """Kill the run `during` times in a charge and `anywhere` times at any moment, then let it end."""
     dice, charging = random.Random(seed), 0
-    for _ in range(during):
-        charging += kill_during_a_charge(bench, bench.start(), dice)
+    for _ in range(3 * during):  # a short charge may have ended before the kill: that one does not count
+        if charging < during:
+            charging += kill_during_a_charge(bench, bench.start(), dice)
     for _ in range(anywhere):
         kill_at_any_moment(bench.start(), dice)
     assert bench.start().wait(300) == 0
@@ -55,7 +56,7 @@ def check_kills(benches, *, trials: int, during: int, anywhere: int, seed: int) 
     charging = run_with_kills(killed, during=during, anywhere=anywhere, seed=seed)
     assert undisturbed.start().wait(300) == 0
 
-    assert charging >= min(2, during)
+    assert charging == during
     nothing_lost_nothing_repeated(killed, trials)
     nothing_lost_nothing_repeated(undisturbed, trials)
     assert killed.proposals() == undisturbed.proposals()

@@ -122,7 +122,7 @@ def plug_ins() -> str:
         for name in plugins.installed(group):
             found = plugins.load(group, name)
             text += f"\n## The {heading} `{name}`\n\n{sentences(found.__doc__)}\n"
-            text += options(found.Options, set())  # type: ignore[attr-defined]
+            text += options(found.Options, set())
     return text
 
 

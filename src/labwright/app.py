@@ -25,7 +25,7 @@ from labwright.core.trial import Proposal, Trial
 from labwright.core.values import digest
 from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
-from labwright.resources.resource import Resource
+from labwright.resources.resource import Resource, ResourceKind
 from labwright.safety.gate import Gate
 from labwright.safety.limits import LimitsReviewer, SpaceReviewer
 from labwright.settings import Settings
@@ -241,17 +241,17 @@ def gate_of(wiring: Wiring) -> Gate:
 def planner_of(campaign: Campaign) -> Planner:
     """Return the planner that a campaign names."""
     kind = plugins.load("labwright.planners", campaign.planner.kind)
-    planner: Planner = kind(kind.Options(**campaign.planner.options))  # type: ignore[attr-defined]
+    planner: Planner = kind(kind.Options(**campaign.planner.options))
     return planner
 
 
 def _open(name: str, plug_in: PlugIn, folder: Path) -> AbstractAsyncContextManager[Resource]:
-    kind = plugins.load("labwright.resources", plug_in.kind)
+    kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind)
     try:
-        options = kind.Options(**plug_in.options)  # type: ignore[attr-defined]
+        options = kind.Options(**plug_in.options)
     except ValidationError as error:
         raise InvalidInput(f"{name}: its options cannot be used: {error}") from error
-    return kind.open(name, options, folder)  # type: ignore[attr-defined, no-any-return]
+    return kind.open(name, options, folder)
 
 
 def capabilities_of(resources: Mapping[str, Resource]) -> dict[str, Capability]:

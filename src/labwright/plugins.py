@@ -1,6 +1,7 @@
 """Finds plug-ins, ours and those of others, by their entry points."""
 
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from labwright.core.errors import PluginNotFound
 
@@ -10,12 +11,10 @@ def installed(group: str) -> list[str]:
     return sorted({point.name for point in entry_points(group=group)})
 
 
-def load(group: str, name: str) -> type:
-    """Return the class behind a plug-in's name; an unknown name raises PluginNotFound."""
+def load(group: str, name: str) -> Any:
+    """Return the class behind a plug-in's name; its group has its contract. An unknown name raises PluginNotFound."""
     points: list[EntryPoint] = list(entry_points(group=group, name=name))
     if not points:
         kind = group.rpartition(".")[2].removesuffix("s")
         raise PluginNotFound(f"No {kind} named {name!r}. Installed: {', '.join(installed(group)) or 'none'}.")
-    found = points[0].load()
-    assert isinstance(found, type)
-    return found
+    return points[0].load()

@@ -100,7 +100,7 @@ def _check_plugin(group: str, path: Location, data: dict[str, Any], own: set[str
     if not isinstance(data.get("kind"), str):
         return  # the schema has said so already
     try:
-        model: type[BaseModel] = plugins.load(group, data["kind"]).Options  # type: ignore[attr-defined]
+        model: type[BaseModel] = plugins.load(group, data["kind"]).Options
     except PluginNotFound:
         problems.add((*path, "kind"), _no_such_kind(group, data["kind"]))
         return

@@ -32,11 +32,6 @@ class Engineering:
     low: float | None = None
     high: float | None = None
 
-    @property
-    def has_unit(self) -> bool:
-        """Whether the server says anything of a unit."""
-        return bool(self.unit_text) or self._from_code() is not None
-
     def unit(self, place: str) -> str | None:
         """Return the unit, None where the server says none; one that cannot be read raises InvalidUnit."""
         if known := self._from_code():

@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from labwright import __version__
-from labwright.cli.main import main
 
 CAMPAIGN = """\
 name: study
@@ -39,15 +38,12 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def labwright(here, monkeypatch, capsys):
-    """Run the command line in this process; return its exit code and what it printed."""
+def labwright(here, command_line):
+    """Run the command line in this process; return its exit code and all that it printed."""
 
     def call(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["labwright", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out + printed.err
+        code, out, err = command_line(*words)
+        return code, out + err
 
     return call
 

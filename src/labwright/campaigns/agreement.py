@@ -27,15 +27,15 @@ def with_units(
     settled = dict(capabilities)
     for i, step in enumerate(campaign.procedure):
         for name, binding in step.inputs.items():
-            declared = settled[step.name].input(name)
+            declared = settled[step.use].input(name)
             unit = binding.unit if isinstance(binding, Constant) else units.get(binding.name)
             if declared is None or unit is None or declared.unit is not None:
                 continue
             if unit not in DIMENSIONLESS and (declared.low is not None or declared.high is not None):
-                message = f"{step.name}.{name} has limits without a unit, but this is in {unit!r}. Declare theirs."
+                message = f"{step.use}.{name} has limits without a unit, but this is in {unit!r}. Declare theirs."
                 problems.add(("procedure", i, "with", name), message)
                 continue
-            settled[step.name] = _with_input(settled[step.name], replace(declared, unit=unit))
+            settled[step.use] = _with_input(settled[step.use], replace(declared, unit=unit))
     return settled
 
 
@@ -64,10 +64,10 @@ def _check_overlap(campaign: Campaign, capabilities: Mapping[str, Capability], p
     for step in campaign.procedure:
         for name, binding in step.inputs.items():
             if isinstance(binding, Reference) and binding.name in campaign.problem.space.names:
-                declared = capabilities[step.name].input(name)
+                declared = capabilities[step.use].input(name)
                 assert declared is not None
-                low, high = _allowed(campaign, f"{step.name}.{name}", declared)
-                message = _apart(campaign, binding.name, f"{step.name}.{name}", declared, low, high)
+                low, high = _allowed(campaign, f"{step.use}.{name}", declared)
+                message = _apart(campaign, binding.name, f"{step.use}.{name}", declared, low, high)
                 if message:
                     problems.add(("space", binding.name), message)
 

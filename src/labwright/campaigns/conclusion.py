@@ -32,7 +32,7 @@ class Judge:
         if isinstance(outcome, Failure):
             return _failed(outcome.reason), None
         if outcome.quality == "bad":
-            return _failed(f"{self._steps[run.step].name} marked its result as bad."), None
+            return _failed(f"{self._steps[run.step].use} marked its result as bad."), None
         try:
             names = names_of(self._wiring.problem.space, point)
             for done in earlier:
@@ -52,7 +52,7 @@ class Judge:
             resource=step.resource,
             capability=step.capability,
             command_id=f"lw-{self._wiring.campaign.name}-{uuid4().hex}",
-            inputs=bind(step, self._wiring.capabilities[step.name], names),
+            inputs=bind(step, self._wiring.capabilities[step.use], names),
         )
 
     def _given(self, index: int, observation: Observation) -> dict[str, Measurement]:
@@ -60,7 +60,7 @@ class Judge:
         step = self._steps[index]
         found = {}
         for name, measured in given(step, observation).items():
-            declared = self._wiring.capabilities[step.name].output(step.gives[name])
+            declared = self._wiring.capabilities[step.use].output(step.gives[name])
             unit = measured.unit or (declared.unit if declared else None) or self._wiring.campaign.units.get(name)
             found[name] = Measurement(value=measured.value, unit=unit, sd=measured.sd)
         return found
@@ -73,10 +73,10 @@ class Judge:
                 found, wanted = names[name], name in self._wiring.problem.outcomes
                 finite = is_number(found.value) and math.isfinite(float(found.value))
                 if wanted and not finite:
-                    raise InvalidInput(f"{step.name} gave {output} = {found.value!r}; a finite number was expected.")
+                    raise InvalidInput(f"{step.use} gave {output} = {found.value!r}; a finite number was expected.")
                 if finite:
                     unit = self._wiring.campaign.units.get(name, found.unit)
-                    outcomes[name] = convert(float(found.value), found.unit, unit, f"{step.name}.{output}")
+                    outcomes[name] = convert(float(found.value), found.unit, unit, f"{step.use}.{output}")
         return outcomes
 
 

@@ -30,7 +30,7 @@ class Wiring:
         """Return what the point would set, as far as that is known before the trial."""
         names = names_of(self.problem.space, point)
         actions = [
-            Action(resource=s.resource, capability=s.capability, inputs=bind(s, self.capabilities[s.name], names))
+            Action(resource=s.resource, capability=s.capability, inputs=bind(s, self.capabilities[s.use], names))
             for s in self.campaign.procedure
         ]
         return Plan(point=point, actions=tuple(actions))
@@ -40,7 +40,7 @@ def wire(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> 
     """Return the campaign joined to its resources; what does not fit raises InvalidCampaign with every problem."""
     units: dict[str, str | None] = {name: campaign.problem.space[name].unit for name in campaign.problem.space.names}
     for i, step in enumerate(campaign.procedure):
-        capability = capabilities.get(step.name)
+        capability = capabilities.get(step.use)
         if capability is None:
             offered = ", ".join(n for n in capabilities if n.startswith(f"{step.resource}.")) or "nothing"
             problems.add(("procedure", i, "use"), f"{step.resource} cannot {step.capability}; it offers {offered}.")
@@ -65,16 +65,16 @@ def _check_inputs(
         declared, place = capability.input(name), ("procedure", index, "with", name)
         if declared is None:
             offered = ", ".join(i.name for i in capability.inputs)
-            problems.add(place, f"{step.name} has no such input; it has {offered}.")
+            problems.add(place, f"{step.use} has no such input; it has {offered}.")
             continue
         unit = binding.unit if isinstance(binding, Constant) else units.get(binding.name)
         if not (isinstance(binding, Constant) and not is_number(binding.value)):
-            problems.attempt(place, check_unit, unit, declared.unit, f"{step.name}.{name}")
+            problems.attempt(place, check_unit, unit, declared.unit, f"{step.use}.{name}")
         for problem in _kind_problems(campaign, binding, declared):
             problems.add(place, problem)
     missing = [i.name for i in capability.inputs if i.required and i.name not in step.inputs]
     if missing:
-        problems.add(("procedure", index), f"{step.name} also needs {', '.join(missing)} under `with`.")
+        problems.add(("procedure", index), f"{step.use} also needs {', '.join(missing)} under `with`.")
 
 
 def _kind_problems(campaign: Campaign, binding: Binding, declared: Input) -> list[str]:
@@ -102,7 +102,7 @@ def _check_outputs(campaign: Campaign, index: int, capability: Capability, probl
         declared, place = capability.output(output), ("procedure", index, "gives", name)
         if declared is None:
             offered = ", ".join(o.name for o in capability.outputs)
-            problems.add(place, f"{step.name} has no output {output!r}; it has {offered}.")
+            problems.add(place, f"{step.use} has no output {output!r}; it has {offered}.")
             continue
         wanted = campaign.units.get(name, declared.unit)
         if declared.unit is not None:
@@ -121,20 +121,20 @@ def _pool(campaign: Campaign, capabilities: Capabilities, problems: Problems) ->
     """Return the points that the first step with candidates leaves possible, each once, within the space."""
     space = campaign.problem.space
     for i, step in enumerate(campaign.procedure):
-        candidates = capabilities[step.name].candidates
+        candidates = capabilities[step.use].candidates
         bound = {b.name: n for n, b in step.inputs.items() if isinstance(b, Reference) and b.name in space.names}
         if candidates is None:
             continue
         if set(bound) != set(space.names):
             left = ", ".join(sorted(set(space.names) - set(bound)))
             problems.add(
-                ("procedure", i, "with"), f"{step.name} offers a table of candidates, so bind {left} here too."
+                ("procedure", i, "with"), f"{step.use} offers a table of candidates, so bind {left} here too."
             )
             return None
-        rows = _candidate_rows(campaign, step, capabilities[step.name], bound)
+        rows = _candidate_rows(campaign, step, capabilities[step.use], bound)
         within = [row for row in dict.fromkeys(rows) if not space.problems(dict(zip(space.names, row, strict=True)))]
         if not within:
-            problems.add(("space",), f"none of the {len(rows)} rows that {step.name} offers lies in this space.")
+            problems.add(("space",), f"none of the {len(rows)} rows that {step.use} offers lies in this space.")
             return None
         columns = zip(*within, strict=True)
         return Pool(columns=dict(zip(space.names, columns, strict=True)))
@@ -153,7 +153,7 @@ def _candidate_rows(
         cells = capability.candidates[declared.name]
         words = hasattr(parameter, "levels")
         columns.append([
-            _word(cell) if words else convert_value(cell, unit, parameter.unit, f"{step.name}.{declared.name}")
+            _word(cell) if words else convert_value(cell, unit, parameter.unit, f"{step.use}.{declared.name}")
             for cell in cells
         ])  # fmt: skip
     return list(zip(*columns, strict=True))

@@ -11,10 +11,11 @@ from labwright.core.values import Json
 
 @dataclass(frozen=True, kw_only=True)
 class PlugIn:
-    """A plug-in by its name, with the options that the file gives it."""
+    """A plug-in by its name, with the options that the file gives it. `capacity`: how many runs a resource takes at once."""
 
     kind: str
     options: Mapping[str, Json] = field(default_factory=dict)
+    capacity: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,10 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """A campaign as its file says. `limits`, named resource.capability.input, narrow the resources' own."""
+    """A campaign as its file says. `limits`, named resource.capability.input, narrow the resources' own.
+
+    `parallel`: the most trials in flight; `priority`: campaigns with a higher one go first on shared resources.
+    """
 
     name: str
     question: str
@@ -40,6 +44,8 @@ class Campaign:
     trials: int
     limits: Mapping[str, Limit]
     text: str
+    parallel: int = 1
+    priority: int = 0
 
     @property
     def units(self) -> dict[str, str | None]:

@@ -8,7 +8,10 @@ from labwright.core.values import Value
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """One thing that is set: a number within limits, or one of `levels`. None: the resource does not say."""
+    """One thing that is set: a number within limits, or one of `levels`. None: the resource does not say.
+
+    `shared`: trials that are gathered in one run must agree on it (the temperature of a furnace).
+    """
 
     name: str
     unit: str | None = None
@@ -16,6 +19,7 @@ class Input:
     high: float | None = None
     levels: tuple[Value, ...] | None = None
     required: bool = True
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,9 @@ class Capability:
     """Something a resource can do.
 
     `repeatable`: doing it again changes nothing in the world (a simulation, a table). `queryable`: the resource can say
-    what became of a command. `candidates`: where only certain inputs are possible, the columns of a table of them.
+    what became of a command. `fenced`: the device itself refuses a command whose epoch is older than one that it has seen
+    or was asked with. `batch`: the most trials that it takes at once. `candidates`: where only certain inputs are
+    possible, the columns of a table of them.
     """
 
     name: str
@@ -39,6 +45,8 @@ class Capability:
     outputs: tuple[Output, ...]
     repeatable: bool = False
     queryable: bool = False
+    fenced: bool = False
+    batch: int = 1
     candidates: Mapping[str, Sequence[Value]] | None = None
 
     def input(self, name: str) -> Input | None:

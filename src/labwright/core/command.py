@@ -2,20 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from labwright.core.values import Value
+
+if TYPE_CHECKING:
+    from labwright.core.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One order to a resource, its inputs in the units that the capability declares."""
+    """One order to a resource, its inputs in the units that the capability declares.
+
+    `batch`: where several trials are gathered, the inputs of each; `inputs` are then those of the first. `timeout_s`:
+    how long it may take.
+    """
 
     command_id: str
     epoch: int
     capability: str
     inputs: Mapping[str, Value]
-    deadline_s: float | None = None
+    batch: tuple[Mapping[str, Value], ...] = ()
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +52,14 @@ class Failure:
     reason: str
 
 
-Outcome: TypeAlias = Observation | Failure
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """What came of a command with a batch: one outcome for each, in their order."""
+
+    outcomes: tuple[Observation | Failure, ...]
+
+
+Outcome: TypeAlias = Observation | Failure | Gathered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +90,18 @@ Answer: TypeAlias = Done | Running | NeverStarted | CannotTell
 
 
 class Recorder(Protocol):
-    """Where an adapter tells how far a command is; it never sees storage."""
+    """Where an adapter tells of one command: how far it is, its files, what people must do; it never sees storage."""
 
     def progress(self, fraction: float, text: str = "") -> None:
         """Report the part that is done, 0 to 1, and a few words."""
+        ...
+
+    async def keep(self, name: str, data: bytes) -> str:
+        """Store a file of the command and return its reference, for `Observation.objects`."""
+        ...
+
+    async def task(self, task: "Task") -> Outcome:
+        """Put a task before people, once for each command, and wait for what they report, if need be for days."""
         ...
 
 
@@ -91,3 +115,11 @@ class Silent:
     def progress(self, fraction: float, text: str = "") -> None:
         """Remember the last report."""
         self.fraction, self.text = fraction, text
+
+    async def keep(self, name: str, data: bytes) -> str:
+        """Return the reference that the file would have."""
+        return f"sha256:{sha256(data).hexdigest()}"
+
+    async def task(self, task: "Task") -> Outcome:
+        """Nobody is there to do it."""
+        return Failure(reason=f"nobody is there to do {task.title!r}")

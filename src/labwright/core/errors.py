@@ -14,6 +14,8 @@ PlatformError
 ├── CampaignHalted           the campaign cannot go on by itself
 ├── PoolExhausted            every candidate has been tried
 ├── InvalidTransition        the state does not allow that action
+├── Overtaken                another process changed the same thing first
+├── StaleEpoch               the device follows a newer holder of that command
 └── LedgerBroken             the record does not agree with itself
 """
 
@@ -94,6 +96,10 @@ class InvalidTransition(PlatformError):
 
 class Overtaken(PlatformError):
     """Another process changed the same thing first."""
+
+
+class StaleEpoch(PlatformError):
+    """The device follows a newer holder of that command."""
 
 
 class LedgerBroken(PlatformError):

@@ -1,4 +1,4 @@
-"""How one point is tried: steps in order, with inputs bound from the point, constants or earlier steps."""
+"""How one point is tried: a small graph of steps, with inputs bound from the point, constants or earlier steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,16 +32,49 @@ Names: TypeAlias = Mapping[str, Measurement]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """One capability of one resource. `inputs`: what each input is bound to; `gives`: a name for each output kept."""
+class Condition:
+    """A comparison that must hold for a step to be done: a name, one of < <= > >= == !=, and a constant."""
 
+    name: str
+    sign: str
+    against: Constant
+
+    def __str__(self) -> str:
+        unit = f" {self.against.unit}" if self.against.unit else ""
+        return f"{self.name} {self.sign} {self.against.value}{unit}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gather:
+    """Several trials in one run: at most `size`, and none waits longer than `wait_s` for the others."""
+
+    size: int
+    wait_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One capability of one resource.
+
+    `inputs`: what each input is bound to; `gives`: a name for each output kept; `after`: the names of the steps that
+    come before it; `when`: what must hold, or it is skipped; `retries`: how often a failed attempt is made again;
+    `always`: a clean-up, done also when the trial has failed.
+    """
+
+    name: str
     resource: str
     capability: str
     inputs: Mapping[str, Binding]
     gives: Mapping[str, str]
+    after: tuple[str, ...] = ()
+    when: tuple[Condition, ...] = ()
+    retries: int = 0
+    timeout_s: float | None = None
+    always: bool = False
+    gather: Gather | None = None
 
     @property
-    def name(self) -> str:
+    def use(self) -> str:
         """The capability's full name: resource.capability."""
         return f"{self.resource}.{self.capability}"
 
@@ -62,7 +95,7 @@ def bind(step: Step, capability: Capability, names: Names) -> dict[str, Value]:
             value, unit = names[binding.name].value, names[binding.name].unit
         else:
             value, unit = binding.value, binding.unit
-        inputs[name] = convert_value(value, unit, declared.unit if declared else None, f"{step.name}.{name}")
+        inputs[name] = convert_value(value, unit, declared.unit if declared else None, f"{step.use}.{name}")
     return inputs
 
 
@@ -71,5 +104,5 @@ def given(step: Step, observation: Observation) -> dict[str, Measurement]:
     missing = [output for output in step.gives.values() if output not in observation.values]
     if missing:
         found = ", ".join(observation.values) or "nothing"
-        raise InvalidInput(f"{step.name} did not return {', '.join(missing)}; it returned {found}.")
+        raise InvalidInput(f"{step.use} did not return {', '.join(missing)}; it returned {found}.")
     return {name: observation.values[output] for name, output in step.gives.items()}

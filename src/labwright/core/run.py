@@ -1,47 +1,98 @@
-"""One attempt of one step on one resource, and what it means for its trial."""
+"""One attempt of one step on one resource, and what it means for its trials."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labwright.core.command import Command, Outcome
+from labwright.core.command import Command, Gathered, Outcome
 from labwright.core.states import RunState, TrialState
 from labwright.core.values import Value
 
 
 @dataclass(frozen=True, kw_only=True)
+class Member:
+    """A trial that a run serves, and what is set for it, in the capability's units."""
+
+    trial: int
+    inputs: Mapping[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
-    """One attempt of one step; what a resource sees. `step` counts from 0, `inputs` are in the capability's units."""
+    """One attempt of one step; what a resource sees.
+
+    `step` counts from 0 and `attempt` from 1. `key` names the physical thing that `resource` stands for. `room`: how many
+    trials it may gather; 1 is an ordinary run. `worker`: who holds it, or held it last.
+    """
 
     id: int
     campaign: str
-    trial: int
     step: int
+    attempt: int
     resource: str
+    key: str
     capability: str
     command_id: str
-    inputs: Mapping[str, Value]
+    members: tuple[Member, ...]
+    room: int
     state: RunState
     epoch: int
+    timeout_s: float | None = None
+    worker: str | None = None
     outcome: Outcome | None = None
+
+    @property
+    def trials(self) -> tuple[int, ...]:
+        """The numbers of the trials that it serves."""
+        return tuple(m.trial for m in self.members)
+
+    @property
+    def inputs(self) -> Mapping[str, Value]:
+        """What is set, for the first trial that it serves."""
+        return self.members[0].inputs
+
+    @property
+    def use(self) -> str:
+        """The capability's full name: resource.capability."""
+        return f"{self.resource}.{self.capability}"
 
     @property
     def command(self) -> Command:
         """What is sent to the resource."""
-        return Command(command_id=self.command_id, epoch=self.epoch, capability=self.capability, inputs=self.inputs)
+        return Command(
+            command_id=self.command_id,
+            epoch=self.epoch,
+            capability=self.capability,
+            inputs=self.inputs,
+            batch=tuple(m.inputs for m in self.members) if self.room > 1 else (),
+            timeout_s=self.timeout_s,
+        )
+
+    def outcome_of(self, trial: int) -> Outcome | None:
+        """Return what came back for one of its trials."""
+        if isinstance(self.outcome, Gathered):
+            return self.outcome.outcomes[self.trials.index(trial)]
+        return self.outcome
 
     def __str__(self) -> str:
-        return f"{self.resource}.{self.capability} of trial {self.campaign}/{self.trial}"
+        which = "trial" if len(self.members) == 1 else "trials"
+        return f"{self.use} of {which} {', '.join(f'{self.campaign}/{n}' for n in self.trials)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewRun:
-    """A run that is about to be queued."""
+    """A run that is about to be queued for one trial; with `room` it waits up to `wait_s` for others to join it."""
 
     step: int
     resource: str
+    key: str
     capability: str
     command_id: str
     inputs: Mapping[str, Value]
+    attempt: int = 1
+    room: int = 1
+    wait_s: float = 0.0
+    shared: str = ""
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +102,16 @@ class Conclusion:
     state: TrialState
     outcomes: Mapping[str, float] = field(default_factory=dict)
     why: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Next:
+    """What comes next in a trial: runs to queue, steps to skip (each with why), or its end.
+
+    `cancel`: ids of its queued runs that are not wanted any more. Nothing at all: others of its runs are still open.
+    """
+
+    runs: tuple[NewRun, ...] = ()
+    skipped: Mapping[int, str] = field(default_factory=dict)
+    cancel: tuple[int, ...] = ()
+    conclusion: Conclusion | None = None

@@ -66,6 +66,7 @@ TRIAL_TRANSITIONS: Mapping[tuple[TrialState, str], TrialState] = {
     (TrialState.RUNNING, "observe"): TrialState.OBSERVED,
     (TrialState.RUNNING, "fail"): TrialState.FAILED,
     (TrialState.RUNNING, "lose"): TrialState.UNKNOWN,
+    (TrialState.UNKNOWN, "decide"): TrialState.RUNNING,
 }
 
 RUN_TRANSITIONS: Mapping[tuple[RunState, str], RunState] = {
@@ -81,7 +82,14 @@ RUN_TRANSITIONS: Mapping[tuple[RunState, str], RunState] = {
     (RunState.UNKNOWN, "finish"): RunState.DONE,
     (RunState.UNKNOWN, "fail"): RunState.FAILED,
     (RunState.UNKNOWN, "requeue"): RunState.QUEUED,
+    # A restored database is from the past: what it holds as open may have been carried out since.
+    (RunState.QUEUED, "doubt"): RunState.UNKNOWN,
+    (RunState.LEASED, "doubt"): RunState.UNKNOWN,
+    (RunState.INTENDED, "doubt"): RunState.UNKNOWN,
 }
+
+OPEN_RUNS = (RunState.QUEUED, RunState.LEASED, RunState.INTENDED, RunState.UNKNOWN)
+LIVE_RUNS = (RunState.LEASED, RunState.INTENDED, RunState.UNKNOWN)  # they take up room on their resource
 
 S = TypeVar("S", bound=StrEnum)
 

@@ -82,7 +82,7 @@ class FunctionResource:
     def _measurement(self, name: object, value: object) -> Measurement:
         return Measurement(value=_plain(value), unit=self._options.outputs.get(str(name)))
 
-    async def ask(self, command_id: str) -> Answer:
+    async def ask(self, command: Command) -> Answer:
         """Cannot tell: a function keeps no record of its calls."""
         return CannotTell(reason=f"{self._options.call} keeps no record of its calls")
 

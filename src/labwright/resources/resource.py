@@ -24,12 +24,17 @@ class Resource(Protocol):
         """Carry out one command to its end.
 
         With a known `command_id` it takes up the same work; it never does it twice. What ended without a result is a
-        Failure. ResourceUnavailable means that the end is not known: the caller asks.
+        Failure. ResourceUnavailable means that the end is not known: the caller asks. A `fenced` device raises StaleEpoch
+        where it has seen a newer epoch of the command: another worker has taken it over.
         """
         ...
 
-    async def ask(self, command_id: str) -> Answer:
-        """Say what became of a command: done, running, never started, or cannot tell."""
+    async def ask(self, command: Command) -> Answer:
+        """Say what became of a command: done, running, never started, or cannot tell.
+
+        Never started is a promise: it will not begin later either. A `fenced` device keeps it by refusing, from now on,
+        any epoch of this command older than the one that it was asked with.
+        """
         ...
 
     async def stop(self) -> None:

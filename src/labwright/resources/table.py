@@ -76,7 +76,7 @@ class TableResource:
         pairs = zip(self._columns, row, strict=True)
         return Observation(values={c: Measurement(value=v, unit=units.get(c)) for c, v in pairs})
 
-    async def ask(self, command_id: str) -> Answer:
+    async def ask(self, command: Command) -> Answer:
         """Cannot tell: a table keeps no record, and need not, since reading it again changes nothing."""
         return CannotTell(reason="a table keeps no record of what was read")
 

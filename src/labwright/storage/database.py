@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from labwright.core.errors import StorageUnavailable
 
-HEAD = "0001"
+HEAD = "0006"
 
 
 class Database:

@@ -96,7 +96,7 @@ def _step(part: StepPart) -> Step:
     if wrong:
         raise InvalidInput(f"gives names outputs of {part.use} with a $; found {', '.join(wrong)}.")
     gives = {name: output[1:] for name, output in part.gives.items()}
-    return Step(resource=resource, capability=capability, inputs=inputs, gives=gives)
+    return Step(name=part.use, resource=resource, capability=capability, inputs=inputs, gives=gives)
 
 
 def _binding(name: str, value: float | str) -> Binding:

@@ -59,25 +59,21 @@ class OpcUaResource:
 
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
         """Order it, unless the server knows it already, and wait for its end."""
-        skill = self._skills.get(command.capability)
-        if skill is None:
-            raise InvalidInput(f"{self.name} has no capability {command.capability!r}.")
+        skill = self._skill(command)
         try:
-            async with asyncio.timeout(command.deadline_s), self._turns[skill.part.state]:
+            async with asyncio.timeout(command.timeout_s), self._turns[skill.part.state]:
                 return await self._run(skill, command, recorder)
         except TimeoutError as error:
             raise ResourceUnavailable(
-                f"{self.name}: {command.capability} has not ended within {command.deadline_s:g} s; it may still go on."
+                f"{self.name}: {command.capability} has not ended within {command.timeout_s:g} s; it may still go on."
             ) from error
 
-    async def ask(self, command_id: str) -> Answer:
+    async def ask(self, command: Command) -> Answer:
         """Look at what the server holds and, where it can look up ids, at its record."""
-        answers = [await self._ask(skill, command_id) for skill in self._skills.values()]
-        for kind in (Done, Running, CannotTell):
-            for answer in answers:
-                if isinstance(answer, kind):
-                    return answer
-        return NeverStarted()
+        skill = self._skill(command)
+        now = await glance(skill)
+        answer = now.answer() if now.held == command.command_id else await look_up(skill, command.command_id)
+        return self._without_record(now) if answer is None else answer
 
     async def stop(self) -> None:
         """Call the stop method, or write 1 to the stop variable."""
@@ -96,14 +92,11 @@ class OpcUaResource:
         async with opened as connection:
             await _stop(connection, node)
 
-    async def _ask(self, skill: Skill, command_id: str) -> Answer:
-        now = await glance(skill)
-        answer = now.answer() if now.held == command_id else await look_up(skill, command_id)
-        if answer is None:
-            return self._without_record(now)
-        if isinstance(answer, Done) and isinstance(answer.outcome, Observation) and len(self._skills) > 1:
-            return Running()  # whose outputs these are, only the command says: run it again, and it ends at once
-        return answer
+    def _skill(self, command: Command) -> Skill:
+        skill = self._skills.get(command.capability)
+        if skill is None:
+            raise InvalidInput(f"{self.name} has no capability {command.capability!r}.")
+        return skill
 
     def _without_record(self, now: Glance) -> Answer:
         """Say what is known of a command that the server does not hold, and of which it keeps no record."""

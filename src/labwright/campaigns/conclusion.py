@@ -8,8 +8,8 @@ from labwright.campaigns.wiring import Wiring
 from labwright.core.command import Failure, Measurement, Observation, Outcome
 from labwright.core.errors import InvalidInput
 from labwright.core.procedure import bind, given, names_of
-from labwright.core.run import Conclusion, NewRun, Run
-from labwright.core.states import TrialState
+from labwright.core.run import Conclusion, NewRun, Next, Run
+from labwright.core.states import OPEN_RUNS, TrialState
 from labwright.core.units import convert
 from labwright.core.values import Point, is_number
 
@@ -17,13 +17,24 @@ from labwright.core.values import Point, is_number
 class Judge:
     """Applies a campaign's procedure to what came back."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: Wiring, keys: Mapping[str, str]) -> None:
         self._wiring = wiring
+        self._keys = keys
         self._steps = wiring.campaign.procedure
 
-    def first(self, point: Point) -> NewRun:
+    def first(self, point: Point) -> Next:
         """Return the run of the first step for a point."""
-        return self._run(0, names_of(self._wiring.problem.space, point))
+        return Next(runs=(self._run(0, names_of(self._wiring.problem.space, point)),))
+
+    def advance(self, point: Point, trial: int, runs: Sequence[Run]) -> Next:
+        """Temporary."""
+        run = runs[-1]
+        if run.state in OPEN_RUNS:
+            return Next()
+        if run.outcome is None:
+            return Next(conclusion=_failed("cancelled"))
+        c, n = self.conclude(point, run, run.outcome, runs[:-1])
+        return Next(runs=(n,) if n else (), conclusion=c)
 
     def conclude(
         self, point: Point, run: Run, outcome: Outcome, earlier: Sequence[Run]
@@ -50,9 +61,11 @@ class Judge:
         return NewRun(
             step=index,
             resource=step.resource,
+            key=self._keys.get(step.resource, step.resource),
             capability=step.capability,
             command_id=f"lw-{self._wiring.campaign.name}-{uuid4().hex}",
             inputs=bind(step, self._wiring.capabilities[step.use], names),
+            timeout_s=step.timeout_s,
         )
 
     def _given(self, index: int, observation: Observation) -> dict[str, Measurement]:

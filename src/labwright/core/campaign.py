@@ -56,7 +56,11 @@ class Campaign:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignRecord:
-    """What is on record of a campaign. `why`: why it ended or paused; `folder`: where its file stands."""
+    """What is on record of a campaign. `why`: why it ended or paused; `folder`: where its file stands.
+
+    `budget`: the trials that it may spend, where a person has changed what the file says; `declared`: what its resources
+    said that they can do, as JSON.
+    """
 
     name: str
     digest: str
@@ -65,3 +69,6 @@ class CampaignRecord:
     state: CampaignState
     why: str | None
     created_at: str
+    budget: int | None = None
+    priority: int = 0
+    declared: str | None = None

@@ -106,12 +106,12 @@ class Conclusion:
 
 @dataclass(frozen=True, kw_only=True)
 class Next:
-    """What comes next in a trial: runs to queue, steps to skip (each with why), or its end.
+    """What comes next in a trial: runs to queue, steps to skip, each with why, or its end.
 
     `cancel`: ids of its queued runs that are not wanted any more. Nothing at all: others of its runs are still open.
     """
 
     runs: tuple[NewRun, ...] = ()
-    skipped: Mapping[int, str] = field(default_factory=dict)
+    skipped: tuple[tuple[NewRun, str], ...] = ()
     cancel: tuple[int, ...] = ()
     conclusion: Conclusion | None = None

@@ -26,6 +26,11 @@ class Database:
         self.path = path
         self._inode: int | None = None
 
+    @property
+    def name(self) -> str:
+        """What messages call the database; never a password."""
+        return str(self.path)
+
     @classmethod
     def open(cls, url: str, *, busy_timeout_s: float = 30.0, create: bool = True) -> Self:
         """Open the database and bring its tables up to date; what cannot be opened raises StorageUnavailable."""
@@ -137,6 +142,7 @@ def _engine(path: Path, busy_timeout_s: float) -> Engine:
 
 def _configure(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver must not begin or commit behind our back
+    connection.create_function("labwright_now", 0, time.time)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

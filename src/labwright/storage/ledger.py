@@ -1,6 +1,7 @@
 """The append-only record: written in the same transaction as the change that it tells of."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select
@@ -16,8 +17,20 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def append(connection: Connection, stream: str, kind: str, body: Json) -> str:
-    """Write the next entry of a stream and return its time."""
+@dataclass(frozen=True)
+class Written:
+    """Where an entry stands in its stream, and its time."""
+
+    seq: int
+    at: str
+
+
+def lock(connection: Connection, name: str) -> None:
+    """Let nobody else change what goes by that name before this transaction ends."""
+
+
+def append(connection: Connection, stream: str, kind: str, body: Json) -> Written:
+    """Write the next entry of a stream."""
     last = connection.execute(
         select(ledger.c.seq, ledger.c.hash).where(ledger.c.stream == stream).order_by(ledger.c.seq.desc()).limit(1)
     ).first()
@@ -25,7 +38,7 @@ def append(connection: Connection, stream: str, kind: str, body: Json) -> str:
     at, text = now(), pack(body)
     row = {"stream": stream, "seq": seq, "at": at, "kind": kind, "body": text, "previous": previous}
     connection.execute(insert(ledger).values(**row, hash=entry_hash(stream, seq, at, kind, text, previous)))
-    return at
+    return Written(seq, at)
 
 
 def entries(connection: Connection, stream: str | None = None) -> Iterator[Entry]:

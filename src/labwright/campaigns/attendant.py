@@ -48,7 +48,6 @@ class Attendant:
 
     async def _work(self, poll_s: float) -> CampaignState:
         """Conduct the campaign and serve its resources, until the one ends or the other cannot go on."""
-        self._conductor.on_change = self._worker.wake
         conducting = asyncio.create_task(self._conductor.conduct(poll_s=poll_s))
         serving = asyncio.create_task(self._worker.serve(poll_s=poll_s))
         try:

@@ -52,6 +52,7 @@ def assemble(
         recorder=recorder,
         changed=conductor.wake,
     )
+    conductor.queued = worker.wake
     return Crew(conductor=conductor, worker=worker, presence=presence)
 
 

@@ -1,7 +1,7 @@
 """The loop: plan, check, queue, and see what came of it, until the budget is spent."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,7 +47,7 @@ class Records:
 
 
 class Conductor:
-    """Conducts one campaign: keeps as many trials in flight as it allows. Whoever serves its resources carries them out."""
+    """Conducts one campaign: keeps as many trials in flight as it allows; whoever serves its resources does the rest."""
 
     def __init__(
         self, wiring: Wiring, planner: Planner, gate: Gate, judge: Judge, records: Records, watcher: Watcher
@@ -64,6 +64,7 @@ class Conductor:
         self._trials: dict[int, Trial] = {}
         self._seq = -1
         self._first_new = 0
+        self.queued: Callable[[], None] = lambda: None  # called after runs were queued
 
     def leave(self) -> None:
         """Begin no other trial, and end after those in flight."""
@@ -145,11 +146,8 @@ class Conductor:
             with suppress(Overtaken):  # somebody paused or stopped the campaign just now
                 await thread(keep.begin, name, allowed, budget=budget, parallel=self.campaign.parallel)
         crash_point("after begin")
-        self.on_change()
+        self.queued()
         return True
-
-    def on_change(self) -> None:
-        """Called after something was queued; whoever serves the resources in this process replaces it."""
 
     def _propose(self, trials: Sequence[Trial], pending: Sequence[Trial], count: int) -> list[Proposal]:
         history = [t for t in trials if not t.is_pending]

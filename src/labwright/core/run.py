@@ -20,8 +20,8 @@ class Member:
 class Run:
     """One attempt of one step; what a resource sees.
 
-    `step` counts from 0 and `attempt` from 1. `key` names the physical thing that `resource` stands for. `room`: how many
-    trials it may gather; 1 is an ordinary run. `worker`: who holds it, or held it last.
+    `step` counts from 0 and `attempt` from 1. `key` names the physical thing that `resource` stands for. `room`: how
+    many trials it may gather; 1 is an ordinary run. `worker`: who holds it, or held it last.
     """
 
     id: int

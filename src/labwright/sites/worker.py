@@ -23,6 +23,8 @@ from labwright.storage.thread import StorageThread
 
 RECORD_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 GRACE_S = 5.0  # what a resource may take to report that a time limit is over, before it is stopped
+MAY_REPEAT = "it may be repeated"
+NEVER_STARTED = "the resource says that it never started"
 log = logging.getLogger(__name__)
 
 
@@ -57,7 +59,7 @@ class Worker:
     """Serves resources: takes what is queued for them, sends it, and records what came of it.
 
     `brief` says what must be known of a campaign, by its name; `recorder` gives what an adapter may tell of a run;
-    `changed` is called after each change on record. Several runs are in flight at once, as many as the capacities allow.
+    `changed` is called after each change on record. As many runs are in flight at once as the capacities allow.
     """
 
     def __init__(
@@ -137,7 +139,7 @@ class Worker:
         for run in ended:
             self._start(run, self._settle_left(run))
         for run in expired:
-            if self._capability(run).repeatable or self._capability(run).fenced:
+            if self._repeatable(run) or self._capability(run).fenced:
                 self._start(run, self._settle_left(run))
         for run in await self._storage(self._runs.unknown, [post.key for post in fresh]):
             await self._ask_again(run)
@@ -228,7 +230,7 @@ class Worker:
             return
         except Exception as error:  # the outermost loop of a worker: an adapter may raise anything
             log.exception("%s failed inside its adapter", run)
-            if not self._capability(run).repeatable:
+            if not self._repeatable(run):
                 if await self._settle(run):
                     raise ResourceUnavailable(f"{run.resource} cannot be used: {error}") from error
                 return
@@ -251,7 +253,7 @@ class Worker:
             return work.result()
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-        if self._capability(run).repeatable:
+        if self._repeatable(run):
             return Failure(reason=f"it took longer than its time limit of {run.timeout_s:g} s")
         raise ResourceUnavailable(f"{run.resource} did not end within {run.timeout_s:g} s, nor when it was stopped.")
 
@@ -261,11 +263,7 @@ class Worker:
         crash_point("after ask")
         match answer:
             case NeverStarted():
-                why = (
-                    "it may be repeated"
-                    if self._capability(run).repeatable
-                    else "the resource says that it never started"
-                )
+                why = "it may be repeated" if self._repeatable(run) else "the resource says that it never started"
                 await self._storage(self._runs.requeue, run, why)
                 return True
             case Done(outcome=outcome):
@@ -273,9 +271,8 @@ class Worker:
             case Running():
                 await self._record(run, await self._send(run))
             case CannotTell(reason=reason):
-                await self._storage(
-                    self._runs.lose, run, f"{run.resource} cannot say what became of it{_because(reason)}"
-                )
+                why = f"{run.resource} cannot say what became of it" + (f": {reason}" if reason else "")
+                await self._storage(self._runs.lose, run, why)
         return False
 
     async def _answer(self, run: Run) -> Answer:
@@ -294,7 +291,10 @@ class Worker:
                 told = {"why": "the resource says so now", "by": run.resource}
                 await self._storage(self._runs.decide, run, outcome, advance, **told)
             case NeverStarted():
-                await self._storage(self._runs.requeue, run, "the resource says that it never started")
+                await self._storage(self._runs.requeue, run, NEVER_STARTED)
+
+    def _repeatable(self, run: Run) -> bool:
+        return self._capability(run).repeatable
 
     def _capability(self, run: Run) -> Capability:
         return self._posts[run.key].capabilities[run.capability]
@@ -336,7 +336,3 @@ def _checked(run: Run, outcome: Outcome) -> Outcome:
     if isinstance(outcome, Gathered) and len(outcome.outcomes) != len(run.members):
         return Failure(reason=f"{run.use} returned {len(outcome.outcomes)} results for {len(run.members)} trials.")
     return outcome
-
-
-def _because(reason: str) -> str:
-    return f": {reason}" if reason else ""

@@ -31,6 +31,11 @@ class Database:
         """What messages call the database; never a password."""
         return str(self.path)
 
+    @property
+    def locks(self) -> Path:
+        """The folder of the locks that die with their processes."""
+        return self.path.with_name(f"{self.path.name}.locks")
+
     @classmethod
     def open(cls, url: str, *, busy_timeout_s: float = 30.0, create: bool = True) -> Self:
         """Open the database and bring its tables up to date; what cannot be opened raises StorageUnavailable."""

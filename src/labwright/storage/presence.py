@@ -3,7 +3,6 @@
 import fcntl
 import os
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ LEASE_S = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerRecord:
-    """A process that is at work. `lease_s`: how long its lease still lasts; below zero it has not been heard of since."""
+    """A process that is at work. `lease_s`: how long its lease still lasts; below zero it has expired."""
 
     id: str
     host: str
@@ -58,8 +57,8 @@ class Machine:
 class Presence:
     """This process among those at work on a database.
 
-    Its lease, by the database's clock, says how long others must wait before they may take over what a device keeps apart
-    by epochs. What a device cannot keep apart goes to another only when this process is known to be gone.
+    Its lease, by the database's clock, says how long others must wait before they may take over what a device keeps
+    apart by epochs. What a device cannot keep apart goes to another only when this process is known to be gone.
     """
 
     def __init__(
@@ -174,11 +173,7 @@ class Presence:
         return False
 
     def _life_file(self, worker: str) -> Path:
-        path = self._database.path
-        folder = (
-            path.with_name(f"{path.name}.workers") if path else Path(tempfile.gettempdir()) / f"labwright-{os.getuid()}"
-        )
-        return folder / f"{worker}.lock"
+        return self._database.locks / f"{worker}.lock"
 
 
 @contextmanager

@@ -127,9 +127,7 @@ def _pool(campaign: Campaign, capabilities: Capabilities, problems: Problems) ->
             continue
         if set(bound) != set(space.names):
             left = ", ".join(sorted(set(space.names) - set(bound)))
-            problems.add(
-                ("procedure", i, "with"), f"{step.use} offers a table of candidates, so bind {left} here too."
-            )
+            problems.add(("procedure", i, "with"), f"{step.use} offers a table of candidates, so bind {left} here too.")
             return None
         rows = _candidate_rows(campaign, step, capabilities[step.use], bound)
         within = [row for row in dict.fromkeys(rows) if not space.problems(dict(zip(space.names, row, strict=True)))]

@@ -105,7 +105,7 @@ class Step:
 
 
 def in_order(steps: Sequence[Step]) -> tuple[int, ...]:
-    """Return the places of the steps so that each comes after those that it waits for; steps in a circle are left out."""
+    """Return the places of the steps so that none comes before one that it waits for; circles are left out."""
     order: list[int] = []
     settled: set[str] = set()
     while found := [i for i, s in enumerate(steps) if s.name not in settled and settled.issuperset(s.after)]:
@@ -115,7 +115,7 @@ def in_order(steps: Sequence[Step]) -> tuple[int, ...]:
 
 
 def ancestors(steps: Sequence[Step]) -> dict[str, frozenset[str]]:
-    """Return for each step the names of all that come before it, however far; steps in a circle are left out."""
+    """Return for each step the names of all that come before it, however far; circles are left out."""
     found: dict[str, frozenset[str]] = {}
     for i in in_order(steps):
         after = steps[i].after

@@ -73,8 +73,8 @@ class Run:
             return self.outcome
         found, place = self.outcome.outcomes, self.trials.index(trial)
         if len(found) != len(self.members):
-            why = f"{self.use} returned {len(found)} results for {len(self.members)} trials: whose is whose cannot be told."
-            return Failure(reason=why)
+            count = f"{len(found)} results for {len(self.members)} trials"
+            return Failure(reason=f"{self.use} returned {count}: nobody can say whose they are.")
         return found[place]
 
     def __str__(self) -> str:

@@ -147,7 +147,7 @@ class StepPart(Part):
     )
     when: OneOrMore = Field(
         default=[],
-        description="What must hold, or the step is skipped: `$mass > 0.5 g`, or a list of such, all of which must hold.",
+        description="What must hold, or the step is skipped: `$mass > 0.5 g`, or a list of which all must hold.",
     )
     retries: Annotated[int, Field(ge=0, le=100), Whole] = Field(
         default=0, description="How often a failed attempt is made again, where the capability is repeatable."

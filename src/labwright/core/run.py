@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labwright.core.command import Command, Gathered, Outcome
+from labwright.core.command import Command, Failure, Gathered, Outcome
 from labwright.core.states import RunState, TrialState
 from labwright.core.values import Value
 
@@ -69,9 +69,13 @@ class Run:
 
     def outcome_of(self, trial: int) -> Outcome | None:
         """Return what came back for one of its trials."""
-        if isinstance(self.outcome, Gathered):
-            return self.outcome.outcomes[self.trials.index(trial)]
-        return self.outcome
+        if not isinstance(self.outcome, Gathered):
+            return self.outcome
+        found, place = self.outcome.outcomes, self.trials.index(trial)
+        if len(found) != len(self.members):
+            count = f"{len(found)} results for {len(self.members)} trials"
+            return Failure(reason=f"{self.use} returned {count}: nobody can say whose they are.")
+        return found[place]
 
     def __str__(self) -> str:
         which = "trial" if len(self.members) == 1 else "trials"
@@ -106,7 +110,7 @@ class Conclusion:
 
 @dataclass(frozen=True, kw_only=True)
 class Next:
-    """What comes next in a trial: runs to queue, steps to skip, each with why, or its end.
+    """What comes next in a trial: runs to queue, runs that are only recorded as skipped (each with why), or its end.
 
     `cancel`: ids of its queued runs that are not wanted any more. Nothing at all: others of its runs are still open.
     """

@@ -17,7 +17,8 @@ class Group:
         self._begin = begin
         self._connection: Connection | None = None
         self._broken: BaseException | None = None
-        self.has_written = False  # the call that is made now, and for good
+        self._holds = False  # what an earlier call wrote
+        self._has_written = False  # the call that is made now
 
     @property
     def has_begun(self) -> bool:
@@ -26,14 +27,13 @@ class Group:
 
     def next_call(self) -> None:
         """Tell that another call begins."""
-        self.has_written = False
+        self._has_written = False
 
     def check(self) -> None:
         """Raise StorageUnavailable where the transaction is lost, and with it what the earlier calls wrote."""
         if self._broken is not None:
-            raise StorageUnavailable(
-                f"Calls that shared a transaction are undone; nothing was written: {self._broken}"
-            ) from self._broken
+            why = self._broken.orig if isinstance(self._broken, DBAPIError) else self._broken
+            raise StorageUnavailable(f"Nothing was written, nor by calls at the same time: {why}") from self._broken
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -50,10 +50,9 @@ class Group:
     def write(self) -> Iterator[Connection]:
         """Give the shared connection; what is written to it in this block stands or falls by itself."""
         self.check()
-        if self._connection is None:
-            self._connection = self._begin()
-        connection, transaction = self._connection, transaction_of(self._connection)
-        transaction.hurried = bool(transaction.marks or transaction.locks) and not self.has_written
+        connection = self._connection or self._begun()
+        # To wait here for another's lock, while holding some, could be to wait for each other.
+        transaction_of(connection).hurried = self._holds and not self._has_written
         savepoint = connection.begin_nested()
         try:
             yield connection
@@ -64,4 +63,12 @@ class Group:
             except (DBAPIError, InvalidRequestError) as error:  # the connection is gone, or the disk is full
                 self._broken = error
             raise
-        self.has_written = True
+        self._holds = self._has_written = True
+
+    def _begun(self) -> Connection:
+        try:
+            self._connection = self._begin()
+        except BaseException as error:
+            self._broken = error
+            raise
+        return self._connection

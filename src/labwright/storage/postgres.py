@@ -20,6 +20,7 @@ BEGIN = {
     "write": "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
 }
 APPLICATION = "labwright"
+LOCK_TIMEOUT = "55P03"
 
 
 class PostgresServer:
@@ -116,6 +117,8 @@ class PostgresServer:
 
     def words(self, error: DBAPIError) -> str:
         """Say what went wrong, on one line and without a password."""
+        if getattr(error.orig, "sqlstate", None) == LOCK_TIMEOUT:
+            return f"it was locked for {self._busy_timeout_s:g} s by another."
         words = " ".join(str(error.orig).split())
         for secret in self._secrets:
             words = words.replace(secret, "***")

@@ -2,10 +2,15 @@
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from labwright.core.errors import NotFound
+from labwright.testing.postgres import PrivateServer
 
 NO_SKIP = "LABWRIGHT_TESTS_NO_SKIP"
 
@@ -40,3 +45,30 @@ def _not_skipped(report: Report, name: str) -> Report:
             report.outcome = "failed"
             report.longrepr = f"{name}: {reason}. {NO_SKIP} is set, so it may not be skipped."
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Generator[PrivateServer, None, None]:
+    """A private PostgreSQL server for all tests, which ends with them."""
+    try:
+        server = PrivateServer()
+    except NotFound as missing:
+        pytest.skip(f"needs PostgreSQL: {missing}")
+    with server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PrivateServer) -> Generator[str, None, None]:
+    """A new database on the private server, deleted after the test."""
+    name = f"test_{uuid4().hex[:12]}"
+    yield postgres_server.create_database(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database of each kind: a test that takes this runs on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'labwright.db'}"
+    return str(request.getfixturevalue("postgres_url"))

@@ -1,13 +1,16 @@
 """Those at work on a campaign in one process: who conducts it, and who serves its resources."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.loop import Conductor, Records, Watcher
-from labwright.campaigns.wiring import Wiring
+from labwright.campaigns.wiring import Wiring, declared, rewire
+from labwright.core.campaign import Campaign
 from labwright.core.command import Recorder
 from labwright.core.run import Run
+from labwright.core.values import canonical
 from labwright.planning.planner import Planner
 from labwright.safety.gate import Gate
 from labwright.safety.limits import LimitsReviewer, SpaceReviewer
@@ -64,3 +67,15 @@ def gate_of(wiring: Wiring) -> Gate:
 def device_gate_of(wiring: Wiring) -> Gate:
     """Return the gate that every command of a campaign must pass at the device."""
     return Gate([LimitsReviewer(wiring.capabilities, wiring.campaign.limits)])
+
+
+def said_by(wiring: Wiring, posts: Mapping[str, Post]) -> str:
+    """Return what another process must know to serve a campaign's resources, as JSON; read back by `brief_of`."""
+    return canonical({"keys": {name: post.key for name, post in posts.items()}, "capabilities": declared(wiring)})
+
+
+def brief_of(campaign: Campaign, said: str) -> Brief:
+    """Return what a worker must know of a campaign, from what its resources said when it began."""
+    found = json.loads(said)
+    wiring = rewire(campaign, found["capabilities"])
+    return Brief(gate=device_gate_of(wiring), advance=Judge(wiring, found["keys"]).advance)

@@ -47,7 +47,7 @@ class Records:
 
 
 class Conductor:
-    """Conducts one campaign: keeps as many trials in flight as it allows; whoever serves its resources does the rest."""
+    """Conducts one campaign: keeps as many trials in flight as it allows. Those who serve its resources do the rest."""
 
     def __init__(
         self, wiring: Wiring, planner: Planner, gate: Gate, judge: Judge, records: Records, watcher: Watcher

@@ -7,8 +7,9 @@ from labwright.core.errors import NotFound
 from labwright.core.states import CAMPAIGN_TRANSITIONS, CampaignState
 from labwright.core.values import digest
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, lock, now
+from labwright.storage.ledger import append, now
 from labwright.storage.schema import campaigns
+from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 

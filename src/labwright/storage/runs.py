@@ -22,11 +22,12 @@ from labwright.core.values import Json
 from labwright.storage.campaigns import stream_of
 from labwright.storage.clock import database_now
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, lock
+from labwright.storage.ledger import append
 from labwright.storage.queueing import Advance, advance_trials, apply, at_a_stop, mark, runs_of
 from labwright.storage.records import outcome_record, pack
 from labwright.storage.rows import read_runs, runs_query
 from labwright.storage.schema import campaigns, runs, trials, workers
+from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 AT_WORK = (CampaignState.RUNNING, CampaignState.PAUSED)  # a paused campaign finishes the trials that it has begun

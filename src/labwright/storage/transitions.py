@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic
 
-from sqlalchemy import Connection, Table, update
+from sqlalchemy import ColumnElement, Connection, Table, update
 
 from labwright.core.errors import Overtaken
 from labwright.core.states import S, after
@@ -26,7 +26,7 @@ def move(
     held: Held[S],
     transitions: Mapping[tuple[S, str], S],
     action: str,
-    **values: str | int | None,
+    **values: str | float | ColumnElement[float] | None,
 ) -> S:
     """Move a row by an action, and write `values` with it; return the new state.
 

@@ -13,11 +13,12 @@ from labwright.core.values import Json
 from labwright.core.verdict import Verdict
 from labwright.storage.campaigns import campaign_what, stream_of
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, lock, now
+from labwright.storage.ledger import append, now
 from labwright.storage.queueing import apply, mark
 from labwright.storage.records import pack, proposal_record
 from labwright.storage.rows import trial_from, trials_query
 from labwright.storage.schema import campaigns, holdings, trials
+from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 

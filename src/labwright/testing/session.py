@@ -43,8 +43,8 @@ class Session:
         poll_s: float = 0.01,
     ) -> CampaignState:
         """Conduct the campaign until it ends or is interrupted; return its state."""
-        thread = storage or StorageThread()
         database = Database.open(self._url)
+        thread = storage or StorageThread(database)
         try:
             laboratory = Laboratory.of(database)
             wiring = wire(self.file.campaign, capabilities_of(self._resources), self.file.problems())

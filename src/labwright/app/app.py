@@ -1,4 +1,4 @@
-"""The one place that builds and wires objects."""
+"""What the faces call: it opens, builds and wires everything."""
 
 import asyncio
 import difflib
@@ -6,116 +6,34 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
-from uuid import uuid4
 
 from pydantic import ValidationError
 
 from labwright import plugins
+from labwright.app.laboratory import Laboratory, Standing
 from labwright.campaigns.attendant import Attendant
-from labwright.campaigns.crew import Crew, assemble, gate_of
-from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign
-from labwright.campaigns.loop import Records, Watcher
+from labwright.campaigns.crew import gate_of, said_by
+from labwright.campaigns.file import CampaignFile, read_campaign
+from labwright.campaigns.loop import Watcher
 from labwright.campaigns.wiring import Wiring, wire
 from labwright.core.campaign import Campaign, CampaignRecord, PlugIn
 from labwright.core.capability import Capability
-from labwright.core.command import Silent
-from labwright.core.errors import CampaignChanged, InvalidInput, NotFound, ResourceUnavailable
+from labwright.core.errors import CampaignChanged, InvalidInput, ResourceUnavailable
 from labwright.core.states import CampaignState
-from labwright.core.trial import Proposal, Trial
+from labwright.core.trial import Proposal
 from labwright.core.values import canonical, digest
 from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
 from labwright.resources.resource import Resource, ResourceKind
 from labwright.settings import Settings
-from labwright.sites.worker import Brief, Post
+from labwright.sites.worker import Post
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
-from labwright.storage.presence import Presence, at_work
-from labwright.storage.runs import Runs
+from labwright.storage.presence import at_work
 from labwright.storage.thread import StorageThread
-from labwright.storage.trials import Trials
-from labwright.storage.verification import Verification, verify
 
 DATABASE = "labwright.db"
 ENDED = frozenset({CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.FAILED})
-
-
-class Reports(Silent):
-    """Passes on how far a run is."""
-
-    def __init__(self, tell: Callable[[float, str], None]) -> None:
-        super().__init__()
-        self._tell = tell
-
-    def progress(self, fraction: float, text: str = "") -> None:
-        """Pass the report on."""
-        self._tell(fraction, text)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Laboratory:
-    """One database with everything on record in it."""
-
-    database: Database
-    campaigns: Campaigns
-    trials: Trials
-    runs: Runs
-    presence: Presence
-
-    @classmethod
-    def of(cls, database: Database) -> Self:
-        """Return the laboratory of a database, seen by a worker with a random id of its own."""
-        worker = uuid4().hex
-        return cls(
-            database=database,
-            campaigns=Campaigns(database),
-            trials=Trials(database, worker),
-            runs=Runs(database, worker),
-            presence=Presence(database, worker),
-        )
-
-    def records(self, thread: StorageThread) -> Records:
-        """Return what the loop keeps its facts in, by way of the storage thread."""
-        return Records(campaigns=self.campaigns, trials=self.trials, runs=self.runs, thread=thread)
-
-    def crew(
-        self, wiring: Wiring, planner: Planner, posts: Mapping[str, Post], thread: StorageThread, watcher: Watcher
-    ) -> Crew:
-        """Return those who conduct a campaign and serve its resources in this process."""
-        return assemble(
-            wiring,
-            planner,
-            posts,
-            records=self.records(thread),
-            presence=self.presence,
-            watcher=watcher,
-            recorder=lambda run: Reports(watcher.progress),
-            others=self.brief,
-        )
-
-    def brief(self, name: str) -> Brief:
-        """Return what a worker must know of a campaign on record."""
-        raise NotFound(f"Campaign {name!r} is served by another process.")
-
-    def verify(self) -> Verification:
-        """Check the ledger's chains, and the tables against them."""
-        return verify(self.database)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """A campaign as it stands on record, with its file and its trials; `owned`: another process conducts it now."""
-
-    file: CampaignFile
-    record: CampaignRecord
-    trials: list[Trial]
-    owned: bool
-
-    @property
-    def campaign(self) -> Campaign:
-        """The campaign that the file describes."""
-        return self.file.campaign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,10 +71,7 @@ class App:
 
     def standing(self, laboratory: Laboratory, name: str) -> Standing:
         """Return a campaign as it is on record; an unknown name raises NotFound."""
-        record = laboratory.campaigns.get(name)
-        file = file_of(record)
-        owned = laboratory.presence.holder(campaign_what(name)) is not None
-        return Standing(file=file, record=record, trials=laboratory.trials.of(name), owned=owned)
+        return laboratory.standing(name)
 
     def run(
         self, path: Path, *, name: str | None, watcher: Callable[[Wiring], Watcher], tell: Callable[[str], None]
@@ -203,8 +118,8 @@ class App:
             with at_work(laboratory.presence, f"campaign {file.campaign.name}"):
                 if not await self._hold(laboratory, file.campaign.name, tell):
                     return
-                _begin(laboratory.campaigns, file, "{}")
-                thread = StorageThread()
+                _begin(laboratory.campaigns, file, said_by(wiring, posts))
+                thread = StorageThread(laboratory.database)
                 try:
                     crew = laboratory.crew(wiring, planner_of(file.campaign), posts, thread, watcher(wiring))
                     await Attendant(crew, tell=tell).conduct(poll_s=self._settings.poll_s)
@@ -302,11 +217,6 @@ def _key(plug_in: PlugIn, folder: Path) -> str:
     if identity is not None:
         return f"{plug_in.kind} {identity(kind.Options(**plug_in.options), folder)}"
     return f"{plug_in.kind} {digest(canonical([dict(plug_in.options), str(folder)]))[:12]}"
-
-
-def file_of(record: CampaignRecord) -> CampaignFile:
-    """Return the file that a campaign began with."""
-    return parse_campaign(record.text, Path(record.folder) / f"{record.name}.yaml", name=record.name)
 
 
 def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:

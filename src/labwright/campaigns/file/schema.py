@@ -124,7 +124,7 @@ class ConstraintPart(Part):
 class StepPart(Part):
     """One step: which capability, what its inputs are bound to, what it gives, and when it is done."""
 
-    name: Name | None = Field(
+    name: Annotated[Name, Whole] | None = Field(
         default=None,
         description="What the step is called, for `after` and in reports. Without it: its `use`, "
         "from the second time on with a number, as `oven.heat 2`.",

@@ -97,6 +97,11 @@ def test_a_step_may_stand_above_those_that_it_waits_for():
     ("old", "new", "words"),
     [
         ("name: dry", "name: weigh", "line 9: procedure.1.name: another step is called weigh"),
+        (
+            "name: dry",
+            "name: off",
+            "procedure.1.name: found False; it is read as true or false; write a word in quotes",
+        ),
         ("name: dry", "name: oven.heat", "line 9: procedure.1.name: found 'oven.heat'; a name of letters"),
         ("[weigh, dry]", "[weigh, dri]", "line 10: procedure.2.after: no step is called 'dri'; steps: weigh, dry, m"),
         ("[weigh, dry]", "[oven.weigh]", "no step is called 'oven.weigh'; what uses oven.weigh is called weigh."),
@@ -159,5 +164,5 @@ def test_what_makes_no_sense_in_a_graph_is_named_with_its_line(old, new, words):
 def test_two_steps_without_a_name_cannot_be_told_apart():
     steps = HEAT + "  - {use: oven.heat, with: {t: $t}}\n  - {use: oven.look, after: [oven.heat]}\n"
 
-    with pytest.raises(InvalidCampaign, match="2 steps use oven[.]heat; give each a `name`, and say which is meant"):
+    with pytest.raises(InvalidCampaign, match=r"2 steps use oven\.heat; give each a `name`, and say which is meant"):
         read(steps)

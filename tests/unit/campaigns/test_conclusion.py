@@ -372,7 +372,8 @@ def one_more(trial: Trial, run: Run, seed: int) -> None:
     else:
         found = gave(0.5 if what == "low" else 2.0)
         trial.change(run.id, RunState.DONE, replace(found, quality="bad" if what == "bad" else "good"))
-    trial.advance()
+    following = trial.advance()
+    assert following == Next() or not any(r.state is RunState.UNKNOWN for r in trial.runs)
 
 
 def check_begin(trial: Trial, run: Run) -> None:

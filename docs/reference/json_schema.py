@@ -19,7 +19,8 @@ def campaign_schema() -> Schema:
     _step(definitions["StepPart"])
     for part, group in ((PlannerPart, "labwright.planners"), (ResourcePart, "labwright.resources")):
         _options(part, group, definitions)
-    return _closed({"$schema": DRAFT, **schema})
+    closed: Schema = _closed({"$schema": DRAFT, **schema})
+    return closed
 
 
 def _step(step: Schema) -> None:

@@ -110,6 +110,6 @@ SETTINGS = {
     "database_url": "The database, as `sqlite:///FILE`. Without it: `labwright.db` beside the campaign file.",
     "urls": "The address of the resource NAME, in place of the `url` in the campaign file.",
     "busy_timeout_s": "Seconds to wait for the database when another process writes.",
-    "stop_poll_s": "Seconds between two looks whether another process has stopped the campaign.",
+    "poll_s": "Seconds between two looks at what other processes have put on record.",
     "reconnect_s": "Not used yet; the `opcua` resource has an option of that name.",
 }

@@ -16,4 +16,4 @@ class Settings(BaseSettings):
     database_url: str | None = None
     urls: dict[str, str] = {}
     busy_timeout_s: PositiveFloat = 30.0
-    stop_poll_s: PositiveFloat = 0.2
+    poll_s: PositiveFloat = 0.2

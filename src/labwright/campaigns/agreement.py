@@ -7,10 +7,11 @@ from dataclasses import replace
 from labwright.campaigns.file import Problems
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability, Input
-from labwright.core.procedure import Constant, Reference
+from labwright.core.errors import InvalidUnit
+from labwright.core.procedure import Condition, Constant, Reference, Step
 from labwright.core.space import Continuous, Discrete
 from labwright.core.units import DIMENSIONLESS, check_unit, convert
-from labwright.core.values import show
+from labwright.core.values import is_number, show
 
 
 def with_units(
@@ -41,6 +42,29 @@ def with_units(
 
 def _with_input(capability: Capability, changed: Input) -> Capability:
     return replace(capability, inputs=tuple(changed if i.name == changed.name else i for i in capability.inputs))
+
+
+def check_step(
+    index: int, step: Step, capability: Capability, units: Mapping[str, str | None], problems: Problems
+) -> None:
+    """Hold what a step says of itself against what its capability allows, and its conditions against the units."""
+    if step.retries and not capability.repeatable:
+        message = f"{step.use} is not repeatable, so nothing may be tried again by itself. Take `retries` out."
+        problems.add(("procedure", index, "retries"), message)
+    if step.gather is not None and step.gather.size > capability.batch:
+        most = "1 trial" if capability.batch == 1 else f"{capability.batch} trials"
+        message = f"found {step.gather.size}; {step.use} takes at most {most} at once."
+        problems.add(("procedure", index, "batch"), message)
+    for condition in step.when:
+        if condition.name in units and is_number(condition.against.value):
+            problems.attempt(("procedure", index, "when"), _check_condition, condition, units[condition.name])
+
+
+def _check_condition(condition: Condition, unit: str | None) -> None:
+    against = condition.against.unit
+    if unit is None and against not in (None, *DIMENSIONLESS):
+        raise InvalidUnit(f"{condition}: nobody declares a unit for {condition.name}. Compare it with a bare number.")
+    check_unit(against, unit, str(condition))
 
 
 def check_limits(campaign: Campaign, capabilities: Mapping[str, Capability], problems: Problems) -> None:

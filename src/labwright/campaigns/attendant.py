@@ -5,10 +5,11 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from labwright.campaigns.loop import Conductor
-from labwright.core.errors import CampaignHalted, Overtaken, ResourceUnavailable
+from labwright.campaigns.crew import Crew
+from labwright.core.errors import CampaignHalted, Overtaken, ResourceUnavailable, StorageUnavailable
 from labwright.core.states import CampaignState
-from labwright.sites.worker import Worker
+
+SEE_S = 1.0  # what the loop may take to see that the last run in flight has ended
 
 
 class Attendant:
@@ -18,11 +19,12 @@ class Attendant:
     what they report; the third leaves without it.
     """
 
-    def __init__(self, conductor: Conductor, worker: Worker, *, tell: Callable[[str], None]) -> None:
-        self._conductor = conductor
-        self._worker = worker
-        self._name = conductor.campaign.name
-        self._records = conductor.records
+    def __init__(self, crew: Crew, *, tell: Callable[[str], None]) -> None:
+        self._conductor = crew.conductor
+        self._worker = crew.worker
+        self._presence = crew.presence
+        self._name = crew.conductor.campaign.name
+        self._records = crew.conductor.records
         self._tell = tell
         self._interrupts = 0
         self._stopped = asyncio.Event()
@@ -30,8 +32,9 @@ class Attendant:
 
     async def conduct(self, *, poll_s: float) -> CampaignState:
         """Return the state in which the campaign is left; one that was interrupted or halted is paused."""
-        work = asyncio.create_task(self._conductor.conduct(self._worker))
+        work = asyncio.create_task(self._work(poll_s))
         watch = asyncio.create_task(self._until_stopped(poll_s))
+        beat = asyncio.create_task(self._presence_beats())
         try:
             with self._signals():
                 await self._until_ended(work, watch)
@@ -39,6 +42,29 @@ class Attendant:
         except (CampaignHalted, ResourceUnavailable) as error:
             await self._pause(str(error))
             raise
+        finally:
+            beat.cancel()
+            await asyncio.gather(beat, return_exceptions=True)
+
+    async def _work(self, poll_s: float) -> CampaignState:
+        """Conduct the campaign and serve its resources, until the one ends or the other cannot go on."""
+        conducting = asyncio.create_task(self._conductor.conduct(poll_s=poll_s))
+        serving = asyncio.create_task(self._worker.serve(poll_s=poll_s))
+        try:
+            await asyncio.wait({conducting, serving}, return_when=asyncio.FIRST_COMPLETED)
+            if not conducting.done():
+                await serving
+            return await conducting
+        finally:
+            for task in (conducting, serving):
+                task.cancel()
+            await asyncio.gather(conducting, serving, return_exceptions=True)
+
+    async def _presence_beats(self) -> None:
+        while True:
+            await asyncio.sleep(self._presence.lease_s / 3)
+            with suppress(StorageUnavailable):  # the lease then runs out, which is what a lease is for
+                await self._records.thread(self._presence.beat)
 
     async def _until_ended(self, work: asyncio.Task[CampaignState], watch: asyncio.Task[None]) -> None:
         await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
@@ -48,18 +74,23 @@ class Attendant:
         if not work.done():
             # Stop acts first; whatever the resource then reports is recorded after.
             self._conductor.leave()
+            self._worker.close()
             await self._worker.stop()
             self._tell("Waiting for what they report. Interrupt once more to leave without it.")
             given_up = asyncio.create_task(self._given_up.wait())
-            await asyncio.wait({work, given_up}, return_when=asyncio.FIRST_COMPLETED)
+            landed = asyncio.create_task(self._worker.landed())
+            await asyncio.wait({work, given_up, landed}, return_when=asyncio.FIRST_COMPLETED)
+            if landed.done():
+                await asyncio.wait({work}, timeout=SEE_S)
             given_up.cancel()
+            landed.cancel()
 
     async def _leave(self, work: asyncio.Task[CampaignState]) -> CampaignState:
         if not work.done():
             work.cancel()
             with suppress(asyncio.CancelledError):
                 await work
-            await self._pause("it was stopped while a run was in flight, which will be asked about")
+            await self._pause("it was stopped in the middle of a trial, which is taken up when the campaign goes on")
             return CampaignState.PAUSED
         state = work.result()
         if state is CampaignState.RUNNING:

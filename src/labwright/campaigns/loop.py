@@ -1,20 +1,20 @@
-"""The loop: plan, check, run, record, until the budget is spent."""
+"""The loop: plan, check, queue, and see what came of it, until the budget is spent."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.wiring import Wiring
-from labwright.core.command import Outcome
-from labwright.core.errors import CampaignHalted, PoolExhausted
-from labwright.core.run import Conclusion, NewRun, Run
-from labwright.core.states import CampaignState, RunState, TrialState
+from labwright.core.crash import crash_point
+from labwright.core.errors import CampaignHalted, Overtaken, PoolExhausted
+from labwright.core.run import Run
+from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import Proposal, Trial
 from labwright.planning.planner import Planner
 from labwright.safety.gate import Gate
-from labwright.sites.worker import Worker
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
@@ -25,14 +25,14 @@ FAILED_IN_A_ROW = 5
 
 
 class Watcher(Protocol):
-    """Whoever looks on: told of the trials as they stand, and of the progress of the run in flight."""
+    """Whoever looks on: told of the trials as they stand, and of the progress of the runs in flight."""
 
     def trials(self, trials: Sequence[Trial]) -> None:
         """Take the trials as they stand now."""
         ...
 
     def progress(self, fraction: float, text: str = "") -> None:
-        """Take the progress of the run in flight, 0 to 1."""
+        """Take the progress of the run that last reported, 0 to 1."""
         ...
 
 
@@ -47,111 +47,129 @@ class Records:
 
 
 class Conductor:
-    """Conducts one campaign in this process, one trial at a time."""
+    """Conducts one campaign: keeps as many trials in flight as it allows. Those who serve its resources do the rest."""
 
-    def __init__(self, wiring: Wiring, planner: Planner, gate: Gate, records: Records, watcher: Watcher) -> None:
+    def __init__(
+        self, wiring: Wiring, planner: Planner, gate: Gate, judge: Judge, records: Records, watcher: Watcher
+    ) -> None:
         self._wiring = wiring
         self.campaign = wiring.campaign
         self._planner = planner
         self._gate = gate
+        self._judge = judge
         self.records = records
         self._watcher = watcher
-        self._judge = Judge(wiring)
         self._leaving = False
+        self._awake = asyncio.Event()
+        self._trials: dict[int, Trial] = {}
+        self._seq = -1
+        self._first_new = 0
+        self.queued: Callable[[], None] = lambda: None  # called after runs were queued
 
     def leave(self) -> None:
-        """End after the trial in flight."""
+        """Begin no other trial, and end after those in flight."""
         self._leaving = True
+        self._awake.set()
 
-    def conclude(self, run: Run, outcome: Outcome) -> tuple[Conclusion | None, NewRun | None]:
-        """Say what a result means (see `Judge.conclude`); to be called in the storage thread."""
-        point = self.records.trials.get(run.campaign, run.trial).point
-        earlier = [r for r in self.records.runs.of(run.campaign, run.trial) if r.step < run.step]
-        return self._judge.conclude(point, run, outcome, earlier)
+    def wake(self) -> None:
+        """Look at what has changed now."""
+        self._awake.set()
 
-    async def conduct(self, worker: Worker) -> CampaignState:
-        """Take up what is open, then try one proposal after another; return the state in which the campaign is left.
+    async def conduct(self, *, poll_s: float) -> CampaignState:
+        """Try one proposal after another until the campaign ends; return the state in which it is left.
 
-        Raises CampaignHalted when it cannot go on by itself, and ResourceUnavailable when a resource is out of reach;
-        the campaign is then paused, and the same command takes it up again.
+        Raises CampaignHalted when it cannot go on by itself.
         """
-        name, thread = self.campaign.name, self.records.thread
-        await self._recover(worker)
-        begun = len(await thread(self.records.trials.of, name))
-        while not self._leaving and await self._state() is CampaignState.RUNNING:
-            trials = await thread(self.records.trials.of, name)
-            self._watcher.trials(trials)
-            why = _hopeless(trials[begun:])
-            if why is not None:
-                raise CampaignHalted(why)
-            if _spent(trials) >= self.campaign.trials:
-                await self._finish("finish", f"the budget of {self.campaign.trials} trials is spent")
-            elif (refused := _last_in_a_row(trials, TrialState.REFUSED)) >= REFUSED_IN_A_ROW:
-                await self._finish(
-                    "fail", f"{refused} proposals in a row were refused; the last because {trials[-1].why}"
-                )
-            else:
-                await self._try_next(trials, worker)
-        self._watcher.trials(await thread(self.records.trials.of, name))
-        return await self._state()
+        await self._see()
+        self._first_new = len(self._trials)
+        while True:
+            self._awake.clear()
+            trials = await self._see()
+            record = await self.records.thread(self.records.campaigns.get, self.campaign.name)
+            in_flight = sum(t.state in BEGUN for t in trials)
+            budget = self.campaign.trials if record.budget is None else record.budget
+            if not in_flight and (self._leaving or record.state is not CampaignState.RUNNING):
+                return record.state
+            if record.state is not CampaignState.RUNNING or not await self._step(trials, in_flight, budget):
+                await self._check_stuck(trials)
+                await self._rest(poll_s)
 
-    async def _try_next(self, trials: Sequence[Trial], worker: Worker) -> None:
+    async def _see(self) -> list[Trial]:
+        changed, self._seq = await self.records.thread(self.records.trials.since, self.campaign.name, self._seq)
+        if changed or not self._trials:
+            self._trials.update((t.number, t) for t in changed)
+            self._watcher.trials(list(self._trials.values()))
+        return list(self._trials.values())
+
+    async def _rest(self, poll_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(poll_s):
+                await self._awake.wait()
+
+    async def _step(self, trials: Sequence[Trial], in_flight: int, budget: int) -> bool:
+        """Begin what there is room for, or end the campaign; say whether anything was done."""
+        spent = sum(t.uses_budget for t in trials)
+        if not in_flight and (why := _hopeless(trials[self._first_new :])):
+            raise CampaignHalted(why)
+        if (refused := _last_in_a_row(trials, TrialState.REFUSED)) >= REFUSED_IN_A_ROW and not in_flight:
+            why = f"{refused} proposals in a row were refused; the last because {trials[-1].why}"
+            return await self._finish("fail", why)
+        if spent >= budget and not any(t.is_pending for t in trials):
+            return await self._finish("finish", f"the budget of {budget} trials is spent")
+        room = min(self.campaign.parallel - in_flight, budget - spent)
+        if room <= 0 or self._leaving or refused >= REFUSED_IN_A_ROW or _hopeless(trials[self._first_new :]):
+            return False
+        return await self._try_next(trials, room, budget)
+
+    async def _try_next(self, trials: Sequence[Trial], room: int, budget: int) -> bool:
+        pending = [t for t in trials if t.is_pending]
         try:
-            proposal = await asyncio.to_thread(self._propose, trials)
+            proposals = await asyncio.to_thread(self._propose, trials, pending, room)
         except PoolExhausted as error:
+            if pending:
+                return False
             tried = any(t.uses_budget for t in trials)
             why = str(error) if tried else f"every candidate was refused; the last because {trials[-1].why}"
-            await self._finish("finish" if tried else "fail", why)
-            return
+            return await self._finish("finish" if tried else "fail", why)
         if self._leaving:
-            return
-        verdict = self._gate.review(self._wiring.plan(proposal.point))
+            return False
         keep, thread, name = self.records.trials, self.records.thread, self.campaign.name
-        if not verdict.allowed:
-            await thread(keep.refuse, name, proposal, verdict)
-            return
-        first = self._judge.first(proposal.point)
-        run = await thread(keep.begin, name, proposal, first, budget=self.campaign.trials)
-        if run is not None:
-            await self._carry(run, worker)
+        allowed = []
+        for proposal in proposals:
+            verdict = self._gate.review(self._wiring.plan(proposal.point))
+            if verdict.allowed:
+                allowed.append((proposal, self._judge.first(proposal.point)))
+            else:
+                await thread(keep.refuse, name, proposal, verdict)
+        crash_point("before begin")
+        if allowed:
+            with suppress(Overtaken):  # somebody paused or stopped the campaign just now
+                await thread(keep.begin, name, allowed, budget=budget, parallel=self.campaign.parallel)
+        crash_point("after begin")
+        self.queued()
+        return True
 
-    def _propose(self, trials: Sequence[Trial]) -> Proposal:
-        pending = [t for t in trials if t.is_pending]
+    def _propose(self, trials: Sequence[Trial], pending: Sequence[Trial], count: int) -> list[Proposal]:
         history = [t for t in trials if not t.is_pending]
-        return self._planner.propose(self._wiring.problem, history, pending, 1, seed=self.campaign.seed)[0]
+        return self._planner.propose(self._wiring.problem, history, pending, count, seed=self.campaign.seed)
 
-    async def _recover(self, worker: Worker) -> None:
-        for run in await self.records.thread(self.records.runs.open, self.campaign.name):
-            if run.state is RunState.UNKNOWN:
-                raise CampaignHalted(_unknown(run))
-            await worker.recover(run, self._watcher)
-            await self._carry_on(run, worker)
+    async def _check_stuck(self, trials: Sequence[Trial]) -> None:
+        """Halt when what is open is unknown, or waits for a resource that is taken up by what is unknown."""
+        if not any(t.state is TrialState.UNKNOWN for t in trials):
+            return
+        open_runs = await self.records.thread(self.records.runs.open, self.campaign.name)
+        unknown = [r for r in open_runs if r.state is RunState.UNKNOWN]
+        if unknown and not any(r.state in LIVE_RUNS for r in open_runs if r not in unknown):
+            blocked = {r.key for r in unknown}
+            if all(r.key in blocked for r in open_runs):
+                raise CampaignHalted(_unknown(unknown[0]))
 
-    async def _carry(self, run: Run, worker: Worker) -> None:
-        await worker.carry_out(run, self._watcher)
-        await self._carry_on(run, worker)
-
-    async def _carry_on(self, run: Run, worker: Worker) -> None:
-        """Carry out the steps that follow a run in its trial."""
-        while following := await self._open_run(run.trial):
-            if following.state is RunState.UNKNOWN:
-                raise CampaignHalted(_unknown(following))
-            await worker.carry_out(following, self._watcher)
-
-    async def _open_run(self, trial: int) -> Run | None:
-        runs = await self.records.thread(self.records.runs.open, self.campaign.name)
-        return next((r for r in runs if r.trial == trial), None)
-
-    async def _finish(self, action: str, why: str) -> None:
+    async def _finish(self, action: str, why: str) -> bool:
         await self.records.thread(self.records.campaigns.change, self.campaign.name, action, why)
-
-    async def _state(self) -> CampaignState:
-        record = await self.records.thread(self.records.campaigns.get, self.campaign.name)
-        return record.state
+        return True
 
 
-def _spent(trials: Sequence[Trial]) -> int:
-    return sum(t.uses_budget for t in trials)
+BEGUN = frozenset({TrialState.CLEARED, TrialState.RUNNING, TrialState.UNKNOWN})
 
 
 def _last_in_a_row(trials: Sequence[Trial], state: TrialState) -> int:
@@ -159,7 +177,7 @@ def _last_in_a_row(trials: Sequence[Trial], state: TrialState) -> int:
 
 
 def _hopeless(trials: Sequence[Trial]) -> str | None:
-    tried = [t for t in trials if t.uses_budget]
+    tried = [t for t in trials if t.uses_budget and not t.is_pending]
     if _last_in_a_row(tried, TrialState.FAILED) < FAILED_IN_A_ROW:
         return None
     return (
@@ -171,6 +189,6 @@ def _hopeless(trials: Sequence[Trial]) -> str | None:
 def _unknown(run: Run) -> str:
     return (
         f"Nobody can say what became of {run} (run {run.id}): it was begun, and no result came back. "
-        "A person must look before anything else moves; this version cannot be told what was seen. "
-        "To go on without it, start another campaign with the same file: --new NAME."
+        f"Look, then say what you saw: labwright decide {run.id} --done VALUES.json | --never-ran | --failed, "
+        'each with --why "...". Then run the same command again.'
     )

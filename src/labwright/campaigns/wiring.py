@@ -1,19 +1,21 @@
 """Holds a campaign against what its resources can do: names, units, levels and candidates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from labwright.campaigns.agreement import check_limits, with_units
+from labwright.campaigns.agreement import check_limits, check_step, with_units
 from labwright.campaigns.file import Problems
 from labwright.core.campaign import Campaign
-from labwright.core.capability import Capability, Input
+from labwright.core.capability import Capability, Input, Output
 from labwright.core.errors import InvalidUnit
 from labwright.core.problem import Problem
-from labwright.core.procedure import Binding, Constant, Reference, Step, bind, names_of
+from labwright.core.procedure import Binding, Constant, Names, Reference, Step, bind, in_order, names_of
 from labwright.core.space import Pool
 from labwright.core.units import check_unit, convert_value
 from labwright.core.values import Point, Value, is_number, show
 from labwright.core.verdict import Action, Plan
+from labwright.storage.records import pack, unpack
 
 Capabilities = Mapping[str, Capability]
 
@@ -27,26 +29,41 @@ class Wiring:
     problem: Problem
 
     def plan(self, point: Point) -> Plan:
-        """Return what the point would set, as far as that is known before the trial."""
+        """Return what the point would set, as far as that is known before the trial.
+
+        A step that the point itself rules out, by a condition on it, is no part of the plan.
+        """
         names = names_of(self.problem.space, point)
         actions = [
             Action(resource=s.resource, capability=s.capability, inputs=bind(s, self.capabilities[s.use], names))
-            for s in self.campaign.procedure
+            for s in self._possible(names)
         ]
         return Plan(point=point, actions=tuple(actions))
+
+    def _possible(self, names: Names) -> list[Step]:
+        """Return the steps that may be done, in the procedure's order."""
+        steps, ruled_out, never = self.campaign.procedure, set[int](), set[str]()
+        for i in in_order(steps):
+            false = any(c.name in names and not c.holds(names[c.name]) for c in steps[i].when)
+            if false or not never.isdisjoint(steps[i].references):
+                ruled_out.add(i)
+                never |= set(steps[i].gives)
+        return [step for i, step in enumerate(steps) if i not in ruled_out]
 
 
 def wire(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> Wiring:
     """Return the campaign joined to its resources; what does not fit raises InvalidCampaign with every problem."""
     units: dict[str, str | None] = {name: campaign.problem.space[name].unit for name in campaign.problem.space.names}
     for i, step in enumerate(campaign.procedure):
-        capability = capabilities.get(step.use)
-        if capability is None:
+        if step.use in capabilities:
+            units |= _check_outputs(campaign, i, capabilities[step.use], problems)
+        else:
             offered = ", ".join(n for n in capabilities if n.startswith(f"{step.resource}.")) or "nothing"
             problems.add(("procedure", i, "use"), f"{step.resource} cannot {step.capability}; it offers {offered}.")
-            continue
-        _check_inputs(campaign, i, capability, units, problems)
-        units |= _check_outputs(campaign, i, capability, problems)
+    for i, step in enumerate(campaign.procedure):
+        if step.use in capabilities:
+            _check_inputs(campaign, i, capabilities[step.use], units, problems)
+            check_step(i, step, capabilities[step.use], units, problems)
     problems.raise_any()
     capabilities = with_units(campaign, capabilities, units, problems)
     check_limits(campaign, capabilities, problems)
@@ -55,6 +72,27 @@ def wire(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> 
     problems.raise_any()
     space = replace(campaign.problem.space, pool=pool)
     return Wiring(campaign=campaign, capabilities=capabilities, problem=replace(campaign.problem, space=space))
+
+
+def declared(wiring: Wiring) -> str:
+    """Return what the resources said they can do as canonical JSON, for `rewire`; without tables of candidates."""
+    found = {use: asdict(replace(c, candidates=None)) for use, c in wiring.capabilities.items()}
+    return pack(found)
+
+
+def rewire(campaign: Campaign, said: str) -> Wiring:
+    """Join a campaign, already checked against its resources, to what `declared` wrote of them; nobody is asked.
+
+    There is no pool: it is for judging and reviewing, not for proposing.
+    """
+    capabilities = {use: _capability(found) for use, found in unpack(said).items()}
+    return Wiring(campaign=campaign, capabilities=capabilities, problem=campaign.problem)
+
+
+def _capability(found: Mapping[str, Any]) -> Capability:
+    inputs = (Input(**{**i, "levels": None if i["levels"] is None else tuple(i["levels"])}) for i in found["inputs"])
+    outputs = (Output(**o) for o in found["outputs"])
+    return Capability(**{**found, "inputs": tuple(inputs), "outputs": tuple(outputs)})
 
 
 def _check_inputs(
@@ -68,7 +106,8 @@ def _check_inputs(
             problems.add(place, f"{step.use} has no such input; it has {offered}.")
             continue
         unit = binding.unit if isinstance(binding, Constant) else units.get(binding.name)
-        if not (isinstance(binding, Constant) and not is_number(binding.value)):
+        is_word = isinstance(binding, Constant) and not is_number(binding.value)
+        if not is_word and (isinstance(binding, Constant) or binding.name in units):
             problems.attempt(place, check_unit, unit, declared.unit, f"{step.use}.{name}")
         for problem in _kind_problems(campaign, binding, declared):
             problems.add(place, problem)
@@ -127,9 +166,7 @@ def _pool(campaign: Campaign, capabilities: Capabilities, problems: Problems) ->
             continue
         if set(bound) != set(space.names):
             left = ", ".join(sorted(set(space.names) - set(bound)))
-            problems.add(
-                ("procedure", i, "with"), f"{step.use} offers a table of candidates, so bind {left} here too."
-            )
+            problems.add(("procedure", i, "with"), f"{step.use} offers a table of candidates, so bind {left} here too.")
             return None
         rows = _candidate_rows(campaign, step, capabilities[step.use], bound)
         within = [row for row in dict.fromkeys(rows) if not space.problems(dict(zip(space.names, row, strict=True)))]

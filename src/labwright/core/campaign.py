@@ -11,7 +11,7 @@ from labwright.core.values import Json
 
 @dataclass(frozen=True, kw_only=True)
 class PlugIn:
-    """A plug-in by its name, with the options that the file gives it. `capacity`: how many runs a resource takes at once."""
+    """A plug-in by its name, with the options of the file. `capacity`: how many runs a resource takes at once."""
 
     kind: str
     options: Mapping[str, Json] = field(default_factory=dict)
@@ -56,7 +56,11 @@ class Campaign:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignRecord:
-    """What is on record of a campaign. `why`: why it ended or paused; `folder`: where its file stands."""
+    """What is on record of a campaign. `why`: why it ended or paused; `folder`: where its file stands.
+
+    `budget`: the trials that it may spend, where a person has changed what the file says; `declared`: what its
+    resources said that they can do, as JSON.
+    """
 
     name: str
     digest: str
@@ -65,3 +69,6 @@ class CampaignRecord:
     state: CampaignState
     why: str | None
     created_at: str
+    budget: int | None = None
+    priority: int = 0
+    declared: str | None = None

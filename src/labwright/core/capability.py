@@ -35,8 +35,8 @@ class Capability:
     """Something a resource can do.
 
     `repeatable`: doing it again changes nothing in the world (a simulation, a table). `queryable`: the resource can say
-    what became of a command. `fenced`: the device itself refuses a command whose epoch is older than one that it has seen
-    or was asked with. `batch`: the most trials that it takes at once. `candidates`: where only certain inputs are
+    what became of a command. `fenced`: the device itself refuses a command whose epoch is older than one that it has
+    seen or was asked with. `batch`: the most trials that it takes at once. `candidates`: where only certain inputs are
     possible, the columns of a table of them.
     """
 

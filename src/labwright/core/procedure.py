@@ -1,6 +1,7 @@
 """How one point is tried: a small graph of steps, with inputs bound from the point, constants or earlier steps."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -8,8 +9,8 @@ from labwright.core.capability import Capability
 from labwright.core.command import Measurement, Observation
 from labwright.core.errors import InvalidInput
 from labwright.core.space import Space
-from labwright.core.units import convert_value
-from labwright.core.values import Point, Value
+from labwright.core.units import check_unit, convert, convert_value
+from labwright.core.values import Point, Value, is_number, show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,27 @@ class Condition:
     sign: str
     against: Constant
 
+    def holds(self, found: Measurement) -> bool:
+        """Say whether it holds of what was found, in whatever unit; numbers that differ by rounding are equal.
+
+        What cannot be compared (another dimension, a word with a number by size, NaN) raises InvalidInput.
+        """
+        if self.sign in ("==", "!=") and not (is_number(found.value) and is_number(self.against.value)):
+            return (found.value == self.against.value) is (self.sign == "==")
+        value, against = self._numbers(found)
+        if math.isclose(value, against, rel_tol=1e-9):
+            return self.sign in ("==", "<=", ">=")
+        return {"<": value < against, ">": value > against, "!": True, "=": False}[self.sign[0]]
+
+    def _numbers(self, found: Measurement) -> tuple[float, float]:
+        if not is_number(found.value) or not is_number(self.against.value) or math.isnan(float(found.value)):
+            raise InvalidInput(f"{self} cannot be told: {self.name} is {found.value!r}.")
+        check_unit(found.unit, self.against.unit, str(self))
+        return float(found.value), convert(float(self.against.value), self.against.unit, found.unit, str(self))
+
     def __str__(self) -> str:
         unit = f" {self.against.unit}" if self.against.unit else ""
-        return f"{self.name} {self.sign} {self.against.value}{unit}"
+        return f"{self.name} {self.sign} {show(self.against.value)}{unit}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +96,31 @@ class Step:
     def use(self) -> str:
         """The capability's full name: resource.capability."""
         return f"{self.resource}.{self.capability}"
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The names that it needs: those in its conditions and those that its inputs are bound to."""
+        bound = [b.name for b in self.inputs.values() if isinstance(b, Reference)]
+        return tuple(dict.fromkeys([c.name for c in self.when] + bound))
+
+
+def in_order(steps: Sequence[Step]) -> tuple[int, ...]:
+    """Return the places of the steps so that none comes before one that it waits for; circles are left out."""
+    order: list[int] = []
+    settled: set[str] = set()
+    while found := [i for i, s in enumerate(steps) if s.name not in settled and settled.issuperset(s.after)]:
+        order += found
+        settled |= {steps[i].name for i in found}
+    return tuple(order)
+
+
+def ancestors(steps: Sequence[Step]) -> dict[str, frozenset[str]]:
+    """Return for each step the names of all that come before it, however far; circles are left out."""
+    found: dict[str, frozenset[str]] = {}
+    for i in in_order(steps):
+        after = steps[i].after
+        found[steps[i].name] = frozenset(after).union(*(found[name] for name in after))
+    return found
 
 
 def names_of(space: Space, point: Point) -> dict[str, Measurement]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labwright.core.command import Command, Gathered, Outcome
+from labwright.core.command import Command, Failure, Gathered, Observation, Outcome
 from labwright.core.states import RunState, TrialState
 from labwright.core.values import Value
 
@@ -20,8 +20,8 @@ class Member:
 class Run:
     """One attempt of one step; what a resource sees.
 
-    `step` counts from 0 and `attempt` from 1. `key` names the physical thing that `resource` stands for. `room`: how many
-    trials it may gather; 1 is an ordinary run. `worker`: who holds it, or held it last.
+    `step` counts from 0 and `attempt` from 1. `key` names the physical thing that `resource` stands for. `room`: how
+    many trials it may gather; 1 is an ordinary run. `worker`: who holds it, or held it last.
     """
 
     id: int
@@ -67,11 +67,15 @@ class Run:
             timeout_s=self.timeout_s,
         )
 
-    def outcome_of(self, trial: int) -> Outcome | None:
+    def outcome_of(self, trial: int) -> Observation | Failure | None:
         """Return what came back for one of its trials."""
-        if isinstance(self.outcome, Gathered):
-            return self.outcome.outcomes[self.trials.index(trial)]
-        return self.outcome
+        if not isinstance(self.outcome, Gathered):
+            return self.outcome
+        found, place = self.outcome.outcomes, self.trials.index(trial)
+        if len(found) != len(self.members):
+            count = f"{len(found)} results for {len(self.members)} trials"
+            return Failure(reason=f"{self.use} returned {count}: nobody can say whose they are.")
+        return found[place]
 
     def __str__(self) -> str:
         which = "trial" if len(self.members) == 1 else "trials"
@@ -106,12 +110,12 @@ class Conclusion:
 
 @dataclass(frozen=True, kw_only=True)
 class Next:
-    """What comes next in a trial: runs to queue, steps to skip (each with why), or its end.
+    """What comes next in a trial: runs to queue, runs that are only recorded as skipped (each with why), or its end.
 
     `cancel`: ids of its queued runs that are not wanted any more. Nothing at all: others of its runs are still open.
     """
 
     runs: tuple[NewRun, ...] = ()
-    skipped: Mapping[int, str] = field(default_factory=dict)
+    skipped: tuple[tuple[NewRun, str], ...] = ()
     cancel: tuple[int, ...] = ()
     conclusion: Conclusion | None = None

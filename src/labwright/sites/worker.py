@@ -2,143 +2,337 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from labwright.core.capability import Capability
-from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Recorder, Running
-from labwright.core.errors import ResourceUnavailable, StorageUnavailable
-from labwright.core.run import Conclusion, NewRun, Run
+from labwright.core.command import Answer, CannotTell, Done, Failure, Gathered, NeverStarted, Outcome, Recorder, Running
+from labwright.core.crash import crash_point
+from labwright.core.errors import Overtaken, ResourceUnavailable, StaleEpoch, StorageUnavailable
+from labwright.core.run import Run
 from labwright.core.states import RunState
-from labwright.core.verdict import Action, Plan
+from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
 from labwright.safety.gate import Gate
+from labwright.storage.presence import Presence, WorkerRecord
+from labwright.storage.queueing import Advance
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
 
 RECORD_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+GRACE_S = 5.0  # what a resource may take to report that a time limit is over, before it is stopped
+MAY_REPEAT = "it may be repeated"
+NEVER_STARTED = "the resource says that it never started"
 log = logging.getLogger(__name__)
 
-# What a result means: how the trial ends, or the run that follows. Called in the storage thread.
-Conclude = Callable[[Run, Outcome], tuple[Conclusion | None, NewRun | None]]
+
+@dataclass(frozen=True, kw_only=True)
+class Post:
+    """A resource that a worker serves: `key` names the physical thing, `capacity` how many runs it takes at once."""
+
+    key: str
+    resource: Resource
+    capacity: int = 1
+
+    @cached_property
+    def capabilities(self) -> dict[str, Capability]:
+        """What the resource can do, by name."""
+        return {c.name: c for c in self.resource.capabilities()}
+
+    @property
+    def may_be_shared(self) -> bool:
+        """Whether several processes may command it: nothing in the world changes, or the device keeps them apart."""
+        return all(c.repeatable or c.fenced for c in self.capabilities.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """What a worker must know of a campaign: its limits at the device, and what a result means for a trial."""
+
+    gate: Gate
+    advance: Advance
 
 
 class Worker:
-    """The one process that commands these resources.
+    """Serves resources: takes what is queued for them, sends it, and records what came of it.
 
-    `capabilities` are named resource.capability; `conclude` says what a result means for its trial, and is recorded in
-    the same transaction; `gate` holds the site's own limits.
+    `brief` says what must be known of a campaign, by its name; `recorder` gives what an adapter may tell of a run;
+    `changed` is called after each change on record. As many runs are in flight at once as the capacities allow.
     """
 
     def __init__(
         self,
-        resources: Mapping[str, Resource],
-        capabilities: Mapping[str, Capability],
+        posts: Sequence[Post],
         *,
-        gate: Gate,
         runs: Runs,
+        presence: Presence,
         storage: StorageThread,
-        conclude: Conclude,
+        brief: Callable[[str], Brief],
+        recorder: Callable[[Run], Recorder],
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        self._resources = resources
-        self._capabilities = capabilities
-        self._gate = gate
+        self._posts = {post.key: post for post in posts}
         self._runs = runs
+        self._presence = presence
         self._storage = storage
-        self._conclude = conclude
+        self._brief = brief
+        self._recorder = recorder
+        self._changed = changed
+        self._awake = asyncio.Event()
+        self._flights: dict[asyncio.Task[None], str] = {}
+        self._served: set[str] = set()
+        self._trouble: list[BaseException] = []
+        self._closed = False
+        self.waits_for: dict[str, WorkerRecord] = {}
 
-    async def carry_out(self, run: Run, recorder: Recorder) -> None:
-        """Take a run from where it stands to its end; what is unknown stays on record as such.
+    def wake(self) -> None:
+        """Look for work now."""
+        self._awake.set()
 
-        Raises ResourceUnavailable when the resource cannot be asked; the run then stays intended, and is asked about
-        the next time.
+    def close(self) -> None:
+        """Begin nothing more; what is in flight may end."""
+        self._closed = True
+
+    async def landed(self) -> None:
+        """Wait until nothing is in flight."""
+        while self._flights:
+            await asyncio.wait(self._flights)
+
+    async def serve(self, *, poll_s: float) -> None:
+        """Carry out what is queued until cancelled; what others left behind comes first.
+
+        Raises ResourceUnavailable when a resource is out of reach, once the other runs in flight have ended; its run
+        stays intended, and is asked about the next time.
         """
-        if run.state is RunState.QUEUED:
-            run = await self._storage(self._runs.lease, run)
-        if run.state is RunState.LEASED:
-            action = Action(resource=run.resource, capability=run.capability, inputs=run.inputs)
-            verdict = self._gate.review(Plan(point={}, actions=(action,)))
-            if not verdict.allowed:
-                await self._storage(self._runs.cancel, run, f"refused at the device: {'; '.join(verdict.reasons)}")
-                return
-            # The intent is on record before anything moves.
-            run = await self._storage(self._runs.intend, run)
-        await self._act(run, recorder)
-
-    async def recover(self, run: Run, recorder: Recorder) -> None:
-        """Take up a run that an earlier process left open; nobody replays and nobody guesses."""
-        match run.state:
-            case RunState.LEASED:
-                run = await self._storage(self._runs.release, run)
-            case RunState.INTENDED:
-                if not await self._settle(run, recorder):
-                    return
-                run = await self._storage(self._runs.get, run.id)
-        await self.carry_out(run, recorder)
-
-    async def _act(self, run: Run, recorder: Recorder) -> None:
+        look_again, clock = -math.inf, asyncio.get_running_loop().time
         try:
-            outcome = await self._resources[run.resource].run(run.command, recorder)
+            while not self._trouble:
+                self._awake.clear()
+                if clock() >= look_again:
+                    await self._take_up()
+                    look_again = clock() + self._presence.lease_s / 3
+                if not await self.dispatch():
+                    await self._rest(poll_s)
+            if isinstance(self._trouble[0], Exception):
+                await self.landed()
+            raise self._trouble[0]
+        finally:
+            for task in self._flights:
+                task.cancel()
+            await asyncio.gather(*self._flights, return_exceptions=True)
+
+    async def _rest(self, poll_s: float) -> None:
+        try:
+            async with asyncio.timeout(poll_s):
+                await self._awake.wait()
+        except TimeoutError:
+            pass
+
+    async def _take_up(self) -> None:
+        """Hold what is free to hold, and settle what other processes left behind."""
+        await self._storage(self._presence.bury)
+        fresh = [post for key, post in self._posts.items() if key not in self._served and await self._hold(post)]
+        self._served |= {post.key for post in fresh}
+        ended, expired = await self._storage(self._runs.left_behind, list(self._served))
+        for run in ended:
+            self._start(run, self._settle_left(run))
+        for run in expired:
+            if self._repeatable(run) or self._capability(run).fenced:
+                self._start(run, self._settle_left(run))
+        for run in await self._storage(self._runs.unknown, [post.key for post in fresh]):
+            await self._ask_again(run)
+
+    async def _hold(self, post: Post) -> bool:
+        if post.may_be_shared:
+            return True
+        holder = await self._storage(self._presence.hold, f"resource {post.key}", fenced=False)
+        if holder is None:
+            self.waits_for.pop(post.key, None)
+            return True
+        self.waits_for[post.key] = holder
+        return False
+
+    async def dispatch(self) -> bool:
+        """Start what is ready and has room; say whether anything was started."""
+        free = {key: self._posts[key].capacity - self._busy(key) for key in self._served}
+        keys = [key for key, room in free.items() if room > 0]
+        if not keys or self._closed:
+            return False
+        wanted = []
+        for run in await self._storage(self._runs.queued, keys, sum(free[key] for key in keys) + len(keys)):
+            if free[run.key] > 0 and await self._cleared(run):
+                free[run.key] -= 1
+                wanted.append(run)
+        if not wanted:
+            return False
+        crash_point("before claim")
+        # The intent is on record before anything moves.
+        claimed = await self._storage(self._runs.claim, wanted, {key: self._posts[key].capacity for key in keys})
+        crash_point("after claim")
+        for run in claimed:
+            self._start(run, self._act(run))
+        return bool(claimed)
+
+    def _busy(self, key: str) -> int:
+        return sum(k == key for k in self._flights.values())
+
+    def _start(self, run: Run, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name=str(run))
+        self._flights[task] = run.key
+        task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        del self._flights[task]
+        self._awake.set()
+        self._changed()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._trouble.append(error)
+
+    async def _cleared(self, run: Run) -> bool:
+        """Hold a run against the limits at the device; one that they do not allow never moves."""
+        verdict = self._review(run)
+        if verdict.allowed:
+            return True
+        why = f"refused at the device: {'; '.join(verdict.reasons)}"
+        await self._storage(self._runs.refuse, run, why, self._brief(run.campaign).advance)
+        self._changed()
+        return False
+
+    def _review(self, run: Run) -> Verdict:
+        actions = [Action(resource=run.resource, capability=run.capability, inputs=m.inputs) for m in run.members]
+        return self._brief(run.campaign).gate.review(Plan(point={}, actions=tuple(actions)))
+
+    async def _settle_left(self, run: Run) -> None:
+        """Take up a run that an earlier process left; nobody replays and nobody guesses."""
+        try:
+            run = await self._storage(self._runs.adopt, run)
+        except Overtaken:
+            return
+        crash_point("after adopt")
+        if run.state is RunState.LEASED:
+            await self._storage(self._runs.release, run)
+        else:
+            await self._settle(run)
+
+    async def _act(self, run: Run) -> None:
+        crash_point("before act")
+        try:
+            outcome = await self._send(run)
+        except StaleEpoch as error:
+            log.warning("%s was taken over by another worker: %s", run, error)
+            return
         except ResourceUnavailable:
-            if await self._settle(run, recorder):
+            if await self._settle(run):
                 raise
             return
         except Exception as error:  # the outermost loop of a worker: an adapter may raise anything
             log.exception("%s failed inside its adapter", run)
-            if not self._capability(run).repeatable:
-                if await self._settle(run, recorder):
+            if not self._repeatable(run):
+                if await self._settle(run):
                     raise ResourceUnavailable(f"{run.resource} cannot be used: {error}") from error
                 return
             outcome = Failure(reason=f"{type(error).__name__}: {error}")
+        crash_point("after act")
         await self._record(run, outcome)
 
-    async def _settle(self, run: Run, recorder: Recorder) -> bool:
+    async def _send(self, run: Run) -> Outcome:
+        """Let the resource carry out a run; one that has a time limit and keeps silent past it is stopped."""
+        resource = self._posts[run.key].resource
+        work = asyncio.ensure_future(resource.run(run.command, self._recorder(run)))
+        if run.timeout_s is None:
+            return await work
+        done, _ = await asyncio.wait({work}, timeout=run.timeout_s + GRACE_S)
+        if done:
+            return work.result()
+        await resource.stop()
+        done, _ = await asyncio.wait({work}, timeout=GRACE_S)
+        if done:
+            return work.result()
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        if self._repeatable(run):
+            return Failure(reason=f"it took longer than its time limit of {run.timeout_s:g} s")
+        raise ResourceUnavailable(f"{run.resource} did not end within {run.timeout_s:g} s, nor when it was stopped.")
+
+    async def _settle(self, run: Run) -> bool:
         """Find out what became of an intended run; True when it was queued again."""
-        capability = self._capability(run)
-        if capability.repeatable:
-            await self._storage(self._runs.requeue, run, "it may be repeated")
-            return True
-        answer = await self._ask(run, capability)
+        answer = await self._answer(run)
+        crash_point("after ask")
         match answer:
             case NeverStarted():
-                await self._storage(self._runs.requeue, run, "the resource says that it never started")
+                why = "it may be repeated" if self._repeatable(run) else "the resource says that it never started"
+                await self._storage(self._runs.requeue, run, why)
                 return True
             case Done(outcome=outcome):
                 await self._record(run, outcome)
             case Running():
-                await self._record(run, await self._resources[run.resource].run(run.command, recorder))
+                await self._record(run, await self._send(run))
             case CannotTell(reason=reason):
                 why = f"{run.resource} cannot say what became of it" + (f": {reason}" if reason else "")
                 await self._storage(self._runs.lose, run, why)
         return False
 
-    async def _ask(self, run: Run, capability: Capability) -> Answer:
+    async def _answer(self, run: Run) -> Answer:
+        capability = self._capability(run)
+        if capability.repeatable:
+            return NeverStarted()  # for what it changes in the world, it never did
         if not capability.queryable:
             return CannotTell(reason="it keeps no record of its commands")
-        return await self._resources[run.resource].ask(run.command_id)
+        return await self._posts[run.key].resource.ask(run.command)
+
+    async def _ask_again(self, run: Run) -> None:
+        """Ask about an unknown run once more: the resource may know by now what it could not tell then."""
+        match await self._answer(run):
+            case Done(outcome=outcome):
+                advance = self._brief(run.campaign).advance
+                told = {"why": "the resource says so now", "by": run.resource}
+                await self._storage(self._runs.decide, run, outcome, advance, **told)
+            case NeverStarted():
+                await self._storage(self._runs.requeue, run, NEVER_STARTED)
+
+    def _repeatable(self, run: Run) -> bool:
+        return self._capability(run).repeatable
 
     def _capability(self, run: Run) -> Capability:
-        return self._capabilities[f"{run.resource}.{run.capability}"]
+        return self._posts[run.key].capabilities[run.capability]
 
     async def _record(self, run: Run, outcome: Outcome) -> None:
         """Put a result on record; while storage cannot take it, it is kept in hand and tried again."""
+        outcome = _checked(run, outcome)
         for wait_s in RECORD_WAITS_S:
             try:
-                await self._storage(self._end, run, outcome)
+                await self._end(run, outcome)
                 return
             except StorageUnavailable as error:
                 log.warning("The result of %s is not on record yet; trying again in %g s. %s", run, wait_s, error)
                 await asyncio.sleep(wait_s)
-        await self._storage(self._end, run, outcome)
+        await self._end(run, outcome)
 
-    def _end(self, run: Run, outcome: Outcome) -> None:
-        conclusion, following = self._conclude(run, outcome)
-        self._runs.end(run, outcome, conclusion, following)
+    async def _end(self, run: Run, outcome: Outcome) -> None:
+        crash_point("before record")
+        try:
+            await self._storage(self._runs.end, run, outcome, self._brief(run.campaign).advance)
+        except Overtaken:
+            # Another worker took the run over: what we saw is kept as evidence, and decides nothing.
+            await self._storage(self._runs.note_late, run, outcome)
+        crash_point("after record")
 
     async def stop(self) -> None:
         """Send every resource to its safe state, all at once; one out of reach does not hold up the others."""
-        results = await asyncio.gather(*(r.stop() for r in self._resources.values()), return_exceptions=True)
-        for name, result in zip(self._resources, results, strict=True):
+        posts = list(self._posts.values())
+        results = await asyncio.gather(*(p.resource.stop() for p in posts), return_exceptions=True)
+        for post, result in zip(posts, results, strict=True):
             if isinstance(result, ResourceUnavailable):
                 raise result
             if isinstance(result, BaseException):
-                raise ResourceUnavailable(f"{name} did not stop: {result}. Stop it by hand.") from result
+                raise ResourceUnavailable(f"{post.resource.name} did not stop: {result}. Stop it by hand.") from result
+
+
+def _checked(run: Run, outcome: Outcome) -> Outcome:
+    """Hold what came back against the number of trials that the run serves."""
+    if isinstance(outcome, Gathered) and len(outcome.outcomes) != len(run.members):
+        return Failure(reason=f"{run.use} returned {len(outcome.outcomes)} results for {len(run.members)} trials.")
+    return outcome

@@ -1,6 +1,6 @@
 """Campaigns on record."""
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, insert, select, update
 
 from labwright.core.campaign import CampaignRecord
 from labwright.core.errors import NotFound
@@ -9,6 +9,7 @@ from labwright.core.values import digest
 from labwright.storage.database import Database
 from labwright.storage.ledger import append, now
 from labwright.storage.schema import campaigns
+from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 
@@ -17,17 +18,23 @@ def stream_of(name: str) -> str:
     return f"campaign/{name}"
 
 
+def campaign_what(name: str) -> str:
+    """Return what a process holds while it conducts a campaign."""
+    return f"campaign {name}"
+
+
 class Campaigns:
     """The campaigns of one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, name: str, text: str, folder: str) -> CampaignRecord:
+    def add(self, name: str, text: str, folder: str, *, priority: int = 0) -> CampaignRecord:
         """Record a new campaign as a draft."""
         hashed = digest(text)
         with self._database.write() as connection:
-            row = {"name": name, "digest": hashed, "text": text, "folder": folder}
+            lock(connection, stream_of(name))
+            row = {"name": name, "digest": hashed, "text": text, "folder": folder, "priority": priority}
             connection.execute(insert(campaigns).values(**row, state=CampaignState.DRAFT.value, created_at=now()))
             body = {"campaign_state": CampaignState.DRAFT.value, "digest": hashed, "text": text, "folder": folder}
             append(connection, stream_of(name), "campaign.added", body)
@@ -44,7 +51,7 @@ class Campaigns:
         found = self.find(name)
         if found is None:
             names = ", ".join(c.name for c in self.all()) or "none"
-            raise NotFound(f"No campaign named {name!r} in {self._database.path}. On record: {names}.")
+            raise NotFound(f"No campaign named {name!r} in {self._database.name}. On record: {names}.")
         return found
 
     def all(self) -> list[CampaignRecord]:
@@ -52,10 +59,27 @@ class Campaigns:
         with self._database.read() as connection:
             return [_record(row) for row in connection.execute(select(campaigns).order_by(campaigns.c.id))]
 
+    def declare(self, name: str, declared: str) -> None:
+        """Record what the campaign's resources say that they can do, as JSON; the same again changes nothing."""
+        if self.get(name).declared == declared:
+            return
+        with self._database.write() as connection:
+            lock(connection, stream_of(name))
+            connection.execute(update(campaigns).where(campaigns.c.name == name).values(declared=declared))
+            append(connection, stream_of(name), "campaign.declared", {"declared": declared})
+
+    def extend(self, name: str, budget: int, why: str | None = None) -> None:
+        """Record that the campaign may spend so many trials in all, whatever its file says."""
+        with self._database.write() as connection:
+            lock(connection, stream_of(name))
+            connection.execute(update(campaigns).where(campaigns.c.name == name).values(budget=budget))
+            append(connection, stream_of(name), "campaign.extended", {"budget": budget, "for": why})
+
     def change(self, name: str, action: str, why: str | None = None) -> CampaignState:
         """Move a campaign by an action such as pause; one that its state does not allow raises InvalidTransition."""
         state = self.get(name).state
         with self._database.write() as connection:
+            lock(connection, stream_of(name))
             row_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == name)).scalar_one()
             held = Held(name=name, table=campaigns, id=row_id, state=state)
             new = move(connection, held, CAMPAIGN_TRANSITIONS, action, why=why)

@@ -1,5 +1,7 @@
 """The database, by its URL: a SQLite file or a PostgreSQL server; its transactions and its version."""
 
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +54,13 @@ class Database:
             database._place.abandon()
             raise
         return database
+
+    @property
+    def locks(self) -> Path:
+        """The folder of the locks that die with their processes: beside the file, or one of this machine and user."""
+        if self.path is not None:
+            return self.path.with_name(f"{self.path.name}.locks")
+        return Path(tempfile.gettempdir()) / f"labwright-{os.getuid()}"
 
     @property
     def dialect(self) -> str:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from labwright.core.command import Failure, Measurement, Observation, Outcome
+from labwright.core.command import Failure, Gathered, Measurement, Observation, Outcome
 from labwright.core.trial import Prediction, Proposal
 from labwright.core.values import Json, Value, canonical
 
@@ -41,15 +41,23 @@ def proposal_from(record: Mapping[str, Any]) -> Proposal:
 
 
 def outcome_record(outcome: Outcome) -> dict[str, Json]:
-    """Return an observation or a failure as plain values."""
+    """Return what came back as plain values."""
     if isinstance(outcome, Failure):
         return {"failure": outcome.reason}
+    if isinstance(outcome, Gathered):
+        return {"gathered": [outcome_record(one) for one in outcome.outcomes]}
     values = {name: _measurement(m) for name, m in outcome.values.items()}
     return {"values": values, "quality": outcome.quality, "objects": list(outcome.objects)}
 
 
 def outcome_from(record: Mapping[str, Any]) -> Outcome:
-    """Read an observation or a failure back."""
+    """Read what came back again."""
+    if "gathered" in record:
+        return Gathered(outcomes=tuple(_single(one) for one in record["gathered"]))
+    return _single(record)
+
+
+def _single(record: Mapping[str, Any]) -> Observation | Failure:
     if "failure" in record:
         return Failure(reason=record["failure"])
     values = {name: Measurement(**m) for name, m in record["values"].items()}

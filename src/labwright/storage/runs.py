@@ -1,22 +1,36 @@
-"""Runs: each method is one fact, in one transaction with its ledger entry."""
+"""Runs: each method is one fact, in one transaction with its ledger entries."""
 
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from labwright.core.command import Failure, Outcome
-from labwright.core.run import Conclusion, NewRun, Run
-from labwright.core.states import RUN_TRANSITIONS, TRIAL_TRANSITIONS, RunState, TrialState
+from labwright.core.errors import NotFound, Overtaken
+from labwright.core.run import Run
+from labwright.core.states import (
+    LIVE_RUNS,
+    OPEN_RUNS,
+    RUN_TRANSITIONS,
+    TRIAL_TRANSITIONS,
+    CampaignState,
+    RunState,
+    TrialState,
+    after,
+)
 from labwright.core.values import Json
 from labwright.storage.campaigns import stream_of
+from labwright.storage.clock import database_now
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, now
-from labwright.storage.records import outcome_from, outcome_record, pack, unpack
-from labwright.storage.schema import campaigns, runs, trials
+from labwright.storage.ledger import append
+from labwright.storage.queueing import Advance, advance_trials, apply, at_a_stop, mark, runs_of
+from labwright.storage.records import outcome_record, pack
+from labwright.storage.rows import read_runs, runs_query
+from labwright.storage.schema import campaigns, runs, trials, workers
+from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
-OPEN_RUNS = (RunState.QUEUED, RunState.LEASED, RunState.INTENDED, RunState.UNKNOWN)
-ENDS = {TrialState.OBSERVED: "observe", TrialState.FAILED: "fail", TrialState.UNKNOWN: "lose"}
+AT_WORK = (CampaignState.RUNNING, CampaignState.PAUSED)  # a paused campaign finishes the trials that it has begun
 
 
 class Runs:
@@ -24,28 +38,98 @@ class Runs:
 
     def __init__(self, database: Database, worker: str) -> None:
         self._database = database
-        self._worker = worker
+        self.worker = worker
 
     def of(self, campaign: str, number: int | None = None) -> list[Run]:
         """Return the runs of one trial, or all of a campaign, the oldest first."""
-        query = _runs(campaign)
+        query = runs_query().where(campaigns.c.name == campaign)
         with self._database.read() as connection:
-            found = connection.execute(query if number is None else query.where(trials.c.number == number))
-            return [_run(row) for row in found]
+            if number is None:
+                return read_runs(connection, query)
+            trial = select(trials.c.id).join(campaigns).where(campaigns.c.name == campaign, trials.c.number == number)
+            return runs_of(connection, connection.execute(trial).scalar_one())
 
     def open(self, campaign: str) -> list[Run]:
-        """Return the runs that have not ended, the oldest first."""
-        query = _runs(campaign).where(runs.c.state.in_([s.value for s in OPEN_RUNS]))
+        """Return the runs of a campaign that have not ended, the oldest first."""
+        return self._where(campaigns.c.name == campaign, _in(OPEN_RUNS))
+
+    def get(self, run_id: int) -> Run:
+        """Return one run; an unknown number raises NotFound."""
+        found = self._where(runs.c.id == run_id)
+        if not found:
+            raise NotFound(f"There is no run {run_id} in {self._database.name}.")
+        return found[0]
+
+    def queued(self, keys: Sequence[str], most: int) -> list[Run]:
+        """Return what is ready on the resources of these keys, the next first, at most so many.
+
+        First by the campaign's priority; then the campaign that was served the longest ago; then the oldest.
+        """
+        earlier = runs.alias()
+        served = (
+            select(func.max(earlier.c.claimed))
+            .where(earlier.c.key == runs.c.key, earlier.c.campaign_id == runs.c.campaign_id)
+            .scalar_subquery()
+        )
+        order = (campaigns.c.priority.desc(), func.coalesce(served, 0.0), runs.c.id)
+        query = runs_query().where(
+            runs.c.key.in_(keys),
+            runs.c.state == RunState.QUEUED.value,
+            runs.c.ready <= database_now(),
+            campaigns.c.state.in_([s.value for s in AT_WORK]),
+        )
         with self._database.read() as connection:
-            return [_run(row) for row in connection.execute(query)]
+            return read_runs(connection, query.order_by(None).order_by(*order).limit(most))
 
-    def lease(self, run: Run) -> Run:
-        """Take a queued run for this worker; its epoch rises by one."""
-        return self._move(run, "lease", worker=self._worker, epoch=run.epoch + 1)
+    def claim(self, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
+        """Lease queued runs and record the intent to send them; return those that are now ours.
 
-    def intend(self, run: Run) -> Run:
-        """Put on record that the command is about to be sent."""
-        return self._move(run, "intend")
+        One that another worker was faster to take, or for which its resource (by key) has no room, is left out.
+        """
+        with self._database.write() as connection:
+            for name in sorted({r.key for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
+                lock(connection, name)
+            taken = [r.id for r in wanted if self._claim(connection, r, capacities[r.key])]
+        return self._where(runs.c.id.in_(taken)) if taken else []
+
+    def _claim(self, connection: Connection, run: Run, capacity: int) -> bool:
+        live = select(func.count()).select_from(runs).where(runs.c.key == run.key, _in(LIVE_RUNS))
+        if connection.execute(live).scalar_one() >= capacity:
+            return False
+        state = after(RUN_TRANSITIONS, f"run {run.id}", RunState.QUEUED, "lease")
+        state = after(RUN_TRANSITIONS, f"run {run.id}", state, "intend")
+        query = update(runs).where(
+            runs.c.id == run.id, runs.c.state == RunState.QUEUED.value, runs.c.epoch == run.epoch
+        )
+        values = {"state": state.value, "epoch": run.epoch + 1, "worker": self.worker}
+        if connection.execute(query.values(**values, claimed=database_now())).rowcount != 1:
+            return False
+        self._tell(connection, run, "run.intended", state, epoch=run.epoch + 1)
+        return True
+
+    def left_behind(self, keys: Sequence[str]) -> tuple[list[Run], list[Run]]:
+        """Return the begun runs on these resources whose worker has ended, and those whose lease has only expired."""
+        held = runs_query().where(runs.c.key.in_(keys), _in((RunState.LEASED, RunState.INTENDED)))
+        other = or_(runs.c.worker.is_(None), runs.c.worker != self.worker)
+        apart = held.outerjoin(workers, runs.c.worker == workers.c.id).where(other)
+        ended = or_(workers.c.id.is_(None), workers.c.ended)
+        expired = and_(workers.c.ended.is_(False), workers.c.lease_until < database_now())
+        with self._database.read() as connection:
+            return read_runs(connection, apart.where(ended)), read_runs(connection, apart.where(expired))
+
+    def unknown(self, keys: Sequence[str]) -> list[Run]:
+        """Return the runs on these resources of which nobody could say what became."""
+        return self._where(runs.c.key.in_(keys), _in((RunState.UNKNOWN,)))
+
+    def adopt(self, run: Run) -> Run:
+        """Take over a run that another worker left behind; its epoch rises by one. Overtaken: another was faster."""
+        with self._changing(run) as connection:
+            query = update(runs).where(runs.c.id == run.id, runs.c.state == run.state.value, runs.c.epoch == run.epoch)
+            values = {"epoch": run.epoch + 1, "worker": self.worker}
+            if connection.execute(query.values(**values)).rowcount != 1:
+                raise Overtaken(f"Another worker took over run {run.id} first.")
+            self._tell(connection, run, "run.adopted", run.state, epoch=run.epoch + 1)
+        return self.get(run.id)
 
     def release(self, run: Run) -> Run:
         """Give a leased run back to the queue: it was never sent."""
@@ -53,122 +137,115 @@ class Runs:
 
     def requeue(self, run: Run, why: str) -> Run:
         """Queue a run again that certainly never started, or that may be repeated."""
-        return self._move(run, "requeue", why)
-
-    def end(self, run: Run, outcome: Outcome, conclusion: Conclusion | None, following: NewRun | None = None) -> None:
-        """Record a run's result with what it means: the end of its trial, or the next step's run."""
-        action = "fail" if isinstance(outcome, Failure) else "finish"
-        body: dict[str, Json] = {"outcome": outcome_record(outcome)}
-        with self._database.write() as connection:
-            new = _move_run(connection, run, action, outcome=pack(body["outcome"]))
-            body |= {"run": run.id, "run_state": new.value, "trial": run.trial}
-            if conclusion is not None:
-                body |= _conclude(connection, run, conclusion)
-            append(connection, stream_of(run.campaign), f"run.{new.value}", body)
-            if following is not None:
-                run_id = insert_run(connection, _trial_id(connection, run), following, self._worker)
-                append(
-                    connection,
-                    stream_of(run.campaign),
-                    "run.leased",
-                    {"trial": run.trial, **run_body(run_id, following)},
-                )
-
-    def lose(self, run: Run, why: str) -> None:
-        """Record that nobody can say what became of a run; it and its trial wait for a person."""
-        with self._database.write() as connection:
-            new = _move_run(connection, run, "lose")
-            ended = _conclude(connection, run, Conclusion(state=TrialState.UNKNOWN, why=why))
-            append(connection, stream_of(run.campaign), "run.unknown", {"run": run.id, "run_state": new.value, **ended})
-
-    def cancel(self, run: Run, why: str) -> None:
-        """Record that the gate at the device refused a leased run: it never moved, and its trial failed."""
-        with self._database.write() as connection:
-            _move_run(connection, run, "release")
-            new = move(connection, _held(run, RunState.QUEUED), RUN_TRANSITIONS, "cancel")
-            ended = _conclude(connection, run, Conclusion(state=TrialState.FAILED, why=why))
-            append(
-                connection, stream_of(run.campaign), "run.cancelled", {"run": run.id, "run_state": new.value, **ended}
-            )
-
-    def _move(self, run: Run, action: str, why: str | None = None, **values: str | int) -> Run:
-        with self._database.write() as connection:
-            new = _move_run(connection, run, action, **values)
-            body: dict[str, Json] = {
-                "run": run.id,
-                "run_state": new.value,
-                "trial": run.trial,
-                "worker": self._worker,
-                "why": why,
-            }
-            append(
-                connection,
-                stream_of(run.campaign),
-                f"run.{new.value}",
-                {**body, "epoch": values.get("epoch", run.epoch)},
-            )
+        with self._changing(run) as connection:
+            new = _move_run(connection, run, "requeue")
+            self._tell(connection, run, f"run.{new.value}", new, why=why)
+            if run.state is RunState.UNKNOWN:
+                self._resume_trials(connection, run, why)
         return self.get(run.id)
 
-    def get(self, run_id: int) -> Run:
-        """Return one run."""
+    def end(self, run: Run, outcome: Outcome, advance: Advance) -> None:
+        """Record a run's result, and do what it means for its trials."""
+        with self._changing(run) as connection:
+            self._end(connection, run, outcome, advance)
+
+    def decide(self, run: Run, outcome: Outcome, advance: Advance, *, why: str, by: str) -> None:
+        """Record what became of an unknown run, as somebody saw it, and do what it means for its trials."""
+        with self._changing(run) as connection:
+            self._end(connection, run, outcome, advance, why=why, by=by)
+
+    def _end(self, connection: Connection, run: Run, outcome: Outcome, advance: Advance, **told: Json) -> None:
+        record = outcome_record(outcome)
+        action = "fail" if isinstance(outcome, Failure) else "finish"
+        new = _move_run(connection, run, action, outcome=pack(record))
+        self._tell(connection, run, f"run.{new.value}", new, outcome=record, **told)
+        if run.state is RunState.UNKNOWN:
+            self._resume_trials(connection, run, "decided")
+        advance_trials(connection, run, advance)
+
+    def note_late(self, run: Run, outcome: Outcome) -> None:
+        """Keep a result as evidence that came when the run was not ours any more."""
+        with self._changing(run) as connection:
+            body: dict[str, Json] = {"late_of": run.id, "late": outcome_record(outcome), "of_epoch": run.epoch}
+            append(connection, stream_of(run.campaign), "run.late", body)
+
+    def lose(self, run: Run, why: str) -> None:
+        """Record that nobody can say what became of a run; its trials wait for a person."""
+        with self._changing(run) as connection:
+            new = _move_run(connection, run, "lose")
+            self._tell(connection, run, "run.unknown", new, why=why)
+            for trial_id, number in _trials_in(connection, run, TrialState.RUNNING):
+                self._move_trial(connection, run, trial_id, number, (TrialState.RUNNING, "lose"), why)
+
+    def refuse(self, run: Run, why: str, advance: Advance) -> None:
+        """Record that the gate at the device refused a queued run: it never moved, and its trials fail."""
+        outcome = outcome_record(Failure(reason=why))
+        with self._changing(run) as connection:
+            new = _move_run(connection, run, "cancel", outcome=pack(outcome))
+            self._tell(connection, run, "run.cancelled", new, why=why, outcome=outcome)
+            advance_trials(connection, run, advance)
+
+    def call_off(self, campaign: str, why: str) -> None:
+        """End the trials of a stopped campaign, but those with a run in flight: they end with it."""
+        with self._database.write() as connection:
+            lock(connection, stream_of(campaign))
+            rows = select(trials.c.id, trials.c.number, campaigns.c.id).join(campaigns)
+            running = rows.where(campaigns.c.name == campaign, trials.c.state == TrialState.RUNNING.value)
+            for trial_id, number, campaign_id in connection.execute(running).all():
+                following = at_a_stop(runs_of(connection, trial_id), why)
+                apply(connection, campaign, campaign_id, (trial_id, number), following)
+
+    def _resume_trials(self, connection: Connection, run: Run, why: str) -> None:
+        """Let the trials go on that waited for an unknown run, unless another of their runs is unknown as well."""
+        for trial_id, number in _trials_in(connection, run, TrialState.UNKNOWN):
+            if not any(r.state is RunState.UNKNOWN for r in runs_of(connection, trial_id)):
+                self._move_trial(connection, run, trial_id, number, (TrialState.UNKNOWN, "decide"), None)
+
+    def _move_trial(
+        self,
+        connection: Connection,
+        run: Run,
+        trial_id: int,
+        number: int,
+        change: tuple[TrialState, str],
+        why: str | None,
+    ) -> None:
+        held = Held(name=f"trial {run.campaign}/{number}", table=trials, id=trial_id, state=change[0])
+        new = move(connection, held, TRIAL_TRANSITIONS, change[1], why=why)
+        body: dict[str, Json] = {"trial": number, "trial_state": new.value, "why": why}
+        mark(connection, trial_id, append(connection, stream_of(run.campaign), f"trial.{new.value}", body).seq)
+
+    def _move(self, run: Run, action: str) -> Run:
+        with self._changing(run) as connection:
+            new = _move_run(connection, run, action)
+            self._tell(connection, run, f"run.{new.value}", new)
+        return self.get(run.id)
+
+    def _tell(self, connection: Connection, run: Run, kind: str, state: RunState, **told: Json) -> None:
+        body: dict[str, Json] = {"run": run.id, "run_state": state.value, "epoch": run.epoch, "worker": self.worker}
+        append(connection, stream_of(run.campaign), kind, body | told)
+
+    def _where(self, *conditions: ColumnElement[bool]) -> list[Run]:
         with self._database.read() as connection:
-            return _run(connection.execute(_runs(None).where(runs.c.id == run_id)).one())
+            return read_runs(connection, runs_query().where(*conditions))
+
+    @contextmanager
+    def _changing(self, run: Run) -> Iterator[Connection]:
+        with self._database.write() as connection:
+            lock(connection, stream_of(run.campaign))
+            yield connection
 
 
-def _runs(campaign: str | None) -> Select[tuple[Any, ...]]:
-    columns = select(runs, trials.c.number.label("trial"), campaigns.c.name.label("campaign"))
-    joined = columns.join(trials, runs.c.trial_id == trials.c.id).join(campaigns).order_by(runs.c.id)
-    return joined if campaign is None else joined.where(campaigns.c.name == campaign)
+def _in(states: Sequence[RunState]) -> ColumnElement[bool]:
+    return runs.c.state.in_([s.value for s in states])
 
 
-def _run(row: Row[tuple[Any, ...]]) -> Run:
-    return Run(
-        id=row.id,
-        campaign=row.campaign,
-        trial=row.trial,
-        step=row.step,
-        resource=row.resource,
-        capability=row.capability,
-        command_id=row.command_id,
-        inputs=unpack(row.inputs),
-        state=RunState(row.state),
-        epoch=row.epoch,
-        outcome=outcome_from(unpack(row.outcome)) if row.outcome else None,
-    )
-
-
-def insert_run(connection: Connection, trial_id: int, run: NewRun, worker: str) -> int:
-    """Insert a run that is leased from the start, and return its id."""
-    row = {"trial_id": trial_id, "step": run.step, "resource": run.resource, "capability": run.capability}
-    state = {"command_id": run.command_id, "inputs": pack(run.inputs), "state": RunState.LEASED.value, "epoch": 1}
-    result = connection.execute(insert(runs).values(**row, **state, worker=worker))
-    assert result.inserted_primary_key is not None
-    return int(result.inserted_primary_key[0])
-
-
-def run_body(run_id: int, run: NewRun) -> dict[str, Json]:
-    """Return what the ledger says of a run that was just leased."""
-    asked: dict[str, Json] = {"resource": run.resource, "capability": run.capability, "inputs": dict(run.inputs)}
-    state: dict[str, Json] = {"run": run_id, "run_state": RunState.LEASED.value, "step": run.step, "epoch": 1}
-    return {**state, "command_id": run.command_id, **asked}
-
-
-def _trial_id(connection: Connection, run: Run) -> int:
-    return int(connection.execute(select(runs.c.trial_id).where(runs.c.id == run.id)).scalar_one())
+def _trials_in(connection: Connection, run: Run, state: TrialState) -> list[tuple[int, int]]:
+    query = select(trials.c.id, trials.c.number).join(campaigns)
+    mine = query.where(campaigns.c.name == run.campaign, trials.c.number.in_(run.trials))
+    return [(row.id, row.number) for row in connection.execute(mine.where(trials.c.state == state.value))]
 
 
 def _move_run(connection: Connection, run: Run, action: str, **values: str | int) -> RunState:
-    return move(connection, _held(run, run.state), RUN_TRANSITIONS, action, **values)
-
-
-def _conclude(connection: Connection, run: Run, conclusion: Conclusion) -> dict[str, Json]:
-    name, row_id = f"trial {run.campaign}/{run.trial}", _trial_id(connection, run)
-    held = Held(name=name, table=trials, id=row_id, state=TrialState.RUNNING)
-    outcomes, action = dict(conclusion.outcomes), ENDS[conclusion.state]
-    found = {"outcomes": pack(outcomes), "why": conclusion.why, "ended_at": now()}
-    new = move(connection, held, TRIAL_TRANSITIONS, action, **found)
-    return {"trial": run.trial, "trial_state": new.value, "outcomes": outcomes, "why": conclusion.why}
-
-
-def _held(run: Run, state: RunState) -> Held[RunState]:
-    return Held(name=f"run {run.id}", table=runs, id=run.id, state=state, epoch=run.epoch)
+    held = Held(name=f"run {run.id}", table=runs, id=run.id, state=run.state, epoch=run.epoch)
+    return move(connection, held, RUN_TRANSITIONS, action, **values)

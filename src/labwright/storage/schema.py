@@ -24,7 +24,9 @@ from labwright.core.states import OPEN_RUNS
 metadata = MetaData()
 
 # One row: which life of the database this is. A restored backup begins a new era.
-laboratory = Table("laboratory", metadata, Column("id", Integer, primary_key=True), Column("era", Integer, nullable=False))
+laboratory = Table(
+    "laboratory", metadata, Column("id", Integer, primary_key=True), Column("era", Integer, nullable=False)
+)
 
 campaigns = Table(
     "campaigns",

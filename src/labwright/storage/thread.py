@@ -25,13 +25,14 @@ class Call:
         self.told.set_running_or_notify_cancel()  # from here on it cannot be taken back
         self.error: BaseException | None = None
         self._result: Any = None
-        self._function = partial(contextvars.copy_context().run, function)
+        self._function: Callable[[], Any] = function
+        self._context = contextvars.copy_context()
 
     def make(self) -> None:
         """Make the call, and keep its result or its error."""
         self.error, self._result = None, None
         try:
-            self._result = self._function()
+            self._result = self._context.run(self._function)
         except BaseException as error:
             self.error = error
 

@@ -1,21 +1,25 @@
-"""Trials: each method is one fact, in one transaction with its ledger entry."""
+"""Trials: each method is one fact, in one transaction with its ledger entries."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
-from labwright.core.errors import NotFound
-from labwright.core.run import NewRun, Run
-from labwright.core.states import TrialState
-from labwright.core.trial import NO_BUDGET, Proposal, Trial
+from labwright.core.errors import CampaignBusy, NotFound, Overtaken
+from labwright.core.run import Next
+from labwright.core.states import TRIAL_TRANSITIONS, CampaignState, TrialState
+from labwright.core.trial import NO_BUDGET, PENDING, Proposal, Trial
 from labwright.core.values import Json
 from labwright.core.verdict import Verdict
-from labwright.storage.campaigns import stream_of
+from labwright.storage.campaigns import campaign_what, stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import append, now
-from labwright.storage.records import pack, proposal_from, proposal_record, unpack
-from labwright.storage.runs import Runs, insert_run, run_body
-from labwright.storage.schema import campaigns, trials
+from labwright.storage.queueing import apply, mark
+from labwright.storage.records import pack, proposal_record
+from labwright.storage.rows import trial_from, trials_query
+from labwright.storage.schema import campaigns, holdings, trials
+from labwright.storage.transaction import lock
+from labwright.storage.transitions import Held, move
 
 
 class Trials:
@@ -24,94 +28,139 @@ class Trials:
     def __init__(self, database: Database, worker: str) -> None:
         self._database = database
         self._worker = worker
-        self._runs = Runs(database, worker)
 
     def of(self, campaign: str) -> list[Trial]:
         """Return each trial as it stands now, the oldest first."""
         with self._database.read() as connection:
-            return [_trial(row) for row in connection.execute(_trials(campaign))]
+            return [trial_from(row) for row in connection.execute(trials_query(campaign))]
+
+    def since(self, campaign: str, seq: int) -> tuple[list[Trial], int]:
+        """Return the trials that changed after an entry of the campaign's stream, and the newest such entry."""
+        with self._database.read() as connection:
+            rows = connection.execute(trials_query(campaign).where(trials.c.changed > seq)).all()
+        return [trial_from(row) for row in rows], max((row.changed for row in rows), default=seq)
 
     def get(self, campaign: str, number: int) -> Trial:
         """Return one trial; an unknown number raises NotFound."""
         with self._database.read() as connection:
-            row = connection.execute(_trials(campaign).where(trials.c.number == number)).first()
+            row = connection.execute(trials_query(campaign).where(trials.c.number == number)).first()
         if row is None:
             raise NotFound(f"Campaign {campaign!r} has no trial {number}.")
-        return _trial(row)
+        return trial_from(row)
 
-    def begin(self, campaign: str, proposal: Proposal, run: NewRun, *, budget: int) -> Run | None:
-        """Record a cleared proposal as a running trial with its first run leased to this worker.
+    def begin(self, campaign: str, begun: Sequence[tuple[Proposal, Next]], *, budget: int, parallel: int) -> int:
+        """Record proposals that the gate allowed and queue their first runs; return how many there was room for.
 
-        Returns None, and records nothing, when the campaign's budget is already spent by live trials.
+        No more than the campaign's budget leaves, and than may be in flight, by the live trials that there are. Raises
+        CampaignBusy when another process conducts the campaign by now, and Overtaken when it does not run any more.
         """
         with self._database.write() as connection:
-            if _spent(connection, campaign) >= budget:
-                return None
-            number, trial_id, at = _insert_trial(connection, campaign, proposal, TrialState.RUNNING, None)
-            run_id = insert_run(connection, trial_id, run, self._worker)
-            body: dict[str, Json] = {
-                "trial": number,
-                "trial_state": TrialState.RUNNING.value,
-                "proposal": proposal_record(proposal),
-                "proposed_at": at,
-            }
-            append(connection, stream_of(campaign), "trial.began", {**body, **run_body(run_id, run)})
-        return self._runs.get(run_id)
+            lock(connection, stream_of(campaign))
+            campaign_id = self._conducted(connection, campaign)
+            room = min(
+                budget - _count(connection, campaign_id, NO_BUDGET), parallel - _in_flight(connection, campaign_id)
+            )
+            for proposal, following in begun[: max(room, 0)]:
+                trial = _insert(connection, campaign, campaign_id, proposal, TrialState.RUNNING)
+                apply(connection, campaign, campaign_id, trial, following)
+        return max(min(room, len(begun)), 0)
 
-    def refuse(self, campaign: str, proposal: Proposal, verdict: Verdict) -> Trial:
+    def refuse(self, campaign: str, proposal: Proposal, verdict: Verdict) -> None:
         """Record a proposal that the gate did not allow; it uses no budget."""
         why = "; ".join(verdict.reasons)
         with self._database.write() as connection:
-            number, _, at = _insert_trial(connection, campaign, proposal, TrialState.REFUSED, why)
-            body: dict[str, Json] = {
-                "trial": number,
-                "trial_state": TrialState.REFUSED.value,
-                "proposal": proposal_record(proposal),
-                "proposed_at": at,
-            }
-            append(
-                connection, stream_of(campaign), "trial.refused", {**body, "why": why, "verdict": verdict.decision.name}
-            )
-        return self.get(campaign, number)
+            lock(connection, stream_of(campaign))
+            campaign_id = self._conducted(connection, campaign)
+            _insert(connection, campaign, campaign_id, proposal, TrialState.REFUSED, why, verdict=verdict.decision.name)
+
+    def propose(self, campaign: str, proposal: Proposal) -> int:
+        """Record a person's proposal for whoever conducts the campaign to take up next; return its number."""
+        with self._database.write() as connection:
+            lock(connection, stream_of(campaign))
+            row_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == campaign)).scalar_one()
+            return _insert(connection, campaign, row_id, proposal, TrialState.PROPOSED)[1]
+
+    def clear(self, trial: Trial, following: Next, *, budget: int, parallel: int) -> bool:
+        """Let a proposed or waiting trial run, with its first runs queued; False while there is no room for it."""
+        with self._database.write() as connection:
+            lock(connection, stream_of(trial.campaign))
+            campaign_id = self._conducted(connection, trial.campaign)
+            spent, busy = _count(connection, campaign_id, NO_BUDGET), _in_flight(connection, campaign_id)
+            if spent > budget or busy >= parallel:
+                return False
+            row = self._change(connection, trial, "clear", None)
+            cleared = Held(name=f"trial {trial.id}", table=trials, id=row, state=TrialState.CLEARED)
+            self._told(connection, trial, row, move(connection, cleared, TRIAL_TRANSITIONS, "run"), None)
+            apply(connection, trial.campaign, campaign_id, (row, trial.number), following)
+        return True
+
+    def turn_down(self, trial: Trial, action: str, why: str) -> None:
+        """End a proposed or waiting trial before it began: `refuse` or `withdraw` it."""
+        with self._database.write() as connection:
+            lock(connection, stream_of(trial.campaign))
+            self._change(connection, trial, action, why, ended_at=now())
+
+    def _change(self, connection: Connection, trial: Trial, action: str, why: str | None, **values: str) -> int:
+        row = connection.execute(
+            select(trials.c.id)
+            .join(campaigns)
+            .where(campaigns.c.name == trial.campaign, trials.c.number == trial.number)
+        ).scalar_one()
+        held = Held(name=f"trial {trial.id}", table=trials, id=int(row), state=trial.state)
+        new = move(connection, held, TRIAL_TRANSITIONS, action, why=why, **values)
+        self._told(connection, trial, int(row), new, why)
+        return int(row)
+
+    def _told(self, connection: Connection, trial: Trial, row: int, state: TrialState, why: str | None) -> None:
+        body: dict[str, Json] = {"trial": trial.number, "trial_state": state.value, "why": why}
+        mark(connection, row, append(connection, stream_of(trial.campaign), f"trial.{state.value}", body).seq)
+
+    def _conducted(self, connection: Connection, campaign: str) -> int:
+        """Return the campaign's row, if it runs and nobody else conducts it."""
+        row = connection.execute(select(campaigns.c.id, campaigns.c.state).where(campaigns.c.name == campaign)).one()
+        held = select(holdings.c.worker).where(holdings.c.what == campaign_what(campaign))
+        if connection.execute(held).scalar() not in (None, self._worker):
+            raise CampaignBusy(f"Another process conducts campaign {campaign!r} now.")
+        if row.state != CampaignState.RUNNING.value:
+            raise Overtaken(f"Campaign {campaign!r} is {row.state} now.")
+        return int(row.id)
 
 
-def _trials(campaign: str) -> Select[tuple[Any, ...]]:
-    joined = select(trials, campaigns.c.name.label("campaign")).join(campaigns)
-    return joined.where(campaigns.c.name == campaign).order_by(trials.c.number)
+def _count(connection: Connection, campaign_id: int, without: frozenset[TrialState]) -> int:
+    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaign_id)
+    return int(connection.execute(query.where(trials.c.state.not_in([s.value for s in without]))).scalar_one())
 
 
-def _trial(row: Row[tuple[Any, ...]]) -> Trial:
-    return Trial(
-        number=row.number,
-        proposal=proposal_from(unpack(row.proposal)),
-        state=TrialState(row.state),
-        outcomes=unpack(row.outcomes),
-        why=row.why,
-        campaign=row.campaign,
-        proposed_at=row.proposed_at,
-        ended_at=row.ended_at,
-    )
+def _in_flight(connection: Connection, campaign_id: int) -> int:
+    busy = [s.value for s in PENDING - {TrialState.PROPOSED, TrialState.WAITING}]
+    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaign_id)
+    return int(connection.execute(query.where(trials.c.state.in_(busy))).scalar_one())
 
 
-def _campaign_id(connection: Connection, campaign: str) -> int:
-    return int(connection.execute(select(campaigns.c.id).where(campaigns.c.name == campaign)).scalar_one())
-
-
-def _spent(connection: Connection, campaign: str) -> int:
-    live = trials.c.state.not_in([s.value for s in NO_BUDGET])
-    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == _campaign_id(connection, campaign))
-    return int(connection.execute(query.where(live)).scalar_one())
-
-
-def _insert_trial(
-    connection: Connection, campaign: str, proposal: Proposal, state: TrialState, why: str | None
-) -> tuple[int, int, str]:
-    campaign_id = _campaign_id(connection, campaign)
+def _insert(
+    connection: Connection,
+    campaign: str,
+    campaign_id: int,
+    proposal: Proposal,
+    state: TrialState,
+    why: str | None = None,
+    **told: str,
+) -> tuple[int, int]:
+    """Insert a trial; return its row and its number."""
     last = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == campaign_id)
     number, at = int(connection.execute(last).scalar_one()) + 1, now()
-    row = {"campaign_id": campaign_id, "number": number, "state": state.value, "why": why, "proposed_at": at}
+    record = proposal_record(proposal)
+    body: dict[str, Json] = {
+        "trial": number,
+        "trial_state": state.value,
+        "proposal": record,
+        "proposed_at": at,
+        "why": why,
+    }
+    written = append(connection, stream_of(campaign), f"trial.{state.value}", body | told)
+    row: dict[str, Any] = {"campaign_id": campaign_id, "number": number, "state": state.value, "why": why}
     ended = at if state is TrialState.REFUSED else None
-    texts = {"proposal": pack(proposal_record(proposal)), "outcomes": "{}"}
-    result = connection.execute(insert(trials).values(**row, **texts, ended_at=ended))
+    texts = {"proposal": pack(record), "outcomes": "{}", "proposed_at": at, "ended_at": ended, "changed": written.seq}
+    result = connection.execute(insert(trials).values(**row, **texts))
     assert result.inserted_primary_key is not None
-    return number, int(result.inserted_primary_key[0]), at
+    return int(result.inserted_primary_key[0]), number

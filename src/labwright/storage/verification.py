@@ -13,7 +13,7 @@ from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import entries
 from labwright.storage.records import pack
-from labwright.storage.schema import campaigns, runs, trials
+from labwright.storage.schema import campaigns, members, runs, trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,35 +29,48 @@ class Verification:
 TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("campaign_state", None, ("campaign_state", "why")),
     ("text", None, ("text", "digest", "folder")),
+    ("declared", None, ("declared",)),
+    ("budget", None, ("budget",)),
     ("trial_state", "trial", ("trial_state", "why")),
     ("proposal", "trial", ("proposal", "proposed_at")),
     ("outcomes", "trial", ("outcomes",)),
     ("run_state", "run", ("run_state",)),
     ("epoch", "run", ("epoch",)),
-    ("command_id", "run", ("command_id", "inputs", "resource", "capability", "step", "trial")),
+    ("command_id", "run", ("command_id", "resource", "capability", "step", "attempt", "key", "room")),
     ("outcome", "run", ("outcome",)),
 )
 
-Fact = tuple[str, str | None, int | None, str]  # stream, whose, number, what
+Fact = tuple[str, str | None, int | str | None, str]  # stream, whose, number, what
 
 
-def _heard(entry: Entry) -> Iterator[tuple[Fact, str]]:
-    """Yield each fact that an entry tells, as it must stand in the tables; an unreadable one tells nothing."""
+def _heard(entry: Entry) -> Iterator[tuple[Fact, str | None]]:
+    """Yield each fact that an entry tells, as it must stand in the tables; None: it stands there no more."""
     try:
         body = json.loads(entry.body)
     except (ValueError, TypeError):
-        return
+        return  # an unreadable entry tells nothing
     if not isinstance(body, dict):
         return
+    if "command_id" in body:  # before the engine an entry said nothing of these
+        body = {"key": body.get("resource"), "attempt": 1, "room": 1} | body
     for sign, whose, names in TOLD:
         if sign in body:
             for name in names:
                 yield (entry.stream, whose, body[whose] if whose else None, name), pack(body.get(name))
+    for sign in ("trial", "joined"):
+        if "inputs" in body and sign in body:
+            yield _member(entry.stream, body["run"], body[sign]), pack(body["inputs"])
+    if "left" in body:
+        yield _member(entry.stream, body["run"], body["left"]), None
+
+
+def _member(stream: str, run: int, trial: int) -> Fact:
+    return stream, "run", f"{run} for trial {trial}", "inputs"
 
 
 def verify(database: Database) -> Verification:
     """Read the whole ledger and the tables; the first bad entry of each stream is named."""
-    told: dict[Fact, str] = {}
+    told: dict[Fact, str | None] = {}
     heads, problems, count = {}, [], 0
     with database.read() as connection:
         for stream, chain in groupby(entries(connection), key=lambda e: e.stream):
@@ -91,7 +104,7 @@ def _expected_hash(entry: Entry) -> str | None:
         return None
 
 
-def _disagreements(told: Mapping[Fact, str], held: Mapping[Fact, str]) -> Iterator[str]:
+def _disagreements(told: Mapping[Fact, str | None], held: Mapping[Fact, str]) -> Iterator[str]:
     for fact in sorted(told.keys() | held.keys(), key=str):
         if told.get(fact) != held.get(fact):
             stream, whose, number, name = fact
@@ -104,6 +117,9 @@ def _tables(connection: Connection) -> Iterator[tuple[Fact, str]]:
     for row in connection.execute(select(campaigns)):
         for name in ("why", "text", "digest", "folder"):
             yield (stream_of(row.name), None, None, name), pack(getattr(row, name))
+        for name in ("declared", "budget"):
+            if getattr(row, name) is not None:
+                yield (stream_of(row.name), None, None, name), pack(getattr(row, name))
         yield (stream_of(row.name), None, None, "campaign_state"), pack(row.state)
     yield from _trials(connection)
     yield from _runs(connection)
@@ -123,13 +139,17 @@ def _has_ended(state: str) -> bool:
 
 
 def _runs(connection: Connection) -> Iterator[tuple[Fact, str]]:
-    joined = runs.outerjoin(trials, runs.c.trial_id == trials.c.id).outerjoin(campaigns)
-    query = select(runs, trials.c.number.label("trial"), campaigns.c.name).select_from(joined)
+    query = select(runs, campaigns.c.name).select_from(runs.outerjoin(campaigns))
     for row in connection.execute(query):
-        names = ("epoch", "command_id", "resource", "capability", "step", "trial")
-        facts = {"run_state": pack(row.state), "inputs": row.inputs} | {n: pack(getattr(row, n)) for n in names}
+        names = ("epoch", "command_id", "resource", "capability", "step", "attempt", "key", "room")
+        facts = {"run_state": pack(row.state)} | {n: pack(getattr(row, n)) for n in names}
         for name, text in (facts | ({"outcome": row.outcome} if row.outcome else {})).items():
             yield (stream_of(row.name), "run", row.id, name), text
+    joined = members.outerjoin(runs, members.c.run_id == runs.c.id).outerjoin(campaigns)
+    joined = joined.outerjoin(trials, members.c.trial_id == trials.c.id)
+    columns = select(members.c.run_id, members.c.inputs, trials.c.number, campaigns.c.name)
+    for row in connection.execute(columns.select_from(joined)):
+        yield _member(stream_of(row.name), row.run_id, row.number), row.inputs
 
 
 def _short(text: str | None) -> str:

@@ -1,9 +1,8 @@
 """Working fakes that ship with the product, so that laboratories can test with them."""
 
-from labwright.testing.crash import Crash, CrashingStorage
 from labwright.testing.instrument import FakeInstrument
 from labwright.testing.planner import FakePlanner
 from labwright.testing.session import Session
 from labwright.testing.watcher import SilentWatcher
 
-__all__ = ["Crash", "CrashingStorage", "FakeInstrument", "FakePlanner", "Session", "SilentWatcher"]
+__all__ = ["FakeInstrument", "FakePlanner", "Session", "SilentWatcher"]

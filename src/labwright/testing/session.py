@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from labwright.app import Laboratory, assemble, capabilities_of, planner_of
+from labwright.app import Laboratory, capabilities_of, planner_of
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.file import CampaignFile, parse_campaign
 from labwright.campaigns.wiring import wire
 from labwright.core.states import CampaignState
 from labwright.planning.planner import Planner
 from labwright.resources.resource import Resource
+from labwright.sites.worker import Post
 from labwright.storage.database import Database
+from labwright.storage.presence import at_work
 from labwright.storage.thread import StorageThread
 from labwright.testing.watcher import SilentWatcher
 
@@ -41,20 +43,17 @@ class Session:
         poll_s: float = 0.01,
     ) -> CampaignState:
         """Conduct the campaign until it ends or is interrupted; return its state."""
-        thread = storage or StorageThread()
         database = Database.open(self._url)
+        thread = storage or StorageThread(database)
         try:
             laboratory = Laboratory.of(database)
             wiring = wire(self.file.campaign, capabilities_of(self._resources), self.file.problems())
             self._begin(laboratory)
-            conductor, worker = assemble(
-                wiring,
-                planner or planner_of(self.file.campaign),
-                self._resources,
-                laboratory.records(thread),
-                watcher or SilentWatcher(),
-            )
-            return await Attendant(conductor, worker, tell=self.told.append).conduct(poll_s=poll_s)
+            posts = {name: Post(key=name, resource=resource) for name, resource in self._resources.items()}
+            choice = planner or planner_of(self.file.campaign)
+            with at_work(laboratory.presence, f"campaign {self.name}"):
+                crew = laboratory.crew(wiring, choice, posts, thread, watcher or SilentWatcher())
+                return await Attendant(crew, tell=self.told.append).conduct(poll_s=poll_s)
         finally:
             thread.close()
             database.close()

@@ -1,12 +1,12 @@
 """From the parts of a campaign file to a campaign."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.schema import (
     CampaignPart,
+    CategoricalPart,
     ConstraintPart,
     ContinuousPart,
     DiscretePart,
@@ -15,14 +15,15 @@ from labwright.campaigns.file.schema import (
     OrdinalPart,
     ParameterPart,
     Quantity,
-    StepPart,
+    ResourcePart,
 )
+from labwright.campaigns.file.steps import check_references, read_steps
 from labwright.core.campaign import Campaign, Limit, PlugIn
 from labwright.core.errors import InvalidInput, InvalidUnit
 from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
-from labwright.core.procedure import Binding, Constant, Reference, Step
+from labwright.core.procedure import Step
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter, Space
-from labwright.core.units import convert, parse_quantity, parse_unit
+from labwright.core.units import convert, parse_unit
 
 T = TypeVar("T")
 
@@ -34,26 +35,34 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
     parameters = [attempt(("space", n), _parameter, n, p) for n, p in part.space.items()]
     objectives = [attempt(("objectives", n), _objective, n, p) for n, p in wanted.items()]
     constraints = [attempt(("constraints", n), _constraint, n, p, wanted.get(n)) for n, p in part.constraints.items()]
-    steps = [attempt(("procedure", i), _step, p) for i, p in enumerate(part.procedure)]
+    words = {name for name, p in part.space.items() if isinstance(p, OrdinalPart | CategoricalPart)}
+    steps = read_steps(part.procedure, words, problems)
+    _check_batches(part, problems)
     limits = _limits(part.safety.limits, problems)
     if problems.found:
         return None
     problem = Problem(
         space=Space(parameters=_whole(parameters)), objectives=_whole(objectives), constraints=_whole(constraints)
     )
-    _check_names(part, problem, _whole(steps), problems)
+    _check_names(part, problem, steps, problems)
     return Campaign(
         name=part.name,
         question=part.question,
         problem=problem,
-        procedure=_whole(steps),
-        resources={n: PlugIn(kind=r.kind, options=r.model_extra or {}) for n, r in part.resources.items()},
+        procedure=steps,
+        resources={n: _resource(r) for n, r in part.resources.items()},
         planner=PlugIn(kind=part.planner.kind, options=part.planner.model_extra or {}),
         seed=part.planner.seed,
         trials=part.budget.trials,
         limits=limits,
         text=text,
+        parallel=part.budget.parallel,
+        priority=part.priority,
     )
+
+
+def _resource(part: ResourcePart) -> PlugIn:
+    return PlugIn(kind=part.kind, options=part.model_extra or {}, capacity=part.capacity)
 
 
 def _whole(found: Sequence[T | None]) -> tuple[T, ...]:
@@ -89,27 +98,6 @@ def _constraint(name: str, part: ConstraintPart, objective: ObjectivePart | None
     return OutcomeConstraint(name=name, unit=unit, **bounds)
 
 
-def _step(part: StepPart) -> Step:
-    resource, _, capability = part.use.partition(".")
-    inputs = {name: _binding(name, value) for name, value in part.inputs.items()}
-    wrong = [f"{name}: {output}" for name, output in part.gives.items() if not output.startswith("$")]
-    if wrong:
-        raise InvalidInput(f"gives names outputs of {part.use} with a $; found {', '.join(wrong)}.")
-    gives = {name: output[1:] for name, output in part.gives.items()}
-    return Step(name=part.use, resource=resource, capability=capability, inputs=inputs, gives=gives)
-
-
-def _binding(name: str, value: float | str) -> Binding:
-    if not isinstance(value, str):
-        return Constant(value=value)
-    if value.startswith("$"):
-        return Reference(name=value[1:])
-    if re.match(r"^[-+.\d]", value):
-        number, unit = parse_quantity(value, name)
-        return Constant(value=number, unit=unit)
-    return Constant(value=value)
-
-
 def _limits(part: str | Mapping[str, LimitPart], problems: Problems) -> dict[str, Limit]:
     found: dict[str, Limit] = {}
     for name, limit in part.items() if isinstance(part, Mapping) else ():
@@ -141,30 +129,29 @@ def _in_unit(quantity: Quantity, unit: str | None, place: str) -> float:
 
 
 def _check_names(part: CampaignPart, problem: Problem, steps: Sequence[Step], problems: Problems) -> None:
-    known = set(problem.space.names)
+    check_references(problem.space, part.procedure, steps, problems)
     for i, step in enumerate(steps):
         if step.resource not in part.resources:
             listed = ", ".join(part.resources)
             problems.add(("procedure", i, "use"), f"no resource is named {step.resource!r}; resources: {listed}.")
-        for name, binding in step.inputs.items():
-            if isinstance(binding, Reference) and binding.name not in known:
-                listed = ", ".join(sorted(known))
-                problems.add(("procedure", i, "with", name), f"${binding.name} is not known here; known: {listed}.")
-        for name in step.gives:
-            if name in known:
-                problems.add(("procedure", i, "gives", name), "this name is already taken by the space or a step.")
-        known |= set(step.gives)
-    bound = {b.name for s in steps for b in s.inputs.values() if isinstance(b, Reference)}
+    used = {name for step in steps for name in step.references}
     for name in problem.space.names:
-        if name not in bound:
+        if name not in used:
             problems.add(("space", name), "no step uses this parameter; bind it under `with`, or take it out.")
-    _check_outcomes(problem, steps, problems)
-
-
-def _check_outcomes(problem: Problem, steps: Sequence[Step], problems: Problems) -> None:
     given = {name for step in steps for name in step.gives}
     for kind, outcomes in (("objectives", problem.objectives), ("constraints", problem.constraints)):
         for outcome in outcomes:
             if outcome.name not in given:
                 listed = ", ".join(sorted(given))
-                problems.add((kind, outcome.name), f"no step gives this outcome; given: {listed}.")
+                problems.add((kind, outcome.name), f"no step gives this outcome; given: {listed or 'nothing'}.")
+
+
+def _check_batches(part: CampaignPart, problems: Problems) -> None:
+    for i, step in enumerate(part.procedure):
+        if step.batch is not None and step.batch > part.budget.parallel:
+            message = (
+                f"a batch of {step.batch} is never full: budget.parallel lets at most {part.budget.parallel} "
+                f"{'trial' if part.budget.parallel == 1 else 'trials'} be in flight. Set budget.parallel to "
+                f"{step.batch} or more, or take a smaller batch."
+            )
+            problems.add(("procedure", i, "batch"), message)

@@ -93,7 +93,7 @@ def _check_plugins(document: Document, problems: Problems) -> None:
     resources = document.at(("resources",))
     for name, options in resources.items() if isinstance(resources, dict) else ():
         if isinstance(options, dict):
-            _check_plugin("labwright.resources", ("resources", name), options, {"kind"}, problems)
+            _check_plugin("labwright.resources", ("resources", name), options, {"kind", "capacity"}, problems)
 
 
 def _check_plugin(group: str, path: Location, data: dict[str, Any], own: set[str], problems: Problems) -> None:

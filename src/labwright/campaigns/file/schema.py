@@ -1,4 +1,4 @@
-"""What a campaign file may say: the shape of every part."""
+"""What a campaign file may say: the shape of every part, and what each key means."""
 
 from typing import Annotated, Any, Literal
 
@@ -41,10 +41,24 @@ def _word(found: Any) -> Any:
     return str(found) if is_number(found) else found
 
 
-Number = Annotated[Quantity, BeforeValidator(_quantity)]
-Word = Annotated[str, BeforeValidator(_word), Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=60)]
+def _one_or_more(found: Any) -> Any:
+    return [found] if isinstance(found, str) else found
+
+
+NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+# What a reader of the file takes in, besides what it is read as.
+Texts = str | list[str]
+Quantities = Annotated[
+    float | str, Field(title="Quantity", description="A number, or a number with its unit: 25 degC.")
+]
+
+Number = Annotated[Quantity, BeforeValidator(_quantity, json_schema_input_type=Quantities)]
+Word = Annotated[str, BeforeValidator(_word, json_schema_input_type=str | float), Field(min_length=1)]
+Name = Annotated[str, Field(pattern=NAME, max_length=60)]
 CampaignName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+Whole = BeforeValidator(_not_true_or_false)
+OneOrMore = Annotated[list[str], BeforeValidator(_one_or_more, json_schema_input_type=Texts)]
 
 
 class Part(BaseModel):
@@ -56,33 +70,33 @@ class Part(BaseModel):
 class ContinuousPart(Part):
     """Any number from low to high."""
 
-    kind: Literal["continuous"]
-    low: Number
-    high: Number
-    unit: str | None = None
-    log: bool = False
+    kind: Literal["continuous"] = Field(description="Says that it is continuous.")
+    low: Number = Field(description="The lowest value.")
+    high: Number = Field(description="The highest value.")
+    unit: str | None = Field(default=None, description="The unit of the values.")
+    log: bool = Field(default=False, description="Whether steps are even in the logarithm; then low is above 0.")
 
 
 class DiscretePart(Part):
     """One of a few numbers."""
 
-    kind: Literal["discrete"]
-    values: list[Number] = Field(min_length=1)
-    unit: str | None = None
+    kind: Literal["discrete"] = Field(description="Says that it is discrete.")
+    values: list[Number] = Field(min_length=1, description="The possible values, rising.")
+    unit: str | None = Field(default=None, description="The unit of the values.")
 
 
 class OrdinalPart(Part):
     """One of a few words that have an order, the lowest first."""
 
-    kind: Literal["ordinal"]
-    levels: list[Word] = Field(min_length=1)
+    kind: Literal["ordinal"] = Field(description="Says that it is ordinal.")
+    levels: list[Word] = Field(min_length=1, description="The words, in order.")
 
 
 class CategoricalPart(Part):
     """One of a few words without an order."""
 
-    kind: Literal["categorical"]
-    levels: list[Word] = Field(min_length=1)
+    kind: Literal["categorical"] = Field(description="Says that it is categorical.")
+    levels: list[Word] = Field(min_length=1, description="The words.")
 
 
 ParameterPart = Annotated[ContinuousPart | DiscretePart | OrdinalPart | CategoricalPart, Field(discriminator="kind")]
@@ -91,45 +105,92 @@ ParameterPart = Annotated[ContinuousPart | DiscretePart | OrdinalPart | Categori
 class ObjectivePart(Part):
     """What is wanted of one outcome."""
 
-    goal: Literal["minimize", "maximize", "match"]
-    unit: str | None = None
-    target: Number | None = None
+    goal: Literal["minimize", "maximize", "match"] = Field(
+        description="As little, as much, or as near to the target as possible."
+    )
+    unit: str | None = Field(default=None, description="The unit in which it is recorded.")
+    target: Number | None = Field(default=None, description="Given when, and only when, the goal is `match`.")
 
 
 class ConstraintPart(Part):
     """What must hold of one outcome."""
 
-    at_least: Number | None = None
-    at_most: Number | None = None
-    unit: str | None = None
+    at_least: Number | None = Field(default=None, description="The lowest value that is good enough.")
+    at_most: Number | None = Field(default=None, description="The highest value that is still allowed.")
+    unit: str | None = Field(
+        default=None,
+        description="The unit in which it is recorded; that of the objective, where one has the same name.",
+    )
 
 
 class StepPart(Part):
-    """One step: which capability, what its inputs are bound to, what it gives."""
+    """One step: which capability, what its inputs are bound to, what it gives, and when it is done."""
 
-    use: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*\.[A-Za-z_]\w*$")]
-    inputs: dict[Name, Annotated[float | str, BeforeValidator(_not_true_or_false)]] = Field(alias="with", default={})
-    gives: dict[Name, str] = Field(min_length=1)
+    name: Name | None = Field(
+        default=None,
+        description="What the step is called, for `after` and in reports. Without it: its `use`, "
+        "from the second time on with a number, as `oven.heat 2`.",
+    )
+    use: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*\.[A-Za-z_]\w*$")] = Field(
+        description="Which capability of which resource: `resource.capability`."
+    )
+    inputs: dict[Name, Annotated[float | str, Whole]] = Field(
+        alias="with",
+        default={},
+        description="Each input of it: `$name` of a parameter or of an earlier step's result, or a constant.",
+    )
+    gives: dict[Name, str] = Field(default={}, description="The name here of each output: `name: $output`.")
+    after: OneOrMore | None = Field(
+        default=None,
+        description="The steps that come before it, by their names: one, or a list. Without it: the step above. "
+        "`[]`: it begins at once.",
+    )
+    when: OneOrMore = Field(
+        default=[],
+        description="What must hold, or the step is skipped: `$mass > 0.5 g`, or a list of which all must hold.",
+    )
+    retries: Annotated[int, Field(ge=0, le=100), Whole] = Field(
+        default=0, description="How often a failed attempt is made again, where the capability is repeatable."
+    )
+    timeout: Number | None = Field(
+        default=None, description="How long one attempt may take, as `30 min`; after that it has failed."
+    )
+    always: bool = Field(
+        default=False, description="Whether it cleans up: it is done also when the trial has failed before it."
+    )
+    batch: Annotated[int, Field(ge=2), Whole] | None = Field(
+        default=None, description="How many trials it gathers in one run at most, as on a plate or in a furnace."
+    )
+    wait: Number | None = Field(
+        default=None,
+        description="How long a batch that is not full waits for more trials, as `10 min`. Without it: not at all.",
+    )
 
 
 class LimitPart(Part):
     """The lowest and the highest value that may be set."""
 
-    low: Number
-    high: Number
-    unit: str | None = None
+    low: Number = Field(description="The lowest value that may be set.")
+    high: Number = Field(description="The highest value that may be set.")
+    unit: str | None = Field(default=None, description="The unit of the two.")
 
 
 class SafetyPart(Part):
     """`from_resources`: the limits that the resources declare; or narrower ones by resource.capability.input."""
 
-    limits: Literal["from_resources"] | dict[str, LimitPart] = "from_resources"
+    limits: Literal["from_resources"] | dict[str, LimitPart] = Field(
+        default="from_resources",
+        description="`from_resources`, or narrower limits: a limit by each `resource.capability.input`.",
+    )
 
 
 class BudgetPart(Part):
     """How much may be spent."""
 
-    trials: Annotated[PositiveInt, BeforeValidator(_not_true_or_false)]
+    trials: Annotated[PositiveInt, Whole] = Field(
+        description="How many trials. Refused proposals do not count, failed ones do."
+    )
+    parallel: Annotated[PositiveInt, Whole] = Field(default=1, description="How many trials may be in flight at once.")
 
 
 class PlannerPart(BaseModel):
@@ -137,8 +198,10 @@ class PlannerPart(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    kind: str = "gp"
-    seed: Annotated[int, Field(ge=0), BeforeValidator(_not_true_or_false)] = 0
+    kind: str = Field(default="gp", description="`gp`, `sampling`, or a plug-in's; the other keys are that kind's own.")
+    seed: Annotated[int, Field(ge=0), Whole] = Field(
+        default=0, description="The same seed and the same history give the same proposals."
+    )
 
 
 class ResourcePart(BaseModel):
@@ -146,19 +209,29 @@ class ResourcePart(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    kind: str
+    kind: str = Field(description="`function`, `opcua`, `table`, or a plug-in's; the other keys are that kind's own.")
+    capacity: Annotated[PositiveInt, Whole] = Field(
+        default=1, description="How many runs it takes at once; a batch is one run."
+    )
 
 
 class CampaignPart(Part):
     """The whole file."""
 
-    name: CampaignName
-    question: str = ""
-    space: dict[Name, ParameterPart] = Field(min_length=1)
-    objectives: dict[Name, ObjectivePart] = Field(min_length=1)
-    constraints: dict[Name, ConstraintPart] = {}
-    procedure: list[StepPart] = Field(min_length=1)
-    resources: dict[Name, ResourcePart] = Field(min_length=1)
-    budget: BudgetPart
-    planner: PlannerPart = PlannerPart()
-    safety: SafetyPart = SafetyPart()
+    name: CampaignName = Field(description="The campaign's name in the database: letters, digits, `.`, `_` and `-`.")
+    question: str = Field(default="", description="What you want to know, in your words.")
+    space: dict[Name, ParameterPart] = Field(min_length=1, description="What may be chosen: a parameter by each name.")
+    objectives: dict[Name, ObjectivePart] = Field(
+        min_length=1, description="What is wanted. The planner pursues the first; the others are only predicted."
+    )
+    constraints: dict[Name, ConstraintPart] = Field(default={}, description="What must hold of a result.")
+    procedure: list[StepPart] = Field(
+        min_length=1, description="How one point is tried: steps in order, or as a graph."
+    )
+    resources: dict[Name, ResourcePart] = Field(min_length=1, description="Who carries out the steps.")
+    budget: BudgetPart = Field(description="How much may be spent.")
+    planner: PlannerPart = Field(default=PlannerPart(), description="Who chooses.")
+    safety: SafetyPart = Field(default=SafetyPart(), description="The limits that hold besides those of the resources.")
+    priority: Annotated[int, Whole] = Field(
+        default=0, description="Among campaigns on the same resources, those with a higher number go first."
+    )

@@ -84,8 +84,8 @@ def _runs() -> None:
         sa.Column("inputs", sa.Text, nullable=False),
     )
     op.execute(
-        "INSERT INTO runs (id, campaign_id, step, resource, key, capability, command_id, state, epoch, worker, outcome) "
-        "SELECT r.id, t.campaign_id, r.step, r.resource, r.resource, r.capability, r.command_id, r.state, r.epoch, "
+        "INSERT INTO runs (id, campaign_id, step, resource, key, capability, command_id, state, epoch, worker, outcome)"
+        " SELECT r.id, t.campaign_id, r.step, r.resource, r.resource, r.capability, r.command_id, r.state, r.epoch, "
         "r.worker, r.outcome FROM runs_before r JOIN trials t ON t.id = r.trial_id"
     )
     op.execute("INSERT INTO members (run_id, place, trial_id, inputs) SELECT id, 0, trial_id, inputs FROM runs_before")

@@ -1,85 +1,39 @@
-"""The one place that builds and wires objects."""
+"""What the faces call: it opens, builds and wires everything."""
 
 import asyncio
 import difflib
-import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
-from uuid import uuid4
 
 from pydantic import ValidationError
 
 from labwright import plugins
+from labwright.app.laboratory import Laboratory, Standing
 from labwright.campaigns.attendant import Attendant
-from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign
-from labwright.campaigns.loop import Conductor, Records, Watcher
+from labwright.campaigns.crew import gate_of, said_by
+from labwright.campaigns.file import CampaignFile, read_campaign
+from labwright.campaigns.loop import Watcher
 from labwright.campaigns.wiring import Wiring, wire
 from labwright.core.campaign import Campaign, CampaignRecord, PlugIn
 from labwright.core.capability import Capability
 from labwright.core.errors import CampaignChanged, InvalidInput, ResourceUnavailable
 from labwright.core.states import CampaignState
-from labwright.core.trial import Proposal, Trial
-from labwright.core.values import digest
+from labwright.core.trial import Proposal
+from labwright.core.values import canonical, digest
 from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
 from labwright.resources.resource import Resource, ResourceKind
-from labwright.safety.gate import Gate
-from labwright.safety.limits import LimitsReviewer, SpaceReviewer
 from labwright.settings import Settings
-from labwright.sites.worker import Worker
-from labwright.storage.campaigns import Campaigns
+from labwright.sites.worker import Post
+from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
-from labwright.storage.ownership import is_owned, ownership
-from labwright.storage.runs import Runs
+from labwright.storage.presence import at_work
 from labwright.storage.thread import StorageThread
-from labwright.storage.trials import Trials
-from labwright.storage.verification import Verification, verify
 
 DATABASE = "labwright.db"
 ENDED = frozenset({CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.FAILED})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Laboratory:
-    """One database with everything on record in it."""
-
-    database: Database
-    campaigns: Campaigns
-    trials: Trials
-    runs: Runs
-
-    @classmethod
-    def of(cls, database: Database) -> Self:
-        """Return the laboratory of a database, seen by a worker with an id of its own."""
-        worker = f"{os.getpid()}-{uuid4().hex[:8]}"
-        trials, runs = Trials(database, worker), Runs(database, worker)
-        return cls(database=database, campaigns=Campaigns(database), trials=trials, runs=runs)
-
-    def records(self, thread: StorageThread) -> Records:
-        """Return what the loop keeps its facts in, by way of the storage thread."""
-        return Records(campaigns=self.campaigns, trials=self.trials, runs=self.runs, thread=thread)
-
-    def verify(self) -> Verification:
-        """Check the ledger's chains, and the tables against them."""
-        return verify(self.database)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """A campaign as it stands on record, with its file and its trials; `owned`: another process conducts it now."""
-
-    file: CampaignFile
-    record: CampaignRecord
-    trials: list[Trial]
-    owned: bool
-
-    @property
-    def campaign(self) -> Campaign:
-        """The campaign that the file describes."""
-        return self.file.campaign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,10 +71,7 @@ class App:
 
     def standing(self, laboratory: Laboratory, name: str) -> Standing:
         """Return a campaign as it is on record; an unknown name raises NotFound."""
-        record = laboratory.campaigns.get(name)
-        file = parse_campaign(record.text, Path(record.folder) / f"{name}.yaml", name=name)
-        owned = is_owned(laboratory.database.path, name)
-        return Standing(file=file, record=record, trials=laboratory.trials.of(name), owned=owned)
+        return laboratory.standing(name)
 
     def run(
         self, path: Path, *, name: str | None, watcher: Callable[[Wiring], Watcher], tell: Callable[[str], None]
@@ -133,8 +84,7 @@ class App:
             if record is not None:
                 _refuse_change(record, file)
             if record is None or record.state not in ENDED:
-                with ownership(laboratory.database.path, file.campaign.name):
-                    asyncio.run(self._run(file, laboratory, watcher, tell))
+                asyncio.run(self._run(file, laboratory, watcher, tell))
             return self.standing(laboratory, file.campaign.name)
 
     def stop(self, folder: Path, name: str) -> list[str]:
@@ -145,6 +95,7 @@ class App:
             home = Path(standing.record.folder) if self._settings.database_url else folder
             problems = asyncio.run(self._stop_all(standing.file, home))
             laboratory.campaigns.change(name, "stop", "stopped by a person")
+            laboratory.runs.call_off(name, "the campaign was stopped")
         return problems
 
     async def _check(self, file: CampaignFile) -> Checked:
@@ -160,18 +111,40 @@ class App:
         watcher: Callable[[Wiring], Watcher],
         tell: Callable[[str], None],
     ) -> None:
-        async with self._opened(file, file.path.absolute().parent) as resources:
+        folder = file.path.absolute().parent
+        async with self._opened(file, folder) as resources:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
-            _begin(laboratory.campaigns, file)
-            thread = StorageThread()
-            try:
-                conductor, worker = assemble(
-                    wiring, planner_of(file.campaign), resources, laboratory.records(thread), watcher(wiring)
-                )
-                attendant = Attendant(conductor, worker, tell=tell)
-                await attendant.conduct(poll_s=self._settings.stop_poll_s)
-            finally:
-                thread.close()
+            posts = self._posts(file.campaign, resources, folder)
+            with at_work(laboratory.presence, f"campaign {file.campaign.name}"):
+                if not await self._hold(laboratory, file.campaign.name, tell):
+                    return
+                _begin(laboratory.campaigns, file, said_by(wiring, posts))
+                thread = StorageThread(laboratory.database)
+                try:
+                    crew = laboratory.crew(wiring, planner_of(file.campaign), posts, thread, watcher(wiring))
+                    await Attendant(crew, tell=tell).conduct(poll_s=self._settings.poll_s)
+                finally:
+                    thread.close()
+
+    async def _hold(self, laboratory: Laboratory, name: str, tell: Callable[[str], None]) -> bool:
+        """Hold a campaign, if need be after the process that conducts it now; False when it has ended meanwhile."""
+        told = False
+        while (holder := laboratory.presence.hold(campaign_what(name), fenced=True)) is not None:
+            if not told:
+                tell(f"{name} is conducted by {holder}; waiting until that ends. Interrupt to leave.")
+                told = True
+            await asyncio.sleep(self._settings.poll_s)
+            laboratory.presence.beat()
+        record = laboratory.campaigns.find(name)
+        return record is None or record.state not in ENDED
+
+    def _posts(self, campaign: Campaign, resources: Mapping[str, Resource], folder: Path) -> dict[str, Post]:
+        """Return the campaign's resources as they are served, by name."""
+        found = {}
+        for name, resource in resources.items():
+            plug_in = self._addressed(name, campaign.resources[name])
+            found[name] = Post(key=_key(plug_in, folder), resource=resource, capacity=plug_in.capacity)
+        return found
 
     @asynccontextmanager
     async def _opened(self, file: CampaignFile, folder: Path) -> AsyncIterator[dict[str, Resource]]:
@@ -216,28 +189,6 @@ class App:
             )
 
 
-def assemble(
-    wiring: Wiring, planner: Planner, resources: Mapping[str, Resource], records: Records, watcher: Watcher
-) -> tuple[Conductor, Worker]:
-    """Return the conductor of a wired campaign and the worker that commands its resources."""
-    conductor = Conductor(wiring, planner, gate_of(wiring), records, watcher)
-    worker = Worker(
-        resources,
-        wiring.capabilities,
-        gate=Gate([LimitsReviewer(wiring.capabilities, wiring.campaign.limits)]),
-        runs=records.runs,
-        storage=records.thread,
-        conclude=conductor.conclude,
-    )
-    return conductor, worker
-
-
-def gate_of(wiring: Wiring) -> Gate:
-    """Return the gate that every proposal of a campaign must pass."""
-    limits = LimitsReviewer(wiring.capabilities, wiring.campaign.limits)
-    return Gate([SpaceReviewer(wiring.problem.space), limits])
-
-
 def planner_of(campaign: Campaign) -> Planner:
     """Return the planner that a campaign names."""
     kind = plugins.load("labwright.planners", campaign.planner.kind)
@@ -259,6 +210,15 @@ def capabilities_of(resources: Mapping[str, Resource]) -> dict[str, Capability]:
     return {f"{name}.{c.name}": c for name, resource in resources.items() for c in resource.capabilities()}
 
 
+def _key(plug_in: PlugIn, folder: Path) -> str:
+    """Return what names the physical thing: the same for two campaigns that use it, each by a name of its own."""
+    kind = plugins.load("labwright.resources", plug_in.kind)
+    identity = getattr(kind, "identity", None)
+    if identity is not None:
+        return f"{plug_in.kind} {identity(kind.Options(**plug_in.options), folder)}"
+    return f"{plug_in.kind} {digest(canonical([dict(plug_in.options), str(folder)]))[:12]}"
+
+
 def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
     if digest(file.campaign.text) == record.digest:
         return
@@ -272,9 +232,12 @@ def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
     )
 
 
-def _begin(campaigns: Campaigns, file: CampaignFile) -> None:
-    name = file.campaign.name
-    record = campaigns.find(name) or campaigns.add(name, file.campaign.text, str(file.path.absolute().parent))
+def _begin(campaigns: Campaigns, file: CampaignFile, declared: str) -> None:
+    name, folder = file.campaign.name, str(file.path.absolute().parent)
+    record = campaigns.find(name)
+    if record is None:
+        record = campaigns.add(name, file.campaign.text, folder, priority=file.campaign.priority)
+    campaigns.declare(name, declared)
     if record.state is CampaignState.DRAFT:
         campaigns.change(name, "start")
     elif record.state is CampaignState.PAUSED:

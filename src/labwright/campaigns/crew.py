@@ -1,0 +1,81 @@
+"""Those at work on a campaign in one process: who conducts it, and who serves its resources."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from labwright.campaigns.conclusion import Judge
+from labwright.campaigns.loop import Conductor, Records, Watcher
+from labwright.campaigns.wiring import Wiring, declared, rewire
+from labwright.core.campaign import Campaign
+from labwright.core.command import Recorder
+from labwright.core.run import Run
+from labwright.core.values import canonical
+from labwright.planning.planner import Planner
+from labwright.safety.gate import Gate
+from labwright.safety.limits import LimitsReviewer, SpaceReviewer
+from labwright.sites.worker import Brief, Post, Worker
+from labwright.storage.presence import Presence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """One process at work on a campaign, and its presence on record."""
+
+    conductor: Conductor
+    worker: Worker
+    presence: Presence
+
+
+def assemble(
+    wiring: Wiring,
+    planner: Planner,
+    posts: Mapping[str, Post],
+    *,
+    records: Records,
+    presence: Presence,
+    watcher: Watcher,
+    recorder: Callable[[Run], Recorder],
+    others: Callable[[str], Brief],
+) -> Crew:
+    """Return those who conduct a wired campaign and serve its resources, given by their names in the campaign.
+
+    `recorder` gives what an adapter may tell of a run; `others` what must be known of other campaigns on the same
+    resources.
+    """
+    judge = Judge(wiring, {name: post.key for name, post in posts.items()})
+    own = Brief(gate=device_gate_of(wiring), advance=judge.advance)
+    conductor = Conductor(wiring, planner, gate_of(wiring), judge, records, watcher)
+    worker = Worker(
+        list({post.key: post for post in posts.values()}.values()),
+        runs=records.runs,
+        presence=presence,
+        storage=records.thread,
+        brief=lambda name: own if name == wiring.campaign.name else others(name),
+        recorder=recorder,
+        changed=conductor.wake,
+    )
+    conductor.queued = worker.wake
+    return Crew(conductor=conductor, worker=worker, presence=presence)
+
+
+def gate_of(wiring: Wiring) -> Gate:
+    """Return the gate that every proposal of a campaign must pass."""
+    return Gate([SpaceReviewer(wiring.problem.space), LimitsReviewer(wiring.capabilities, wiring.campaign.limits)])
+
+
+def device_gate_of(wiring: Wiring) -> Gate:
+    """Return the gate that every command of a campaign must pass at the device."""
+    return Gate([LimitsReviewer(wiring.capabilities, wiring.campaign.limits)])
+
+
+def said_by(wiring: Wiring, posts: Mapping[str, Post]) -> str:
+    """Return what another process must know to serve a campaign's resources, as JSON; read back by `brief_of`."""
+    return canonical({"keys": {name: post.key for name, post in posts.items()}, "capabilities": declared(wiring)})
+
+
+def brief_of(campaign: Campaign, said: str) -> Brief:
+    """Return what a worker must know of a campaign, from what its resources said when it began."""
+    found = json.loads(said)
+    wiring = rewire(campaign, found["capabilities"])
+    return Brief(gate=device_gate_of(wiring), advance=Judge(wiring, found["keys"]).advance)

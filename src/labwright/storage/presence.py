@@ -1,0 +1,204 @@
+"""Who is at work: each process has a row with a lease, and holds what only one process may hold."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from labwright.core.errors import StorageUnavailable
+from labwright.storage.clock import database_now
+from labwright.storage.database import Database
+from labwright.storage.ledger import now
+from labwright.storage.schema import holdings, workers
+from labwright.storage.transaction import lock
+
+LEASE_S = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerRecord:
+    """A process that is at work. `lease_s`: how long its lease still lasts; below zero it has expired."""
+
+    id: str
+    host: str
+    pid: int
+    purpose: str
+    started_at: str
+    lease_s: float
+    holds: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} ({self.purpose})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where a process runs. Two with the same `boot` see each other's process ids and lock files."""
+
+    host: str
+    boot: str
+
+    @classmethod
+    def here(cls) -> "Machine":
+        """Return this machine, as it was last started."""
+        boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+        known = boot.exists() and namespace.exists()
+        return cls(
+            host=socket.gethostname(), boot=f"{boot.read_text().strip()}/{namespace.stat().st_ino}" if known else ""
+        )
+
+
+class Presence:
+    """This process among those at work on a database.
+
+    Its lease, by the database's clock, says how long others must wait before they may take over what a device keeps
+    apart by epochs. What a device cannot keep apart goes to another only when this process is known to be gone.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        worker: str,
+        *,
+        lease_s: float = LEASE_S,
+        machine: Machine | None = None,
+        is_alive: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._database = database
+        self.worker = worker
+        self.lease_s = lease_s
+        self._machine = machine or Machine.here()
+        self._is_alive = is_alive or self._is_locked
+        self._life: TextIOWrapper | None = None
+
+    def arrive(self, purpose: str) -> None:
+        """Put this process on record, with a lock file that dies with it."""
+        path = self._life_file(self.worker)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._life = path.open("a+")
+            fcntl.lockf(self._life, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, no child inherits it
+        except OSError as error:
+            raise StorageUnavailable(f"The lock {path} cannot be taken: {error}.") from error
+        row = {"id": self.worker, "host": self._machine.host, "boot": self._machine.boot, "pid": os.getpid()}
+        lease = database_now() + self.lease_s
+        with self._database.write() as connection:
+            connection.execute(insert(workers).values(**row, purpose=purpose, started_at=now(), lease_until=lease))
+
+    def beat(self) -> None:
+        """Renew the lease."""
+        with self._database.write() as connection:
+            mine = update(workers).where(workers.c.id == self.worker, workers.c.ended.is_(False))
+            connection.execute(mine.values(lease_until=database_now() + self.lease_s))
+
+    def leave(self) -> None:
+        """Give back what this process holds, and put its end on record."""
+        with self._database.write() as connection:
+            connection.execute(update(holdings).where(holdings.c.worker == self.worker).values(worker=None))
+            connection.execute(update(workers).where(workers.c.id == self.worker).values(ended=True))
+        if self._life is not None:
+            self._life_file(self.worker).unlink(missing_ok=True)
+            self._life.close()
+
+    def hold(self, what: str, *, fenced: bool) -> WorkerRecord | None:
+        """Hold something alone; return None when it is ours now, or else who holds it.
+
+        `fenced`: another may have it as soon as the lease of its holder has expired. Otherwise only when the holder is
+        known to be gone: it has said so, its machine was started anew, or on this machine its lock is free.
+        """
+        with self._database.write() as connection:
+            lock(connection, what)
+            holder = connection.execute(select(holdings.c.worker).where(holdings.c.what == what)).first()
+            if holder is None:
+                connection.execute(insert(holdings).values(what=what, worker=self.worker, epoch=1))
+                return None
+            if holder.worker not in (None, self.worker):
+                row = connection.execute(_at_work().where(workers.c.id == holder.worker)).first()
+                if row is not None and not self._may_follow(connection, row, fenced):
+                    return _record(row, (what,))
+            mine = update(holdings).where(holdings.c.what == what)
+            connection.execute(mine.values(worker=self.worker, epoch=holdings.c.epoch + 1))
+        return None
+
+    def holder(self, what: str) -> WorkerRecord | None:
+        """Return who holds something now; None where nobody does, or its holder is known to be gone."""
+        with self._database.read() as connection:
+            query = _at_work().join(holdings, holdings.c.worker == workers.c.id).where(holdings.c.what == what)
+            row = connection.execute(query).first()
+            return None if row is None or self._is_gone(row) else _record(row, (what,))
+
+    def all(self) -> list[WorkerRecord]:
+        """Return every process at work, with what it holds."""
+        with self._database.read() as connection:
+            held = connection.execute(select(holdings.c.worker, holdings.c.what).order_by(holdings.c.what)).all()
+            rows = connection.execute(_at_work().where(workers.c.ended.is_(False)).order_by(workers.c.started_at)).all()
+        return [
+            _record(row, tuple(w.what for w in held if w.worker == row.id)) for row in rows if not self._is_gone(row)
+        ]
+
+    def bury(self) -> None:
+        """Put on record which processes are known to be gone, so that what they left behind can be taken over."""
+        with self._database.read() as connection:
+            rows = connection.execute(_at_work().where(workers.c.ended.is_(False), workers.c.id != self.worker)).all()
+        gone = [row.id for row in rows if self._is_gone(row)]
+        if gone:
+            with self._database.write() as connection:
+                connection.execute(update(workers).where(workers.c.id.in_(gone)).values(ended=True))
+            for worker in gone:
+                self._life_file(worker).unlink(missing_ok=True)
+
+    def _may_follow(self, connection: Connection, row: Row[Any], fenced: bool) -> bool:
+        return self._is_gone(row) or (fenced and row.lease_s < 0)
+
+    def _is_gone(self, row: Row[Any]) -> bool:
+        """Whether a process certainly acts no more. Unknown means no."""
+        if row.ended:
+            return True
+        if row.id == self.worker or row.host != self._machine.host or not self._machine.boot:
+            return False
+        return row.boot != self._machine.boot or not self._is_alive(row.id)
+
+    def _is_locked(self, worker: str) -> bool:
+        try:
+            with self._life_file(worker).open("r+") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # a file that is not there any more says nothing
+            return True
+        return False
+
+    def _life_file(self, worker: str) -> Path:
+        return self._database.locks / f"{worker}.lock"
+
+
+@contextmanager
+def at_work(presence: Presence, purpose: str) -> Iterator[None]:
+    """Have this process on record for the length of the block; it gives back what it holds at the end."""
+    presence.arrive(purpose)
+    try:
+        yield
+    finally:
+        presence.leave()
+
+
+def _at_work() -> Any:
+    lease = (workers.c.lease_until - database_now()).label("lease_s")
+    return select(workers, lease)
+
+
+def _record(row: Row[Any], holds: tuple[str, ...]) -> WorkerRecord:
+    return WorkerRecord(
+        id=row.id,
+        host=row.host,
+        pid=row.pid,
+        purpose=row.purpose,
+        started_at=row.started_at,
+        lease_s=row.lease_s,
+        holds=holds,
+    )

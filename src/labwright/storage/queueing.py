@@ -1,0 +1,176 @@
+"""Applies what comes next in a trial: queues runs, lets them gather, skips, cancels, concludes."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from labwright.core.command import Failure
+from labwright.core.run import Conclusion, NewRun, Next, Run
+from labwright.core.states import LIVE_RUNS, RUN_TRANSITIONS, TRIAL_TRANSITIONS, CampaignState, RunState, TrialState
+from labwright.core.values import Json, Point
+from labwright.storage.campaigns import stream_of
+from labwright.storage.clock import database_now
+from labwright.storage.ledger import append, now
+from labwright.storage.records import outcome_record, pack, proposal_from, unpack
+from labwright.storage.rows import read_runs, runs_query
+from labwright.storage.schema import campaigns, members, runs, trials
+from labwright.storage.transitions import Held, move
+
+# Says what comes next in a trial, from its point, its number and all of its runs.
+Advance: TypeAlias = Callable[[Point, int, Sequence[Run]], Next]
+
+ENDS = {TrialState.OBSERVED: "observe", TrialState.FAILED: "fail", TrialState.UNKNOWN: "lose"}
+STOPPED = "the campaign was stopped"
+
+
+def queue_run(connection: Connection, campaign: str, campaign_id: int, trial: tuple[int, int], new: NewRun) -> None:
+    """Queue a run for a trial, given as (row id, number); where runs gather, it joins one that has room."""
+    gathering = _with_room(connection, campaign_id, new) if new.room > 1 else None
+    if gathering is None:
+        run_id = _insert_run(connection, campaign_id, new, RunState.QUEUED)
+        _join(connection, run_id, 0, trial[0], new)
+        body = {**_told(run_id, trial[1], new), "run_state": RunState.QUEUED.value}
+        append(connection, stream_of(campaign), "run.queued", body)
+        return
+    run_id, place = gathering
+    _join(connection, run_id, place, trial[0], new)
+    if place + 1 == new.room:
+        connection.execute(update(runs).where(runs.c.id == run_id).values(ready=database_now()))
+    append(
+        connection, stream_of(campaign), "run.joined", {"run": run_id, "joined": trial[1], "inputs": dict(new.inputs)}
+    )
+
+
+def _told(run_id: int, trial: int, new: NewRun) -> dict[str, Json]:
+    asked: dict[str, Json] = {"resource": new.resource, "capability": new.capability, "inputs": dict(new.inputs)}
+    place: dict[str, Json] = {"run": run_id, "step": new.step, "attempt": new.attempt, "trial": trial}
+    return {**place, "epoch": 0, "command_id": new.command_id, "key": new.key, "room": new.room, **asked}
+
+
+def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[int, int] | None:
+    count = func.count(members.c.place)
+    query = (
+        select(runs.c.id, count)
+        .join(members)
+        .where(runs.c.campaign_id == campaign_id, runs.c.step == new.step, runs.c.state == RunState.QUEUED.value)
+        .where(runs.c.shared == new.shared, runs.c.room == new.room, runs.c.epoch == 0)
+        .group_by(runs.c.id)
+        .having(count < new.room)
+        .order_by(runs.c.id)
+        .limit(1)
+    )
+    found = connection.execute(query).first()
+    return (found[0], found[1]) if found else None
+
+
+def _insert_run(connection: Connection, campaign_id: int, new: NewRun, state: RunState) -> int:
+    row = {
+        "campaign_id": campaign_id,
+        "step": new.step,
+        "attempt": new.attempt,
+        "resource": new.resource,
+        "key": new.key,
+        "capability": new.capability,
+        "command_id": new.command_id,
+        "room": new.room,
+        "shared": new.shared,
+        "timeout_s": new.timeout_s,
+        "state": state.value,
+        "epoch": 0,
+    }
+    waits = {"ready": database_now() + new.wait_s} if new.room > 1 else {}
+    result = connection.execute(insert(runs).values(**row, **waits))
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+def _join(connection: Connection, run_id: int, place: int, trial_id: int, new: NewRun) -> None:
+    row = {"run_id": run_id, "place": place, "trial_id": trial_id, "inputs": pack(new.inputs)}
+    connection.execute(insert(members).values(**row))
+
+
+def advance_trials(connection: Connection, run: Run, advance: Advance) -> None:
+    """Do what comes next in each trial that a run serves, now that the run has ended."""
+    campaign = connection.execute(
+        select(campaigns.c.id, campaigns.c.state).where(campaigns.c.name == run.campaign)
+    ).one()
+    for number in run.trials:
+        trial = connection.execute(
+            select(trials.c.id, trials.c.proposal, trials.c.state).where(
+                trials.c.campaign_id == campaign.id, trials.c.number == number
+            )
+        ).one()
+        if trial.state != TrialState.RUNNING.value:
+            continue  # another of its runs is unknown: nothing goes on before that is decided
+        served = runs_of(connection, trial.id)
+        following = advance(proposal_from(unpack(trial.proposal)).point, number, served)
+        if campaign.state == CampaignState.STOPPED.value and following.conclusion is None:
+            following = at_a_stop(served, STOPPED)
+        apply(connection, run.campaign, campaign.id, (trial.id, number), following)
+
+
+def runs_of(connection: Connection, trial_id: int) -> list[Run]:
+    """Return every run that serves a trial, the oldest first."""
+    return read_runs(connection, runs_query().join(members).where(members.c.trial_id == trial_id))
+
+
+def at_a_stop(served: Sequence[Run], why: str) -> Next:
+    """Return what comes next in a trial of a stopped campaign: nothing new; it ends when nothing is in flight."""
+    cancel = tuple(r.id for r in served if r.state is RunState.QUEUED)
+    if any(r.state in LIVE_RUNS for r in served):
+        return Next(cancel=cancel)
+    return Next(cancel=cancel, conclusion=Conclusion(state=TrialState.FAILED, why=why))
+
+
+def apply(connection: Connection, campaign: str, campaign_id: int, trial: tuple[int, int], following: Next) -> None:
+    """Write what comes next in one trial, given as (row id, number)."""
+    for run_id in following.cancel:
+        cancel_for(connection, campaign, run_id, trial)
+    for new, why in following.skipped:
+        skip_run(connection, campaign, campaign_id, trial, new, why)
+    for new in following.runs:
+        queue_run(connection, campaign, campaign_id, trial, new)
+    if following.conclusion is not None:
+        conclude(connection, campaign, trial, TrialState.RUNNING, following.conclusion)
+
+
+def skip_run(
+    connection: Connection, campaign: str, campaign_id: int, trial: tuple[int, int], new: NewRun, why: str
+) -> None:
+    """Put on record that a step of a trial is not done, and why."""
+    run_id = _insert_run(connection, campaign_id, new, RunState.SKIPPED)
+    _join(connection, run_id, 0, trial[0], new)
+    outcome = outcome_record(Failure(reason=why))
+    connection.execute(update(runs).where(runs.c.id == run_id).values(outcome=pack(outcome)))
+    body = {**_told(run_id, trial[1], new), "run_state": RunState.SKIPPED.value, "outcome": outcome}
+    append(connection, stream_of(campaign), "run.skipped", body)
+
+
+def cancel_for(connection: Connection, campaign: str, run_id: int, trial: tuple[int, int]) -> None:
+    """Take a trial out of a queued run; a run that serves nobody else is cancelled."""
+    others = select(func.count()).select_from(members).where(members.c.run_id == run_id)
+    if connection.execute(others.where(members.c.trial_id != trial[0])).scalar_one():
+        connection.execute(members.delete().where(members.c.run_id == run_id, members.c.trial_id == trial[0]))
+        append(connection, stream_of(campaign), "run.left", {"run": run_id, "left": trial[1]})
+        return
+    held = Held(name=f"run {run_id}", table=runs, id=run_id, state=RunState.QUEUED)
+    new = move(connection, held, RUN_TRANSITIONS, "cancel")
+    append(connection, stream_of(campaign), "run.cancelled", {"run": run_id, "run_state": new.value})
+
+
+def conclude(
+    connection: Connection, campaign: str, trial: tuple[int, int], state: TrialState, conclusion: Conclusion
+) -> None:
+    """End a trial."""
+    outcomes, action = dict(conclusion.outcomes), ENDS[conclusion.state]
+    held = Held(name=f"trial {campaign}/{trial[1]}", table=trials, id=trial[0], state=state)
+    found = {"outcomes": pack(outcomes), "why": conclusion.why, "ended_at": now()}
+    new = move(connection, held, TRIAL_TRANSITIONS, action, **found)
+    body: dict[str, Json] = {"trial": trial[1], "trial_state": new.value, "outcomes": outcomes, "why": conclusion.why}
+    mark(connection, trial[0], append(connection, stream_of(campaign), f"trial.{new.value}", body).seq)
+
+
+def mark(connection: Connection, trial_id: int, seq: int) -> None:
+    """Note the ledger's entry of a trial's last change, by which a conductor sees what is new."""
+    connection.execute(update(trials).where(trials.c.id == trial_id).values(changed=seq))

@@ -28,7 +28,8 @@ WORKER = {"id": "w", "host": "h", "boot": "b", "pid": 1, "purpose": "p", "starte
 def add_run(connection, number, run_state, trial_state):
     trial = {"number": number, "state": trial_state, "proposal": "{}", "outcomes": "{}", "why": None}
     connection.execute(insert(trials).values(id=number, campaign_id=1, proposed_at="then", **trial))
-    told = {"trial": number, "trial_state": trial_state, "proposal": {}, "proposed_at": "then", "outcomes": {}}
+    told = {"trial": number, "trial_state": trial_state, "proposal": {}, "proposed_at": "then"}
+    told |= {"outcomes": {}} if trial_state in ("observed", "failed") else {}
     append(connection, "campaign/study", "trial.began", told)
     asked = {"step": 0, "attempt": 1, "resource": "r", "key": "r", "capability": "c", "command_id": f"c{number}"}
     asked |= {"room": 1, "epoch": 2}

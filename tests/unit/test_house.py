@@ -23,10 +23,11 @@ ADAPTERS = {
     "asyncua": "resources/opcua/",
     "matplotlib": "campaigns/report/",
     "openpyxl": "campaigns/spreadsheet/workbook.py",
+    "psycopg": "storage/",
     "sqlalchemy": "storage/",
     "sqlite3": "storage/",
 }
-OPTIONAL = ("asyncua", "matplotlib", "openpyxl", "pybamm")
+OPTIONAL = ("asyncua", "matplotlib", "openpyxl", "psycopg", "pybamm")
 HEAVY = (*OPTIONAL, "alembic", "cryptography", "httpx", "numpy", "pint", "pydantic", "scipy", "sqlalchemy", "yaml")
 
 

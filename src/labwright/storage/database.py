@@ -46,7 +46,7 @@ class Database:
         """
         database = cls(_place(url, busy_timeout_s, clock, create=create))
         try:
-            database._migrate()
+            database._migrate(create=create)
         except (DBAPIError, NoneFree) as error:
             database._place.abandon()
             raise database._unavailable("opened", error) from error
@@ -136,24 +136,27 @@ class Database:
         kind = Contended if getattr(error.orig, "sqlstate", None) in CONTENDED else StorageUnavailable
         return kind(f"The database {self.name} cannot be {done}: {self._place.words(error)}")
 
-    def _migrate(self) -> None:
-        if not self._place.is_new and self._is_at_head():
+    def _migrate(self, *, create: bool) -> None:
+        found = None if self._place.is_new else self._version()
+        if found == HEAD:
             return
+        if found is None and self.path is None and not create:
+            raise StorageUnavailable(f"There is nothing of Labwright in {self.name}. `labwright run FILE` makes it.")
         from labwright.storage.migrations import upgrade
 
         with self._writing() as connection:
             lock(connection, "migrations")
             upgrade(connection, self.name)
 
-    def _is_at_head(self) -> bool:
+    def _version(self) -> str | None:
         try:
             with closing(self._place.begin("read")) as connection:
                 if not inspect(connection).has_table("alembic_version"):
-                    return False
-                return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == HEAD
+                    return None
+                return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         except DBAPIError as error:
             if "locked" in str(error.orig):  # another process is making the file
-                return False
+                return None
             raise
 
 

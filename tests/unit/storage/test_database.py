@@ -1,10 +1,11 @@
 """One database by its URL: what holds for SQLite and PostgreSQL alike, and what is said when it cannot be used."""
 
+import sys
 import time
 
 import pytest
 
-from labwright.core.errors import StorageUnavailable
+from labwright.core.errors import MissingExtra, StorageUnavailable
 from labwright.storage.clock import database_now, now
 from labwright.storage.database import Database
 from labwright.storage.ledger import append, entries
@@ -130,6 +131,36 @@ def test_a_lock_is_held_by_one_writer_at_a_time(database, database_url):
 def test_a_url_that_cannot_be_used_is_named(url):
     with pytest.raises(StorageUnavailable, match=r"sqlite:///FILE or postgresql://USER"):
         Database.open(url)
+
+
+def test_a_server_where_nothing_was_made_yet_is_told_where_nothing_is_to_be_made(postgres_url):
+    with pytest.raises(StorageUnavailable, match="There is nothing of Labwright in"):
+        Database.open(postgres_url, create=False)
+
+
+def test_a_wrong_password_is_told_and_not_shown(postgres_server):
+    rules = postgres_server.data / "pg_hba.conf"
+    rules.write_text(f"local all guarded scram-sha-256\n{rules.read_text()}")
+    postgres_server.execute("CREATE ROLE guarded LOGIN PASSWORD 'right'")
+    postgres_server.execute("SELECT pg_reload_conf()")
+    url = f"postgresql://guarded:secret@/postgres?host={postgres_server.folder}"
+
+    with pytest.raises(StorageUnavailable, match="password authentication failed") as raised:
+        Database.open(url)
+
+    assert "secret" not in str(raised.value)
+
+
+def test_a_database_that_the_server_lacks_is_named(postgres_server):
+    with pytest.raises(StorageUnavailable, match=r'cannot be opened: .*"nowhere" does not exist'):
+        Database.open(postgres_server.url_of("nowhere"))
+
+
+def test_without_the_driver_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(MissingExtra, match="extra 'postgres'"):
+        Database.open("postgresql://ann@127.0.0.1/lab")
 
 
 @pytest.mark.parametrize(

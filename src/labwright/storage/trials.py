@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, ScalarSelect, bindparam, func, insert, select
 
 from labwright.core.errors import CampaignBusy, NotFound, Overtaken
 from labwright.core.run import Next
@@ -32,18 +32,19 @@ class Trials:
     def of(self, campaign: str) -> list[Trial]:
         """Return each trial as it stands now, the oldest first."""
         with self._database.read() as connection:
-            return [trial_from(row) for row in connection.execute(trials_query(campaign))]
+            return [trial_from(row) for row in connection.execute(trials_query().where(campaigns.c.name == campaign))]
 
     def since(self, campaign: str, seq: int) -> tuple[list[Trial], int]:
         """Return the trials that changed after an entry of the campaign's stream, and the newest such entry."""
         with self._database.read() as connection:
-            rows = connection.execute(trials_query(campaign).where(trials.c.changed > seq)).all()
+            rows = connection.execute(_SINCE, {"of_name": campaign, "of_seq": seq}).all()
         return [trial_from(row) for row in rows], max((row.changed for row in rows), default=seq)
 
     def get(self, campaign: str, number: int) -> Trial:
         """Return one trial; an unknown number raises NotFound."""
         with self._database.read() as connection:
-            row = connection.execute(trials_query(campaign).where(trials.c.number == number)).first()
+            mine = trials_query().where(campaigns.c.name == campaign)
+            row = connection.execute(mine.where(trials.c.number == number)).first()
         if row is None:
             raise NotFound(f"Campaign {campaign!r} has no trial {number}.")
         return trial_from(row)
@@ -56,10 +57,8 @@ class Trials:
         """
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
-            campaign_id = self._conducted(connection, campaign)
-            room = min(
-                budget - _count(connection, campaign_id, NO_BUDGET), parallel - _in_flight(connection, campaign_id)
-            )
+            campaign_id, spent, busy = self._conducted(connection, campaign)
+            room = min(budget - spent, parallel - busy)
             for proposal, following in begun[: max(room, 0)]:
                 trial = _insert(connection, campaign, campaign_id, proposal, TrialState.RUNNING)
                 apply(connection, campaign, campaign_id, trial, following)
@@ -70,7 +69,7 @@ class Trials:
         why = "; ".join(verdict.reasons)
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
-            campaign_id = self._conducted(connection, campaign)
+            campaign_id = self._conducted(connection, campaign)[0]
             _insert(connection, campaign, campaign_id, proposal, TrialState.REFUSED, why, verdict=verdict.decision.name)
 
     def propose(self, campaign: str, proposal: Proposal) -> int:
@@ -84,8 +83,7 @@ class Trials:
         """Let a proposed or waiting trial run, with its first runs queued; False while there is no room for it."""
         with self._database.write() as connection:
             lock(connection, stream_of(trial.campaign))
-            campaign_id = self._conducted(connection, trial.campaign)
-            spent, busy = _count(connection, campaign_id, NO_BUDGET), _in_flight(connection, campaign_id)
+            campaign_id, spent, busy = self._conducted(connection, trial.campaign)
             if spent > budget or busy >= parallel:
                 return False
             row = self._change(connection, trial, "clear", None)
@@ -115,26 +113,35 @@ class Trials:
         body: dict[str, Json] = {"trial": trial.number, "trial_state": state.value, "why": why}
         mark(connection, row, append(connection, stream_of(trial.campaign), f"trial.{state.value}", body).seq)
 
-    def _conducted(self, connection: Connection, campaign: str) -> int:
-        """Return the campaign's row, if it runs and nobody else conducts it."""
-        row = connection.execute(select(campaigns.c.id, campaigns.c.state).where(campaigns.c.name == campaign)).one()
-        held = select(holdings.c.worker).where(holdings.c.what == campaign_what(campaign))
-        if connection.execute(held).scalar() not in (None, self._worker):
+    def _conducted(self, connection: Connection, campaign: str) -> tuple[int, int, int]:
+        """Return the campaign's row, how many trials it has spent and how many are in flight.
+
+        Only if it runs and nobody else conducts it.
+        """
+        row = connection.execute(_CONDUCTED, {"of_name": campaign, "of_what": campaign_what(campaign)}).one()
+        if row.holder not in (None, self._worker):
             raise CampaignBusy(f"Another process conducts campaign {campaign!r} now.")
         if row.state != CampaignState.RUNNING.value:
             raise Overtaken(f"Campaign {campaign!r} is {row.state} now.")
-        return int(row.id)
+        return row.id, row.spent, row.busy
 
 
-def _count(connection: Connection, campaign_id: int, without: frozenset[TrialState]) -> int:
-    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaign_id)
-    return int(connection.execute(query.where(trials.c.state.not_in([s.value for s in without]))).scalar_one())
+def _count(*states: TrialState) -> ScalarSelect[int]:
+    """Count the trials of a campaign in these states, in the statement that asks."""
+    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaigns.c.id)
+    return query.where(trials.c.state.in_([s.value for s in states])).correlate(campaigns).scalar_subquery()
 
 
-def _in_flight(connection: Connection, campaign_id: int) -> int:
-    busy = [s.value for s in PENDING - {TrialState.PROPOSED, TrialState.WAITING}]
-    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaign_id)
-    return int(connection.execute(query.where(trials.c.state.in_(busy))).scalar_one())
+_CONDUCTED = select(
+    campaigns.c.id,
+    campaigns.c.state,
+    select(holdings.c.worker).where(holdings.c.what == bindparam("of_what")).scalar_subquery().label("holder"),
+    _count(*(s for s in TrialState if s not in NO_BUDGET)).label("spent"),
+    _count(*(PENDING - {TrialState.PROPOSED, TrialState.WAITING})).label("busy"),
+).where(campaigns.c.name == bindparam("of_name"))
+_LAST = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == bindparam("of_campaign"))
+_SINCE = trials_query().where(campaigns.c.name == bindparam("of_name"), trials.c.changed > bindparam("of_seq"))
+_INSERT = insert(trials)
 
 
 def _insert(
@@ -147,8 +154,7 @@ def _insert(
     **told: str,
 ) -> tuple[int, int]:
     """Insert a trial; return its row and its number."""
-    last = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == campaign_id)
-    number, at = int(connection.execute(last).scalar_one()) + 1, now()
+    number, at = int(connection.execute(_LAST, {"of_campaign": campaign_id}).scalar_one()) + 1, now()
     record = proposal_record(proposal)
     body: dict[str, Json] = {
         "trial": number,
@@ -161,6 +167,6 @@ def _insert(
     row: dict[str, Any] = {"campaign_id": campaign_id, "number": number, "state": state.value, "why": why}
     ended = at if state is TrialState.REFUSED else None
     texts = {"proposal": pack(record), "outcomes": "{}", "proposed_at": at, "ended_at": ended, "changed": written.seq}
-    result = connection.execute(insert(trials).values(**row, **texts))
+    result = connection.execute(_INSERT, row | texts)
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0]), number

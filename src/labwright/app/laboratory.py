@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
-from labwright.campaigns.crew import Crew, assemble, brief_of
+from labwright.campaigns.crew import Crew, assemble, brief_of, capability_of
+from labwright.campaigns.decision import observation_of
 from labwright.campaigns.file import CampaignFile, parse_campaign
 from labwright.campaigns.loop import Records, Watcher
 from labwright.campaigns.wiring import Wiring
 from labwright.core.campaign import Campaign, CampaignRecord
-from labwright.core.command import Silent
-from labwright.core.errors import NotFound
+from labwright.core.command import Failure, Silent
+from labwright.core.errors import InvalidTransition, NotFound
+from labwright.core.run import Run
+from labwright.core.states import RunState
 from labwright.core.trial import Trial
+from labwright.core.values import Json
 from labwright.planning.planner import Planner
 from labwright.sites.worker import Brief, Post, Worker
 from labwright.storage.campaigns import Campaigns, campaign_what
@@ -124,6 +128,31 @@ class Laboratory:
         record = self.campaigns.get(name)
         owned = self.presence.holder(campaign_what(name)) is not None
         return Standing(file=file_of(record), record=record, trials=self.trials.of(name), owned=owned)
+
+    def decide_done(self, number: int, found: Json, *, why: str, by: str) -> Run:
+        """Record what a person read off after an unknown run, by the outputs of its capability."""
+        run = self.unknown(number)
+        record = self.campaigns.get(run.campaign)
+        outcome = observation_of(run, found, capability_of(file_of(record).campaign, record.declared, run.use))
+        self.runs.decide(run, outcome, self.brief(run.campaign).advance, why=why, by=by)
+        return self.runs.get(number)
+
+    def decide_failed(self, number: int, *, why: str, by: str) -> Run:
+        """Record that an unknown run ended without a result, as a person saw."""
+        run = self.unknown(number)
+        self.runs.decide(run, Failure(reason=why), self.brief(run.campaign).advance, why=why, by=by)
+        return self.runs.get(number)
+
+    def decide_never_ran(self, number: int, *, why: str, by: str) -> Run:
+        """Record that an unknown run never moved anything, as a person saw; it is queued again."""
+        return self.runs.requeue(self.unknown(number), why, by=by)
+
+    def unknown(self, number: int) -> Run:
+        """Return a run of which nobody can say what became; any other raises InvalidTransition."""
+        run = self.runs.get(number)
+        if run.state is not RunState.UNKNOWN:
+            raise InvalidTransition(f"Run {number}, {run},", run.state, "be decided", ["only what is unknown is"])
+        return run
 
     def verify(self) -> Verification:
         """Check the ledger's chains, and the tables against them."""

@@ -8,7 +8,9 @@ from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.loop import Conductor, Records, Watcher
 from labwright.campaigns.wiring import Wiring, declared, rewire
 from labwright.core.campaign import Campaign
+from labwright.core.capability import Capability
 from labwright.core.command import Recorder
+from labwright.core.errors import NotFound
 from labwright.core.run import Run
 from labwright.core.values import canonical
 from labwright.planning.planner import Planner
@@ -80,3 +82,11 @@ def brief_of(campaign: Campaign, said: str) -> Brief:
     found = json.loads(said)
     wiring = rewire(campaign, found["capabilities"])
     return Brief(gate=device_gate_of(wiring), advance=Judge(wiring, found["keys"]).advance)
+
+
+def capability_of(campaign: Campaign, said: str | None, use: str) -> Capability:
+    """Return a capability as its resource declared it when the campaign began."""
+    found = rewire(campaign, json.loads(said or "{}").get("capabilities", "{}")).capabilities
+    if use not in found:
+        raise NotFound(f"Nobody has said on record what {use} can do.")
+    return found[use]

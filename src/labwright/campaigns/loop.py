@@ -15,6 +15,7 @@ from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import Proposal, Trial
 from labwright.planning.planner import Planner
 from labwright.safety.gate import Gate
+from labwright.sites.patience import Patience
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
@@ -60,7 +61,7 @@ class Conductor:
         self.records = records
         self._watcher = watcher
         self._leaving = False
-        self._awake = asyncio.Event()
+        self._patience = Patience(0.2)
         self._trials: dict[int, Trial] = {}
         self._seq = -1
         self._first_new = 0
@@ -69,21 +70,21 @@ class Conductor:
     def leave(self) -> None:
         """Begin no other trial, and end after those in flight."""
         self._leaving = True
-        self._awake.set()
+        self.wake()
 
     def wake(self) -> None:
         """Look at what has changed now."""
-        self._awake.set()
+        self._patience.wake()
 
     async def conduct(self, *, poll_s: float) -> CampaignState:
         """Try one proposal after another until the campaign ends; return the state in which it is left.
 
         Raises CampaignHalted when it cannot go on by itself.
         """
+        self._patience = Patience(poll_s)
         await self._see()
         self._first_new = len(self._trials)
         while True:
-            self._awake.clear()
             trials = await self._see()
             record = await self.records.thread(self.records.campaigns.get, self.campaign.name)
             in_flight = sum(t.state in BEGUN for t in trials)
@@ -92,19 +93,15 @@ class Conductor:
                 return record.state
             if record.state is not CampaignState.RUNNING or not await self._step(trials, in_flight, budget):
                 await self._check_stuck(trials)
-                await self._rest(poll_s)
+                await self._patience.rest()
 
     async def _see(self) -> list[Trial]:
         changed, self._seq = await self.records.thread(self.records.trials.since, self.campaign.name, self._seq)
         if changed or not self._trials:
             self._trials.update((t.number, t) for t in changed)
             self._watcher.trials(list(self._trials.values()))
+            self._patience.renew()
         return list(self._trials.values())
-
-    async def _rest(self, poll_s: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(poll_s):
-                await self._awake.wait()
 
     async def _step(self, trials: Sequence[Trial], in_flight: int, budget: int) -> bool:
         """Begin what there is room for, or end the campaign; say whether anything was done."""

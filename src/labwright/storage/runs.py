@@ -155,11 +155,11 @@ class Runs:
         """Give a leased run back to the queue: it was never sent."""
         return self._move(run, "release")
 
-    def requeue(self, run: Run, why: str) -> Run:
-        """Queue a run again that certainly never started, or that may be repeated."""
+    def requeue(self, run: Run, why: str, *, by: str | None = None) -> Run:
+        """Queue a run again that certainly never started, or that may be repeated; `by`: who says so."""
         with self._changing(run) as connection:
             new = _move_run(connection, run, "requeue")
-            self._tell(connection, run, f"run.{new.value}", new, why=why)
+            self._tell(connection, run, f"run.{new.value}", new, why=why, by=by)
             if run.state is RunState.UNKNOWN:
                 self._resume_trials(connection, run, why)
         return self.get(run.id)

@@ -1,15 +1,16 @@
 """How one point is tried: a small graph of steps, with inputs bound from the point, constants or earlier steps."""
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from labwright.core.capability import Capability
 from labwright.core.command import Measurement, Observation
 from labwright.core.errors import InvalidInput
 from labwright.core.space import Space
 from labwright.core.units import convert_value
-from labwright.core.values import Point, Value
+from labwright.core.values import Point, Value, is_number, show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,14 @@ class Constant:
 
 Binding: TypeAlias = Reference | Constant
 Names: TypeAlias = Mapping[str, Measurement]
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +48,24 @@ class Condition:
     sign: str
     against: Constant
 
+    def holds(self, names: Names) -> bool:
+        """Whether it holds; a name that is not known, or a word held against a number, raises InvalidInput.
+
+        A constant without a unit is in the unit of what it is held against.
+        """
+        found = names.get(self.name)
+        if found is None:
+            raise InvalidInput(f"{self}: {self.name} is not known; known: {', '.join(names) or 'nothing'}.")
+        against = self.against.value
+        if is_number(found.value) != is_number(against) or not (is_number(against) or self.sign in ("==", "!=")):
+            raise InvalidInput(f"{self}: {show(found.value)!r} and {show(against)!r} cannot be compared so.")
+        if self.against.unit is not None:
+            against = convert_value(against, self.against.unit, found.unit or "1", str(self))
+        return COMPARISONS[self.sign](found.value, against)
+
     def __str__(self) -> str:
         unit = f" {self.against.unit}" if self.against.unit else ""
-        return f"{self.name} {self.sign} {self.against.value}{unit}"
+        return f"{self.name} {self.sign} {show(self.against.value)}{unit}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,6 +137,7 @@ def _engine(path: Path, busy_timeout_s: float) -> Engine:
 
 def _configure(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver must not begin or commit behind our back
+    connection.create_function("labwright_now", 0, time.time)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -13,13 +13,16 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from labwright import plugins
+from labwright.access import Credential, authenticate, seal
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign
 from labwright.campaigns.loop import Conductor, Records, Watcher
 from labwright.campaigns.wiring import Wiring, wire
+from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord, PlugIn
 from labwright.core.capability import Capability
 from labwright.core.errors import CampaignChanged, InvalidInput, ResourceUnavailable
+from labwright.core.person import Person
 from labwright.core.states import CampaignState
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import digest
@@ -30,9 +33,11 @@ from labwright.safety.gate import Gate
 from labwright.safety.limits import LimitsReviewer, SpaceReviewer
 from labwright.settings import Settings
 from labwright.sites.worker import Worker
+from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.database import Database
 from labwright.storage.ownership import is_owned, ownership
+from labwright.storage.people import People
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
 from labwright.storage.trials import Trials
@@ -214,6 +219,48 @@ class App:
                 f"LABWRIGHT_URLS gives an address for {', '.join(unknown)}, but the campaign's resources are "
                 f"{', '.join(campaign.resources)}."
             )
+
+    def people(self, folder: Path) -> list[Person]:
+        """Return everyone on record, also those who have left."""
+        with self.laboratory(folder) as laboratory:
+            return People(laboratory.database).all()
+
+    def add_person(self, folder: Path, name: str, secret: str, *, by: Credential | None) -> Person:
+        """Put a person on record; only the first of a database needs nobody to vouch for them."""
+        sealed = seal(secret)
+        with self.laboratory(folder, create=True) as laboratory:
+            people = People(laboratory.database)
+            return people.add(name, sealed, by=by and authenticate(people, by.name, by.secret))
+
+    def remove_person(self, folder: Path, name: str, *, by: Credential) -> Person:
+        """End a person's part; what they signed stays on record, and counts no more where a trial still waits."""
+        with self.laboratory(folder) as laboratory:
+            people = People(laboratory.database)
+            return people.remove(name, by=authenticate(people, by.name, by.secret))
+
+    def change_secret(self, folder: Path, by: Credential, secret: str) -> None:
+        """Give a person a new secret in place of the one that they show."""
+        sealed = seal(secret)
+        with self.laboratory(folder) as laboratory:
+            people = People(laboratory.database)
+            people.change_secret(authenticate(people, by.name, by.secret), sealed)
+
+    def approvals(self, folder: Path) -> list[Approval]:
+        """Return what waits for people, in every campaign."""
+        with self.laboratory(folder) as laboratory:
+            return Approvals(laboratory.database).waiting()
+
+    def approval(self, folder: Path, campaign: str, number: int) -> Approval:
+        """Return what people are asked about one trial, as it stands now."""
+        with self.laboratory(folder) as laboratory:
+            return Approvals(laboratory.database).of(campaign, number)
+
+    def sign(self, folder: Path, seen: Approval, by: Credential, say: Say, why: str | None = None) -> Approval:
+        """Record what a person says of exactly what they have seen."""
+        with self.laboratory(folder) as laboratory:
+            person = authenticate(People(laboratory.database), by.name, by.secret)
+            signed = Approvals(laboratory.database)
+            return signed.sign(seen.campaign, seen.trial, person=person, say=say, seen=seen.digest, why=why)
 
 
 def assemble(

@@ -5,9 +5,6 @@ import secrets
 import unicodedata
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidKey
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
 from labwright.core.errors import InvalidInput
 
 SHORTEST = 12
@@ -46,6 +43,8 @@ def check_quality(secret: str) -> None:
 
 def seal(secret: str, cost: Cost = COST) -> str:
     """Return the argon2id hash of a secret, with a salt of its own, as a PHC string."""
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     check_quality(secret)
     made = Argon2id(
         salt=os.urandom(16), length=32, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory_kib
@@ -55,6 +54,9 @@ def seal(secret: str, cost: Cost = COST) -> str:
 
 def matches(secret: str, sealed: str) -> bool:
     """Whether a PHC string was made of this secret, compared in constant time; an unreadable string matches nothing."""
+    from cryptography.exceptions import InvalidKey
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     if len(secret) > LONGEST:
         return False
     try:

@@ -1,14 +1,14 @@
 """What people must approve before it moves, and what they said of it."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from labwright.core.capability import Capability
 from labwright.core.command import Measurement
 from labwright.core.procedure import Condition, Names, names_of
 from labwright.core.space import Space
-from labwright.core.values import Json, canonical
+from labwright.core.values import Json, canonical, digest
 from labwright.core.verdict import Action, Plan
 
 DAY_S = 86_400.0
@@ -85,6 +85,12 @@ class ApprovalState(StrEnum):
     VOID = "void"
 
 
+ENDED = frozenset({ApprovalState.REFUSED, ApprovalState.EXPIRED, ApprovalState.VOID})
+LATE = "too few decided in time"
+GONE = "the trial does not wait any more"
+TAMPERED = "what is on record of it was changed"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What is put before people: the exact content, why it needs them, who must approve and how long they have."""
@@ -135,6 +141,24 @@ class Approval:
     def admits(self, person: str) -> bool:
         """Whether that person may say something of it."""
         return any(demand.admits(person) for demand in self.demands)
+
+    def at(self, now: float) -> "Approval":
+        """Return it as it counts now, for a trial that waits; what was refused, expired or void stays so."""
+        if self.state in ENDED:
+            return self
+        if not self.demands or digest(self.content) != self.digest:
+            return replace(self, state=ApprovalState.VOID, why=TAMPERED)
+        if any(s.say is Say.REFUSE for s in self.signatures):
+            return replace(self, state=ApprovalState.REFUSED)
+        if not now < self.expires_at:
+            return replace(self, state=ApprovalState.EXPIRED, why=LATE)
+        return replace(self, state=ApprovalState.WAITING if self.missing else ApprovalState.APPROVED)
+
+    def over(self) -> "Approval":
+        """Return it as it counts for a trial that does not wait any more: an answer comes too late."""
+        if self.state is ApprovalState.WAITING:
+            return replace(self, state=ApprovalState.VOID, why=GONE)
+        return self
 
 
 def signers_of(signatures: Sequence[Signature], digest: str) -> tuple[str, ...]:

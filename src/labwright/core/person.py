@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Someone known by a secret of their own. `secret`: its PHC string; `added_by`: None for the first of a database."""
+    """Someone known by a secret of their own.
+
+    `secret`: its PHC string; `added_by`: who vouched for them, nobody for the first of a database.
+    """
 
     name: str
     secret: str = field(repr=False)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from labwright.campaigns.file.approval import build_approvals
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.schema import (
     CampaignPart,
@@ -53,6 +54,7 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         trials=part.budget.trials,
         limits=limits,
         text=text,
+        approvals=build_approvals(part.safety.approval, problem.space, problems),
     )
 
 

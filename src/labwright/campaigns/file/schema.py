@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
+from labwright.campaigns.file.approval import ApprovalPart
 from labwright.core.errors import InvalidUnit
 from labwright.core.units import parse_quantity
 from labwright.core.values import is_number
@@ -124,6 +125,7 @@ class SafetyPart(Part):
     """`from_resources`: the limits that the resources declare; or narrower ones by resource.capability.input."""
 
     limits: Literal["from_resources"] | dict[str, LimitPart] = "from_resources"
+    approval: list[ApprovalPart] = []
 
 
 class BudgetPart(Part):

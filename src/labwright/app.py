@@ -230,7 +230,8 @@ class App:
         sealed = seal(secret)
         with self.laboratory(folder, create=True) as laboratory:
             people = People(laboratory.database)
-            return people.add(name, sealed, by=by and authenticate(people, by.name, by.secret))
+            voucher = None if by is None else authenticate(people, by.name, by.secret)
+            return people.add(name, sealed, by=voucher)
 
     def remove_person(self, folder: Path, name: str, *, by: Credential) -> Person:
         """End a person's part; what they signed stays on record, and counts no more where a trial still waits."""

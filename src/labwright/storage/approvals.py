@@ -47,8 +47,8 @@ class Approvals:
         """Record what a person, who has just shown their secret, says of a waiting trial.
 
         `seen`: the digest of what they were shown; if it is not the one on record, Overtaken is raised. Who may not
-        sign raises NotAuthorised, and an approval that has ended InvalidTransition. One signature a person; one who approved
-        may still refuse, as long as the trial waits.
+        sign raises NotAuthorised, and an approval that has ended InvalidTransition. One signature a person; one who
+        approved may still refuse, as long as the trial waits.
         """
         with self._database.write() as connection:
             trial_id = _lock(connection, campaign, number)

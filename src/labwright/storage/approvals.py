@@ -18,8 +18,6 @@ from labwright.storage.ledger import append, now
 from labwright.storage.records import pack, unpack
 from labwright.storage.schema import approvals, campaigns, people, signatures, trials
 
-CHANGED = "what would be done is not what was put before people"
-
 
 class Approvals:
     """What people were asked in one database."""
@@ -52,6 +50,7 @@ class Approvals:
         """
         with self._database.write() as connection:
             trial_id = _lock(connection, campaign, number)
+            _check_waits(connection, trial_id, f"Trial {campaign}/{number}", say)
             approval = _settled(connection, trial_id)
             if approval.state in (ApprovalState.WAITING, ApprovalState.APPROVED):
                 _sign(
@@ -90,9 +89,11 @@ def verdict(connection: Connection, trial_id: int, would_do: str) -> Approval:
     _lock_row(connection, trial_id)
     approval = _settled(connection, trial_id)
     if would_do != approval.digest and approval.state in (ApprovalState.WAITING, ApprovalState.APPROVED):
-        _end(connection, trial_id, approval, ApprovalState.VOID, CHANGED)
+        _end(
+            connection, trial_id, ApprovalState.VOID, f"what would be done now ({would_do[:12]}) is not what was asked"
+        )
     elif approval.state is ApprovalState.APPROVED:
-        _end(connection, trial_id, approval, ApprovalState.APPROVED, None)
+        _end(connection, trial_id, ApprovalState.APPROVED, None)
     return _one(connection, trial_id)
 
 
@@ -123,30 +124,30 @@ def _sign(connection: Connection, trial_id: int, approval: Approval, signature: 
         raise Overtaken(f"{approval.name} is not what {name} was shown. Nothing was signed; look at it again.")
     before = next((s for s in approval.signatures if s.person == name), None)
     if before is not None and signature.say is not Say.REFUSE:
-        raise InvalidTransition(f"{approval.name}", f"signed by {name} already", "be signed twice", ["refuse"])
+        raise InvalidTransition(approval.name, f"signed by {name} already", "be signed twice", ["refuse"])
     own = (signatures.c.trial_id == trial_id) & (signatures.c.person_id == person.id)
     connection.execute(signatures.delete().where(own))
     row = {"decision": signature.say.value, "digest": signature.digest, "why": signature.why, "at": signature.at}
     connection.execute(insert(signatures).values(trial_id=trial_id, person_id=person.id, **row))
     if signature.say is Say.REFUSE:
         why = f"{name}: {signature.why}" if signature.why else f"refused by {name}"
-        _end(connection, trial_id, approval, ApprovalState.REFUSED, why)
+        _end(connection, trial_id, ApprovalState.REFUSED, why)
     else:
-        _tell(connection, trial_id, "signed", {"person": name, "digest": signature.digest})
+        _tell(connection, trial_id, "signed", {"person": name})
 
 
 def _settled(connection: Connection, trial_id: int) -> Approval:
     """Return an approval with what time and tampering have done to it put on record."""
     approval = _one(connection, trial_id)
     if approval.state in (ApprovalState.EXPIRED, ApprovalState.VOID):
-        _end(connection, trial_id, approval, approval.state, approval.why)
+        _end(connection, trial_id, approval.state, approval.why)
     return approval
 
 
-def _end(connection: Connection, trial_id: int, approval: Approval, state: ApprovalState, why: str | None) -> None:
+def _end(connection: Connection, trial_id: int, state: ApprovalState, why: str | None) -> None:
     changed = update(approvals).where(approvals.c.trial_id == trial_id, approvals.c.state != state.value)
     if connection.execute(changed.values(state=state.value, why=why)).rowcount:
-        _tell(connection, trial_id, state.value, {"digest": approval.digest, "why": why})
+        _tell(connection, trial_id, state.value, {"why": why})
 
 
 def _tell(connection: Connection, trial_id: int, what: str, body: Mapping[str, Json]) -> None:
@@ -177,6 +178,12 @@ def _lock(connection: Connection, campaign: str, number: int) -> int:
     if _lock_row(connection, trial_id) is None:
         raise NotFound(_none(campaign, number))
     return int(trial_id)
+
+
+def _check_waits(connection: Connection, trial_id: int, name: str, say: Say) -> None:
+    state = connection.execute(select(trials.c.state).where(trials.c.id == trial_id)).scalar_one()
+    if state != TrialState.WAITING.value:
+        raise InvalidTransition(name, f"{state} and does not wait any more", f"take a signature ({say})", [])
 
 
 def _lock_row(connection: Connection, trial_id: int) -> int | None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from labwright.core.capability import Capability
 from labwright.core.command import Measurement
+from labwright.core.errors import InvalidInput
 from labwright.core.procedure import Condition, Names, names_of
 from labwright.core.space import Space
 from labwright.core.values import Json, canonical, digest
@@ -43,7 +44,10 @@ class ApprovalRule:
 
     def matches(self, names: Names) -> bool:
         """Whether it applies to a point; what cannot be compared raises InvalidInput."""
-        return all(condition.holds(names) for condition in self.when)
+        unknown = [condition.name for condition in self.when if condition.name not in names]
+        if unknown:
+            raise InvalidInput(f"{', '.join(unknown)} is not known; known: {', '.join(names) or 'nothing'}.")
+        return all(condition.holds(names[condition.name]) for condition in self.when)
 
     def __str__(self) -> str:
         if not self.when:

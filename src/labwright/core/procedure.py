@@ -1,15 +1,15 @@
 """How one point is tried: a small graph of steps, with inputs bound from the point, constants or earlier steps."""
 
-import operator
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from labwright.core.capability import Capability
 from labwright.core.command import Measurement, Observation
 from labwright.core.errors import InvalidInput
 from labwright.core.space import Space
-from labwright.core.units import convert_value
+from labwright.core.units import check_unit, convert, convert_value
 from labwright.core.values import Point, Value, is_number, show
 
 
@@ -30,14 +30,6 @@ class Constant:
 
 Binding: TypeAlias = Reference | Constant
 Names: TypeAlias = Mapping[str, Measurement]
-COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,20 +40,23 @@ class Condition:
     sign: str
     against: Constant
 
-    def holds(self, names: Names) -> bool:
-        """Whether it holds; a name that is not known, or a word held against a number, raises InvalidInput.
+    def holds(self, found: Measurement) -> bool:
+        """Say whether it holds of what was found, in whatever unit; numbers that differ by rounding are equal.
 
-        A constant without a unit is in the unit of what it is held against.
+        What cannot be compared (another dimension, a word with a number by size, NaN) raises InvalidInput.
         """
-        found = names.get(self.name)
-        if found is None:
-            raise InvalidInput(f"{self}: {self.name} is not known; known: {', '.join(names) or 'nothing'}.")
-        against = self.against.value
-        if is_number(found.value) != is_number(against) or not (is_number(against) or self.sign in ("==", "!=")):
-            raise InvalidInput(f"{self}: {show(found.value)!r} and {show(against)!r} cannot be compared so.")
-        if self.against.unit is not None:
-            against = convert_value(against, self.against.unit, found.unit or "1", str(self))
-        return COMPARISONS[self.sign](found.value, against)
+        if self.sign in ("==", "!=") and not (is_number(found.value) and is_number(self.against.value)):
+            return (found.value == self.against.value) is (self.sign == "==")
+        value, against = self._numbers(found)
+        if math.isclose(value, against, rel_tol=1e-9):
+            return self.sign in ("==", "<=", ">=")
+        return {"<": value < against, ">": value > against, "!": True, "=": False}[self.sign[0]]
+
+    def _numbers(self, found: Measurement) -> tuple[float, float]:
+        if not is_number(found.value) or not is_number(self.against.value) or math.isnan(float(found.value)):
+            raise InvalidInput(f"{self} cannot be told: {self.name} is {found.value!r}.")
+        check_unit(found.unit, self.against.unit, str(self))
+        return float(found.value), convert(float(self.against.value), self.against.unit, found.unit, str(self))
 
     def __str__(self) -> str:
         unit = f" {self.against.unit}" if self.against.unit else ""
@@ -101,6 +96,31 @@ class Step:
     def use(self) -> str:
         """The capability's full name: resource.capability."""
         return f"{self.resource}.{self.capability}"
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The names that it needs: those in its conditions and those that its inputs are bound to."""
+        bound = [b.name for b in self.inputs.values() if isinstance(b, Reference)]
+        return tuple(dict.fromkeys([c.name for c in self.when] + bound))
+
+
+def in_order(steps: Sequence[Step]) -> tuple[int, ...]:
+    """Return the places of the steps so that none comes before one that it waits for; circles are left out."""
+    order: list[int] = []
+    settled: set[str] = set()
+    while found := [i for i, s in enumerate(steps) if s.name not in settled and settled.issuperset(s.after)]:
+        order += found
+        settled |= {steps[i].name for i in found}
+    return tuple(order)
+
+
+def ancestors(steps: Sequence[Step]) -> dict[str, frozenset[str]]:
+    """Return for each step the names of all that come before it, however far; circles are left out."""
+    found: dict[str, frozenset[str]] = {}
+    for i in in_order(steps):
+        after = steps[i].after
+        found[steps[i].name] = frozenset(after).union(*(found[name] for name in after))
+    return found
 
 
 def names_of(space: Space, point: Point) -> dict[str, Measurement]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
@@ -11,7 +11,7 @@ from labwright.core.approval import DAY_S, ApprovalRule, Demand
 from labwright.core.command import Measurement
 from labwright.core.errors import InvalidInput
 from labwright.core.procedure import Condition, Constant
-from labwright.core.space import Space
+from labwright.core.space import Categorical, Ordinal, Space
 from labwright.core.units import convert, parse_quantity
 
 CONDITION = re.compile(r"\$(?P<name>[A-Za-z_]\w*)\s*(?P<sign>[<>]=?|[=!]=)\s*(?P<against>\S.*)")
@@ -28,15 +28,21 @@ def _counted(found: Any) -> Any:
     return found
 
 
+T = TypeVar("T")
+OneOrMore: TypeAlias = Annotated[list[T], BeforeValidator(_listed, json_schema_input_type=T | list[T])]
+
+
 class ApprovalPart(BaseModel):
     """Where all of `when` holds of the point, that many different people must approve the trial before it begins."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    when: Annotated[list[str], BeforeValidator(_listed)] = []
-    by: Annotated[list[Person], BeforeValidator(_listed)] = []
-    people: Annotated[PositiveInt, BeforeValidator(_counted)] = 1
-    expires: str = "24 h"
+    when: OneOrMore[str] = Field(default=[], description="What must hold, as `$current > 2 A`; left out: always.")
+    by: OneOrMore[Person] = Field(default=[], description="Who may approve; left out: any person on record.")
+    people: Annotated[PositiveInt, BeforeValidator(_counted)] = Field(
+        default=1, description="How many different people must approve."
+    )
+    expires: str = Field(default="24 h", description="How long they have, as `8 h`; after that the trial is withdrawn.")
 
 
 def build_approvals(parts: Sequence[ApprovalPart], space: Space, problems: Problems) -> tuple[ApprovalRule, ...]:
@@ -62,26 +68,21 @@ def _condition(text: str, space: Space) -> Condition:
         raise InvalidInput(
             f"${read['name']} is not a parameter of the space, so it is not known before. Known: {known}."
         )
-    condition = Condition(name=read["name"], sign=read["sign"], against=_constant(read["against"].strip()))
-    _try_out(condition, space)
+    parameter, against = space[read["name"]], read["against"].strip().strip("'\"")
+    if isinstance(parameter, Categorical | Ordinal):
+        return _on_words(read["name"], read["sign"], against, parameter.levels)
+    number, unit = parse_quantity(against, f"found {text!r}")
+    condition = Condition(name=read["name"], sign=read["sign"], against=Constant(value=number, unit=unit))
+    condition.holds(Measurement(value=1.0, unit=parameter.unit))  # a unit that does not fit is seen now
     return condition
 
 
-def _constant(text: str) -> Constant:
-    if re.match(r"[-+.\d]", text):
-        number, unit = parse_quantity(text, "here")
-        return Constant(value=number, unit=unit)
-    return Constant(value=text.strip("'\""))
-
-
-def _try_out(condition: Condition, space: Space) -> None:
-    """Hold a condition against a value that the parameter can take, so that a wrong unit or word is seen now."""
-    parameter = space[condition.name]
-    levels = getattr(parameter, "levels", None)
-    sample = levels[0] if levels else getattr(parameter, "low", 1.0)
-    condition.holds({condition.name: Measurement(value=sample, unit=parameter.unit)})
-    if levels and condition.against.value not in levels:
-        raise InvalidInput(f"{condition.against.value!r} is not a level of {condition.name}: {', '.join(levels)}.")
+def _on_words(name: str, sign: str, against: str, levels: Sequence[str]) -> Condition:
+    if sign not in ("==", "!="):
+        raise InvalidInput(f"{name} has words for values; they are compared by == or != only.")
+    if against not in levels:
+        raise InvalidInput(f"{against!r} is not a level of {name}: {', '.join(levels)}.")
+    return Condition(name=name, sign=sign, against=Constant(value=against))
 
 
 def _demand(part: ApprovalPart) -> Demand:

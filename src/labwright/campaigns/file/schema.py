@@ -125,7 +125,7 @@ class SafetyPart(Part):
     """`from_resources`: the limits that the resources declare; or narrower ones by resource.capability.input."""
 
     limits: Literal["from_resources"] | dict[str, LimitPart] = "from_resources"
-    approval: list[ApprovalPart] = []
+    approval: list[ApprovalPart] = Field(default=[], description="When people must approve a trial before it begins.")
 
 
 class BudgetPart(Part):

@@ -168,5 +168,3 @@ def test_a_hash_that_was_exchanged_differs_from_the_ledger(people, database):
 
     assert before["secret_sha256"] in told(database)[0][1]
     assert after["secret_sha256"] not in "".join(body for _, body in told(database))
-
-

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
@@ -28,8 +28,8 @@ def _counted(found: Any) -> Any:
     return found
 
 
-T = TypeVar("T")
-OneOrMore: TypeAlias = Annotated[list[T], BeforeValidator(_listed, json_schema_input_type=T | list[T])]
+Conditions = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
+People = Annotated[list[Person], BeforeValidator(_listed, json_schema_input_type=Person | list[Person])]
 
 
 class ApprovalPart(BaseModel):
@@ -37,8 +37,8 @@ class ApprovalPart(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    when: OneOrMore[str] = Field(default=[], description="What must hold, as `$current > 2 A`; left out: always.")
-    by: OneOrMore[Person] = Field(default=[], description="Who may approve; left out: any person on record.")
+    when: Conditions = Field(default=[], description="What must hold, as `$current > 2 A`; left out: always.")
+    by: People = Field(default=[], description="Who may approve; left out: any person on record.")
     people: Annotated[PositiveInt, BeforeValidator(_counted)] = Field(
         default=1, description="How many different people must approve."
     )

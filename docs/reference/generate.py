@@ -149,13 +149,20 @@ def _models(annotations: typing.Iterable[Any]) -> Iterator[type[BaseModel]]:
 def command_line() -> str:
     """Return the page on the command line."""
     text = PAGES["command-line"]
-    group: Any = typer.main.get_command(app)
-    for name, command in group.commands.items():
+    for name, command in _commands(typer.main.get_command(app)):
         arguments = " ".join(p.metavar or p.name.upper() for p in command.params if p.param_type_name == "argument")
         text += f"\n## labwright {name}\n\n    labwright {name} {arguments} [OPTIONS]\n\n{_paragraphs(command.help)}\n"
         rows = [_parameter(p) for p in command.params if "--help" not in p.opts]
         text += "\n" + table(("argument or option", "default", "meaning"), rows)
     return text
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every command by its full name, and after a command those that stand under it."""
+    for name, command in group.commands.items():
+        yield f"{before}{name}", command
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
 
 
 def _paragraphs(text: str) -> str:

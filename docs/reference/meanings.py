@@ -72,6 +72,7 @@ EXITS = {
     "SOME_FAILED": "The campaign is finished, and some of its trials failed.",
     "BROKEN": "The ledger does not agree with itself or with the tables.",
     "STORAGE": "The database cannot be opened, read or written.",
+    "NOT_AUTHORISED": "A secret is wrong, its owner is locked for a while, or may not do this. Nothing was changed.",
     "INTERRUPTED": "Interrupted by a person. The campaign is paused; the same command goes on.",
 }
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from labwright import plugins
+from labwright.access import Credential, authenticate, seal
 from labwright.app.equipment import Equipment, capabilities_of
 from labwright.app.laboratory import Laboratory, Standing, file_of
 from labwright.campaigns.attendant import Attendant
@@ -17,8 +18,11 @@ from labwright.campaigns.file import CampaignFile, read_campaign
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, attend
 from labwright.campaigns.wiring import Wiring, wire
+from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import CampaignChanged
+from labwright.core.person import Person
+from labwright.core.run import Run
 from labwright.core.states import CampaignState
 from labwright.core.trial import Proposal
 from labwright.core.values import digest
@@ -26,8 +30,10 @@ from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
 from labwright.settings import Settings
 from labwright.sites.worker import Post
+from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
+from labwright.storage.people import People
 from labwright.storage.presence import at_work
 from labwright.storage.thread import StorageThread
 
@@ -42,6 +48,10 @@ class Checked:
     wiring: Wiring
     first: Proposal
     verdict: Verdict
+
+
+# Puts on record what a person, by name, saw of a run, by number.
+Decision = Callable[[Laboratory, int, str], Run]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +121,55 @@ class App:
             laboratory.campaigns.change(name, "stop", "stopped by a person")
             laboratory.runs.call_off(name, "the campaign was stopped")
         return problems
+
+    def people(self, folder: Path) -> list[Person]:
+        """Return everyone on record, also those who have left."""
+        with self.laboratory(folder) as laboratory:
+            return People(laboratory.database).all()
+
+    def add_person(self, folder: Path, name: str, secret: str, *, by: Credential | None) -> Person:
+        """Put a person on record; only the first of a database needs nobody to vouch for them."""
+        sealed = seal(secret)
+        with self.laboratory(folder, create=True) as laboratory:
+            people = People(laboratory.database)
+            voucher = None if by is None else authenticate(people, by.name, by.secret)
+            return people.add(name, sealed, by=voucher)
+
+    def remove_person(self, folder: Path, name: str, *, by: Credential) -> Person:
+        """End a person's part; what they signed stays on record, and counts no more where a trial still waits."""
+        with self.laboratory(folder) as laboratory:
+            people = People(laboratory.database)
+            return people.remove(name, by=authenticate(people, by.name, by.secret))
+
+    def change_secret(self, folder: Path, by: Credential, secret: str) -> None:
+        """Give a person a new secret in place of the one that they show."""
+        sealed = seal(secret)
+        with self.laboratory(folder) as laboratory:
+            people = People(laboratory.database)
+            people.change_secret(authenticate(people, by.name, by.secret), sealed)
+
+    def approvals(self, folder: Path) -> list[Approval]:
+        """Return what waits for people, in every campaign."""
+        with self.laboratory(folder) as laboratory:
+            return Approvals(laboratory.database).waiting()
+
+    def approval(self, folder: Path, campaign: str, number: int) -> Approval:
+        """Return what people are asked about one trial, as it stands now."""
+        with self.laboratory(folder) as laboratory:
+            return Approvals(laboratory.database).of(campaign, number)
+
+    def sign(self, folder: Path, seen: Approval, by: Credential, say: Say, why: str | None = None) -> Approval:
+        """Record what a person says of exactly what they have seen."""
+        with self.laboratory(folder) as laboratory:
+            person = authenticate(People(laboratory.database), by.name, by.secret)
+            signed = Approvals(laboratory.database)
+            return signed.sign(seen.campaign, seen.trial, person=person, say=say, seen=seen.digest, why=why)
+
+    def decide(self, folder: Path, number: int, by: Credential, decision: Decision) -> Run:
+        """Record what became of an unknown run, as a person who shows their secret saw it; return the run."""
+        with self.laboratory(folder) as laboratory:
+            person = authenticate(People(laboratory.database), by.name, by.secret)
+            return decision(laboratory, number, person.name)
 
     async def _check(self, file: CampaignFile) -> Checked:
         async with self._equipment.opened(file, file.path.absolute().parent) as resources:

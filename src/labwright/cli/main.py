@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labwright import __version__
-from labwright.cli import campaign, records, starting, suggest
+from labwright.cli import approvals, campaign, people, records, starting, suggest
 
 app = typer.Typer(
     name="labwright",
@@ -47,6 +47,10 @@ app.command()(records.show)
 app.command()(records.report)
 app.command()(records.verify)
 app.command()(suggest.suggest)
+app.command()(approvals.approvals)
+app.command()(approvals.approve)
+app.command()(approvals.refuse)
+app.add_typer(people.app)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
+from labwright.campaigns.file.approval import ApprovalPart
 from labwright.core.errors import InvalidUnit
 from labwright.core.units import parse_quantity
 from labwright.core.values import is_number
@@ -180,6 +181,7 @@ class SafetyPart(Part):
         default="from_resources",
         description="`from_resources`, or narrower limits: a limit by each `resource.capability.input`.",
     )
+    approval: list[ApprovalPart] = Field(default=[], description="When people must approve a trial before it begins.")
 
 
 class BudgetPart(Part):

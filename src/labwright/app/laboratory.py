@@ -21,6 +21,7 @@ from labwright.core.trial import Trial
 from labwright.core.values import Json
 from labwright.planning.planner import Planner
 from labwright.sites.worker import Brief, Post, Worker
+from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
 from labwright.storage.presence import Presence
@@ -81,7 +82,8 @@ class Laboratory:
 
     def records(self, thread: StorageThread) -> Records:
         """Return what the loop keeps its facts in, by way of the storage thread."""
-        return Records(campaigns=self.campaigns, trials=self.trials, runs=self.runs, thread=thread)
+        approvals = Approvals(self.database)
+        return Records(campaigns=self.campaigns, trials=self.trials, runs=self.runs, approvals=approvals, thread=thread)
 
     def crew(
         self,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.loop import Conductor, Records, Watcher
+from labwright.campaigns.permission import Permission
 from labwright.campaigns.wiring import Wiring, declared, rewire
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability
@@ -14,6 +15,7 @@ from labwright.core.errors import NotFound
 from labwright.core.run import Run
 from labwright.core.values import canonical
 from labwright.planning.planner import Planner
+from labwright.safety.approval import ApprovalReviewer
 from labwright.safety.gate import Gate
 from labwright.safety.limits import LimitsReviewer, SpaceReviewer
 from labwright.sites.worker import Brief, Post, Worker
@@ -48,7 +50,7 @@ def assemble(
     """
     judge = Judge(wiring, keys)
     own = Brief(gate=device_gate_of(wiring), advance=judge.advance)
-    conductor = Conductor(wiring, planner, gate_of(wiring), judge, records, watcher)
+    conductor = Conductor(wiring, planner, Permission(wiring, gate_of(wiring)), judge, records, watcher)
     worker = Worker(
         posts,
         runs=records.runs,
@@ -64,7 +66,9 @@ def assemble(
 
 def gate_of(wiring: Wiring) -> Gate:
     """Return the gate that every proposal of a campaign must pass."""
-    return Gate([SpaceReviewer(wiring.problem.space), LimitsReviewer(wiring.capabilities, wiring.campaign.limits)])
+    space, campaign = wiring.problem.space, wiring.campaign
+    limits = LimitsReviewer(wiring.capabilities, campaign.limits)
+    return Gate([SpaceReviewer(space), limits, ApprovalReviewer(campaign.approvals, space)])
 
 
 def device_gate_of(wiring: Wiring) -> Gate:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from labwright.campaigns.conclusion import Judge
+from labwright.campaigns.permission import Permission
 from labwright.campaigns.wiring import Wiring
+from labwright.core.approval import ApprovalState
 from labwright.core.crash import crash_point
 from labwright.core.errors import CampaignHalted, Overtaken, PoolExhausted
 from labwright.core.run import Run
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import Proposal, Trial
+from labwright.core.verdict import Decision, Verdict
 from labwright.planning.planner import Planner
-from labwright.safety.gate import Gate
 from labwright.sites.patience import Patience
+from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
@@ -44,6 +47,7 @@ class Records:
     campaigns: Campaigns
     trials: Trials
     runs: Runs
+    approvals: Approvals
     thread: StorageThread
 
 
@@ -51,12 +55,12 @@ class Conductor:
     """Conducts one campaign: keeps as many trials in flight as it allows. Those who serve its resources do the rest."""
 
     def __init__(
-        self, wiring: Wiring, planner: Planner, gate: Gate, judge: Judge, records: Records, watcher: Watcher
+        self, wiring: Wiring, planner: Planner, permission: Permission, judge: Judge, records: Records, watcher: Watcher
     ) -> None:
         self._wiring = wiring
         self.campaign = wiring.campaign
         self._planner = planner
-        self._gate = gate
+        self._permission = permission
         self._judge = judge
         self.records = records
         self._watcher = watcher
@@ -113,7 +117,9 @@ class Conductor:
             return await self._finish("fail", why)
         if spent >= budget and not any(t.is_pending for t in trials):
             return await self._finish("finish", f"the budget of {budget} trials is spent")
-        room = min(self.campaign.parallel - in_flight, budget - spent)
+        if await self._take_answers(trials, budget):
+            return True
+        room = min(self.campaign.parallel - sum(t.is_pending for t in trials), budget - spent)
         if room <= 0 or self._leaving or refused >= REFUSED_IN_A_ROW or _hopeless(trials[self._first_new :]):
             return False
         return await self._try_next(trials, room, budget)
@@ -130,21 +136,53 @@ class Conductor:
             return await self._finish("finish" if tried else "fail", why)
         if self._leaving:
             return False
-        keep, thread, name = self.records.trials, self.records.thread, self.campaign.name
         allowed = []
-        for proposal in proposals:
-            verdict = self._gate.review(self._wiring.plan(proposal.point))
-            if verdict.allowed:
-                allowed.append((proposal, self._judge.first(proposal.point)))
-            else:
-                await thread(keep.refuse, name, proposal, verdict)
-        crash_point("before begin")
-        if allowed:
-            with suppress(Overtaken):  # somebody paused or stopped the campaign just now
-                await thread(keep.begin, name, allowed, budget=budget, parallel=self.campaign.parallel)
+        with suppress(Overtaken):  # somebody paused or stopped the campaign just now
+            for proposal in proposals:
+                verdict = self._permission.review(proposal.point)
+                if verdict.allowed:
+                    allowed.append((proposal, self._judge.first(proposal.point)))
+                else:
+                    await self._set_aside(proposal, verdict)
+            crash_point("before begin")
+            if allowed:
+                keep, parallel = self.records.trials, self.campaign.parallel
+                await self.records.thread(keep.begin, self.campaign.name, allowed, budget=budget, parallel=parallel)
         crash_point("after begin")
         self.queued()
         return True
+
+    async def _set_aside(self, proposal: Proposal, verdict: Verdict) -> None:
+        """Record a proposal that may not begin now: refused, or waiting for people."""
+        keep, thread, name = self.records.trials, self.records.thread, self.campaign.name
+        if verdict.decision is not Decision.NEEDS_APPROVAL:
+            await thread(keep.refuse, name, proposal, verdict)
+            return
+        await thread(keep.hold, name, proposal, lambda n: self._permission.question(n, proposal.point, verdict))
+
+    async def _take_answers(self, trials: Sequence[Trial], budget: int) -> bool:
+        """Begin the waiting trials that were approved, and end those that were refused or too late."""
+        done = False
+        for trial in trials:
+            if trial.state is not TrialState.WAITING:
+                continue
+            approval = await self.records.thread(self.records.approvals.of, self.campaign.name, trial.number)
+            if approval.state is not ApprovalState.WAITING:
+                done |= await self._take_answer(trial, budget)
+        return done
+
+    async def _take_answer(self, trial: Trial, budget: int) -> bool:
+        verdict, keep, thread = self._permission.review(trial.point), self.records.trials, self.records.thread
+        if verdict.decision not in (Decision.ALLOW, Decision.NEEDS_APPROVAL):
+            await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
+            return True
+        would_do = self._permission.would_do(trial.number, trial.point, verdict)
+        following, parallel = self._judge.first(trial.point), self.campaign.parallel
+        with suppress(Overtaken):
+            begun = await thread(keep.answer, trial, would_do, following, budget=budget, parallel=parallel)
+            self.queued()
+            return begun
+        return False
 
     def _propose(self, trials: Sequence[Trial], pending: Sequence[Trial], count: int) -> list[Proposal]:
         history = [t for t in trials if not t.is_pending]

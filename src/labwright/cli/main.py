@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labwright import __version__
-from labwright.cli import approvals, campaign, people, records, starting, suggest
+from labwright.cli import approvals, campaign, decide, people, records, starting, suggest
 
 app = typer.Typer(
     name="labwright",
@@ -50,6 +50,7 @@ app.command()(suggest.suggest)
 app.command()(approvals.approvals)
 app.command()(approvals.approve)
 app.command()(approvals.refuse)
+app.command()(decide.decide)
 app.add_typer(people.app)
 
 

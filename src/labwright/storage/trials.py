@@ -1,16 +1,18 @@
 """Trials: each method is one fact, in one transaction with its ledger entries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, ScalarSelect, bindparam, func, insert, select
 
+from labwright.core.approval import ApprovalState, Question
 from labwright.core.errors import CampaignBusy, NotFound, Overtaken
 from labwright.core.run import Next
 from labwright.core.states import TRIAL_TRANSITIONS, CampaignState, TrialState
 from labwright.core.trial import NO_BUDGET, PENDING, Proposal, Trial
 from labwright.core.values import Json
 from labwright.core.verdict import Verdict
+from labwright.storage.approvals import ask, verdict
 from labwright.storage.campaigns import campaign_what, stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import append, now
@@ -64,13 +66,42 @@ class Trials:
                 apply(connection, campaign, campaign_id, trial, following)
         return max(min(room, len(begun)), 0)
 
-    def refuse(self, campaign: str, proposal: Proposal, verdict: Verdict) -> None:
+    def refuse(self, campaign: str, proposal: Proposal, found: Verdict) -> None:
         """Record a proposal that the gate did not allow; it uses no budget."""
-        why = "; ".join(verdict.reasons)
+        why = "; ".join(found.reasons)
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
             campaign_id = self._conducted(connection, campaign)[0]
-            _insert(connection, campaign, campaign_id, proposal, TrialState.REFUSED, why, verdict=verdict.decision.name)
+            _insert(connection, campaign, campaign_id, proposal, TrialState.REFUSED, why, verdict=found.decision.name)
+
+    def hold(self, campaign: str, proposal: Proposal, question: Callable[[int], Question]) -> None:
+        """Record a proposal that waits for people; `question`, by the trial's number, is what they are asked."""
+        with self._database.write() as connection:
+            lock(connection, stream_of(campaign))
+            campaign_id, _, _ = self._conducted(connection, campaign)
+            row, number = _insert(connection, campaign, campaign_id, proposal, TrialState.WAITING)
+            ask(connection, row, question(number))
+
+    def answer(self, trial: Trial, would_do: str, following: Next, *, budget: int, parallel: int) -> bool:
+        """Do what people said of a waiting trial, if they agreed to exactly what it `would_do` now, by its sha256.
+
+        False while they have not, or while there is no room for it.
+        """
+        with self._database.write() as connection:
+            lock(connection, stream_of(trial.campaign))
+            _, spent, busy = self._conducted(connection, trial.campaign)
+            row = self._row_of(connection, trial)
+            approval = verdict(connection, row, would_do)
+            match approval.state:
+                case ApprovalState.WAITING:
+                    return False
+                case ApprovalState.APPROVED:
+                    return spent <= budget and busy < parallel and self._run(connection, trial, row, following)
+                case ApprovalState.REFUSED:
+                    self._change(connection, trial, "refuse", approval.why, ended_at=now())
+                case _:
+                    self._change(connection, trial, "withdraw", approval.why, ended_at=now())
+        return True
 
     def propose(self, campaign: str, proposal: Proposal) -> int:
         """Record a person's proposal for whoever conducts the campaign to take up next; return its number."""
@@ -83,13 +114,17 @@ class Trials:
         """Let a proposed or waiting trial run, with its first runs queued; False while there is no room for it."""
         with self._database.write() as connection:
             lock(connection, stream_of(trial.campaign))
-            campaign_id, spent, busy = self._conducted(connection, trial.campaign)
+            _, spent, busy = self._conducted(connection, trial.campaign)
             if spent > budget or busy >= parallel:
                 return False
-            row = self._change(connection, trial, "clear", None)
-            cleared = Held(name=f"trial {trial.id}", table=trials, id=row, state=TrialState.CLEARED)
-            self._told(connection, trial, row, move(connection, cleared, TRIAL_TRANSITIONS, "run"), None)
-            apply(connection, trial.campaign, campaign_id, (row, trial.number), following)
+            return self._run(connection, trial, self._row_of(connection, trial), following)
+
+    def _run(self, connection: Connection, trial: Trial, row: int, following: Next) -> bool:
+        self._change(connection, trial, "clear", None)
+        cleared = Held(name=f"trial {trial.id}", table=trials, id=row, state=TrialState.CLEARED)
+        self._told(connection, trial, row, move(connection, cleared, TRIAL_TRANSITIONS, "run"), None)
+        mine = select(campaigns.c.id).where(campaigns.c.name == trial.campaign)
+        apply(connection, trial.campaign, connection.execute(mine).scalar_one(), (row, trial.number), following)
         return True
 
     def turn_down(self, trial: Trial, action: str, why: str) -> None:
@@ -98,16 +133,14 @@ class Trials:
             lock(connection, stream_of(trial.campaign))
             self._change(connection, trial, action, why, ended_at=now())
 
-    def _change(self, connection: Connection, trial: Trial, action: str, why: str | None, **values: str) -> int:
-        row = connection.execute(
-            select(trials.c.id)
-            .join(campaigns)
-            .where(campaigns.c.name == trial.campaign, trials.c.number == trial.number)
-        ).scalar_one()
-        held = Held(name=f"trial {trial.id}", table=trials, id=int(row), state=trial.state)
+    def _row_of(self, connection: Connection, trial: Trial) -> int:
+        return int(connection.execute(_ROW, {"of_name": trial.campaign, "of_number": trial.number}).scalar_one())
+
+    def _change(self, connection: Connection, trial: Trial, action: str, why: str | None, **values: str) -> None:
+        row = self._row_of(connection, trial)
+        held = Held(name=f"trial {trial.id}", table=trials, id=row, state=trial.state)
         new = move(connection, held, TRIAL_TRANSITIONS, action, why=why, **values)
-        self._told(connection, trial, int(row), new, why)
-        return int(row)
+        self._told(connection, trial, row, new, why)
 
     def _told(self, connection: Connection, trial: Trial, row: int, state: TrialState, why: str | None) -> None:
         body: dict[str, Json] = {"trial": trial.number, "trial_state": state.value, "why": why}
@@ -141,6 +174,11 @@ _CONDUCTED = select(
 ).where(campaigns.c.name == bindparam("of_name"))
 _LAST = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == bindparam("of_campaign"))
 _SINCE = trials_query().where(campaigns.c.name == bindparam("of_name"), trials.c.changed > bindparam("of_seq"))
+_ROW = (
+    select(trials.c.id)
+    .join(campaigns)
+    .where(campaigns.c.name == bindparam("of_name"), trials.c.number == bindparam("of_number"))
+)
 _INSERT = insert(trials)
 
 

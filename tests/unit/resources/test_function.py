@@ -4,7 +4,8 @@ import pytest
 
 from labwright.core.command import Command, Failure, Observation, Silent
 from labwright.core.errors import InvalidInput
-from labwright.resources.function import FunctionInput, FunctionResource
+from labwright.resources.function import FunctionResource
+from labwright.resources.plain import InputOptions
 
 BENCH = """
 import numpy as np
@@ -60,7 +61,7 @@ async def test_what_is_no_dict_is_a_failure(tmp_path):
 
 async def test_its_arguments_are_the_inputs_with_the_declared_limits(tmp_path):
     (tmp_path / "bench.py").write_text(BENCH)
-    declared = options("bench.py:brew", inputs={"t": FunctionInput(unit="degC", low=0, high=100)})
+    declared = options("bench.py:brew", inputs={"t": InputOptions(unit="degC", low=0, high=100)})
 
     async with FunctionResource.open("bench", declared, tmp_path) as function:
         [brew] = function.capabilities()
@@ -91,7 +92,7 @@ async def test_a_function_that_is_not_there_is_refused(tmp_path, called, words):
 
 async def test_limits_for_an_argument_that_is_not_there_are_refused(tmp_path):
     (tmp_path / "bench.py").write_text(BENCH)
-    declared = options("bench.py:brew", inputs={"temp": FunctionInput()})
+    declared = options("bench.py:brew", inputs={"temp": InputOptions()})
 
     with pytest.raises(InvalidInput, match="has no argument temp; it has t, grams"):
         async with FunctionResource.open("bench", declared, tmp_path):

@@ -8,7 +8,7 @@ from labwright.core.capability import Input
 from labwright.core.command import Measurement, Observation, Outcome
 from labwright.core.errors import InvalidInput, InvalidUnit
 from labwright.core.states import CampaignState, TaskState
-from labwright.core.units import convert
+from labwright.core.units import convert, convert_spread
 from labwright.core.values import Value, is_number, show
 
 
@@ -127,7 +127,5 @@ def _converted(field: Input, value: float, reported: Measurement) -> tuple[float
     if field.unit is None:
         raise InvalidUnit(f"{field.name}: it has no unit, but was reported in {reported.unit!r}")
     converted = convert(value, reported.unit, field.unit, field.name)
-    if reported.sd is None:
-        return converted, None
-    # By difference: an offset, as of degC against K, is no part of an uncertainty.
-    return converted, abs(convert(value + reported.sd, reported.unit, field.unit, field.name) - converted)
+    spread = reported.sd and convert_spread(reported.sd, value, reported.unit, field.unit, field.name)
+    return converted, spread

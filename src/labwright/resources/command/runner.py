@@ -46,13 +46,11 @@ def read(path: str) -> dict[str, Any]:
 
 def write(path: str, content: Mapping[str, Any]) -> None:
     """Write a file whole or not at all; it is on disk when this returns."""
-    draft = f"{path}.{os.getpid()}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    try:
-        os.write(descriptor, json.dumps(content).encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    draft = f"{path}.{os.urandom(4).hex()}"
+    with open(draft, "x", encoding="utf-8") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(draft, path)
     sync(os.path.dirname(path))
 
@@ -90,7 +88,7 @@ def stops(root: str, resource: str) -> int:
 
 def claim(root: str, order: Mapping[str, Any]) -> int:
     """Begin a command, once for ever: a folder of its name, complete and with its lock held, appears in one move."""
-    target, draft = f"{root}/{order['id']}", f"{root}/.draft-{os.getpid()}-{time.time_ns()}"
+    target, draft = f"{root}/{order['id']}", f"{root}/.draft-{os.urandom(8).hex()}"
     os.mkdir(draft)
     os.mkdir(f"{draft}/files")
     with open(f"{draft}/input.json", "w", encoding="utf-8") as file:

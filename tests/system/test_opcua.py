@@ -365,6 +365,17 @@ async def test_ask_cannot_tell_of_another_command_unless_nobody_else_commands_th
         assert isinstance(await own.ask(command("c9")), NeverStarted)
 
 
+async def test_with_several_commands_in_flight_another_that_is_held_proves_nothing(oven):
+    async with opened(oven.options(exclusive=True, capacity=2)) as resource:
+        await run(resource, "c1")
+        await run(resource, "c2")
+
+        assert isinstance(await resource.ask(command("c2")), Done)
+        assert await resource.ask(command("c1")) == CannotTell(
+            reason="oven holds another command, which may have followed this one"
+        )
+
+
 @pytest.mark.parametrize("held", ["", " ", None])
 async def test_a_server_that_holds_no_command_may_have_forgotten_it(oven, held):
     async with opened(oven.options(exclusive=True)) as resource:

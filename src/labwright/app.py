@@ -16,11 +16,14 @@ from labwright import plugins
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign
 from labwright.campaigns.loop import Conductor, Records, Watcher
+from labwright.campaigns.spreadsheet import read_sheet, write_sheet
 from labwright.campaigns.wiring import Wiring, wire
+from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.campaign import Campaign, CampaignRecord, PlugIn
 from labwright.core.capability import Capability
 from labwright.core.errors import CampaignChanged, InvalidInput, ResourceUnavailable
 from labwright.core.states import CampaignState
+from labwright.core.task import PostedTask
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import digest
 from labwright.core.verdict import Verdict
@@ -34,6 +37,7 @@ from labwright.storage.campaigns import Campaigns
 from labwright.storage.database import Database
 from labwright.storage.ownership import is_owned, ownership
 from labwright.storage.runs import Runs
+from labwright.storage.tasks import Tasks
 from labwright.storage.thread import StorageThread
 from labwright.storage.trials import Trials
 from labwright.storage.verification import Verification, verify
@@ -214,6 +218,34 @@ class App:
                 f"LABWRIGHT_URLS gives an address for {', '.join(unknown)}, but the campaign's resources are "
                 f"{', '.join(campaign.resources)}."
             )
+
+    def tasks(self, folder: Path, name: str | None = None) -> list[PostedTask]:
+        """Return the open tasks of one campaign, or of all; an unknown name raises NotFound."""
+        with self.laboratory(folder) as laboratory:
+            if name is not None:
+                laboratory.campaigns.get(name)
+            return Tasks(laboratory.database).open(name)
+
+    def worksheet(self, folder: Path, name: str, path: Path) -> list[PostedTask]:
+        """Write the open tasks of a campaign as a sheet to be filled in, and return them; none writes nothing."""
+        tasks = self.tasks(folder, name)
+        if tasks:
+            check_replaceable(path)
+            write_sheet(path, worksheet(tasks, path.name))
+        return tasks
+
+    def record(
+        self, folder: Path, name: str, path: Path, *, by: str | None, decimal: str | None = None, valid_only: bool = False
+    ) -> Filled:
+        """Record a filled worksheet: all of it, or its valid rows, or nothing; return what it said."""
+        with self.laboratory(folder) as laboratory:
+            laboratory.campaigns.get(name)
+            tasks = Tasks(laboratory.database)
+            filled = read_filled(read_sheet(path), name, tasks.get, decimal=decimal)
+            if filled.problems and not valid_only:
+                raise InvalidInput("\n  ".join([f"{path.name}: nothing was recorded.", *filled.problems]))
+            tasks.report(filled.reports, by)
+            return filled
 
 
 def assemble(

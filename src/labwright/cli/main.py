@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labwright import __version__
-from labwright.cli import campaign, records, starting, suggest
+from labwright.cli import campaign, records, starting, suggest, tasks
 
 app = typer.Typer(
     name="labwright",
@@ -45,6 +45,9 @@ app.command()(records.show)
 app.command()(records.report)
 app.command()(records.verify)
 app.command()(suggest.suggest)
+app.command()(tasks.tasks)
+app.command()(tasks.worksheet)
+app.command()(tasks.record)
 
 
 def main() -> None:

@@ -235,7 +235,14 @@ class App:
         return tasks
 
     def record(
-        self, folder: Path, name: str, path: Path, *, by: str | None, decimal: str | None = None, valid_only: bool = False
+        self,
+        folder: Path,
+        name: str,
+        path: Path,
+        *,
+        by: str | None,
+        decimal: str | None = None,
+        valid_only: bool = False,
     ) -> Filled:
         """Record a filled worksheet: all of it, or its valid rows, or nothing; return what it said."""
         with self.laboratory(folder) as laboratory:

@@ -91,7 +91,9 @@ async def command(folder: Path) -> AsyncIterator[Stand]:
     )
     started = folder / "starts"
     run = [sys.executable, "-I", "-S", "double.py"]
-    options = CommandResource.Options(run=run, inputs={"x": InputOptions(low=0, high=9)}, outputs={"y": "degC"}, batch=4)
+    options = CommandResource.Options(
+        run=run, inputs={"x": InputOptions(low=0, high=9)}, outputs={"y": "degC"}, batch=4
+    )
     async with CommandResource.open("solver", options, folder) as resource:
         read = lambda: started.read_text().split() if started.exists() else []  # noqa: E731
         yield Stand(resource=resource, inputs={"x": 3.0}, started=read)

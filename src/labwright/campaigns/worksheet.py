@@ -209,7 +209,7 @@ def _optional(sheet: Sheet, name: str) -> Heading | None:
 
 
 def _blank(sheet: Sheet, row: Row, last: int) -> tuple[str, ...]:
-    """Return the cells that a fresh sheet leaves empty: to be safe, those of every heading named in the instructions."""
+    """Return the cells that a fresh sheet leaves empty: those of the fields that the instructions name."""
     instructions = row.cells[sheet.find("instructions", sheet.name).index]
     asked = {part.partition(":")[0].strip() for part in instructions.rpartition("[")[2].split(";")}
     names = {*asked, *(f"result {name}" for name in asked), "failed", "note"}

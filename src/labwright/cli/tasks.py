@@ -90,7 +90,9 @@ def _words(posted: "PostedTask") -> str:
     from labwright.core.task import expected
 
     task = posted.task
-    which = f"{posted.campaign}, {'trial' if len(posted.trials) == 1 else 'trials'} {', '.join(map(str, posted.trials))}"
+    which = (
+        f"{posted.campaign}, {'trial' if len(posted.trials) == 1 else 'trials'} {', '.join(map(str, posted.trials))}"
+    )
     given = ", ".join(f"{name} = {with_unit(m.value, m.unit)}" for name, m in task.given.items())
     asked = "; ".join(f"{field.name}: {expected(field)}" for field in task.fields)
     lines = [

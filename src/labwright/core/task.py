@@ -67,7 +67,9 @@ def observe(task: Task, values: Mapping[str, Measurement]) -> Observation:
     is wanted raises InvalidInput, with every problem found.
     """
     names = [f.name for f in task.fields]
-    problems = [f"{n}: nothing of that name is asked for; asked for: {', '.join(names)}" for n in values if n not in names]
+    problems = [
+        f"{n}: nothing of that name is asked for; asked for: {', '.join(names)}" for n in values if n not in names
+    ]
     found: dict[str, Measurement] = {}
     for field in task.fields:
         try:

@@ -41,8 +41,8 @@ class FunctionResource:
     class Options(BaseModel):
         """`call`: file.py:function or package.module:function; `outputs`: the unit of each value that it returns.
 
-        `batch`: the most trials that it takes at once; it is then called with a list for each input that is not `shared`,
-        and returns for each output a list, or one value for all.
+        `batch`: the most trials that it takes at once; it is then called with a list for each input that is not
+        `shared`, and returns for each output a list, or one value for all.
         """
 
         model_config = ConfigDict(extra="forbid")

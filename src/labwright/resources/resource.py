@@ -24,8 +24,8 @@ class Resource(Protocol):
         """Carry out one command to its end.
 
         With a known `command_id` it takes up the same work; it never does it twice. What ended without a result is a
-        Failure. ResourceUnavailable means that the end is not known: the caller asks. A `fenced` device raises StaleEpoch
-        where it has seen a newer epoch of the command: another worker has taken it over.
+        Failure. ResourceUnavailable means that the end is not known: the caller asks. A `fenced` device raises
+        StaleEpoch where it has seen a newer epoch of the command: another worker has taken it over.
         """
         ...
 

@@ -45,7 +45,7 @@ class Objects:
         found = f"sha256:{sha256(data).hexdigest()}"
         if found != reference:
             raise LedgerBroken(
-                f"The object {path} is damaged: its content is now {found}. Restore it from a backup, or put the file again."
+                f"The object {path} is damaged: its content is now {found}. Restore it from a backup."
             )
         return data
 

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from labwright.core.command import CannotTell, Command, Done, Failure, Gathered, NeverStarted, Observation, Running, Silent
+from labwright.core.command import (
+    CannotTell,
+    Command,
+    Done,
+    Failure,
+    Gathered,
+    NeverStarted,
+    Observation,
+    Running,
+    Silent,
+)
 from labwright.core.errors import InvalidInput, ResourceUnavailable, StaleEpoch
 from labwright.resources.command import CommandResource, runner
 from labwright.resources.command.resource import PLACE
@@ -83,7 +93,9 @@ class Kept(Silent):
 
 
 async def test_what_a_program_prints_is_observed(tmp_path):
-    outcome = await run(tmp_path, 'print("a log line"); print(json.dumps({"y": {"value": 0.2, "unit": "cm", "sd": 0.01}}))')
+    outcome = await run(
+        tmp_path, 'print("a log line"); print(json.dumps({"y": {"value": 0.2, "unit": "cm", "sd": 0.01}}))'
+    )
 
     assert isinstance(outcome, Observation)
     assert outcome.values["y"].value == pytest.approx(2.0)

@@ -154,3 +154,71 @@ async def test_a_file_that_cannot_be_imported_is_refused(tmp_path, text):
     with pytest.raises(InvalidInput, match="cannot be imported"):
         async with FunctionResource.open("bench", options("bad.py:f"), tmp_path):
             pass
+
+
+PLATE = """
+import asyncio
+
+import numpy as np
+
+
+def mix(x, t):
+    assert isinstance(x, list) and isinstance(t, float), (x, t)
+    return {"taste": np.array(x) * t, "oven": "A", "note": [str(v) for v in x]}
+
+
+def short(x, t):
+    return {"taste": [1.0]}
+
+
+async def slow(x, t=1.0):
+    await asyncio.sleep(0.01)
+    return {"taste": x * t}
+
+
+async def leaves(x):
+    raise SystemExit(3)
+"""
+
+
+async def call_plate(folder: Path, name: str, *rows, batch=None):
+    (folder / "plate.py").write_text(PLATE)
+    shared = {"t": InputOptions(shared=True)} if batch else {}
+    async with FunctionResource.open("bench", options(f"plate.py:{name}", inputs=shared, batch=batch), folder) as bench:
+        gathered = tuple(rows) if len(rows) > 1 else ()
+        command = Command(command_id="c", epoch=1, capability=name, inputs=rows[0], batch=gathered)
+        return bench.capabilities()[0], await bench.run(command, Silent())
+
+
+async def test_a_batch_is_one_call_with_a_list_for_each_input_that_is_not_shared(tmp_path):
+    mix, gathered = await call_plate(tmp_path, "mix", {"x": 1.0, "t": 3.0}, {"x": 2.0, "t": 3.0}, batch=8)
+
+    found = [{name: m.value for name, m in outcome.values.items()} for outcome in gathered.outcomes]
+    assert (mix.batch, mix.input("t").shared) == (8, True)
+    assert found == [{"taste": 3.0, "oven": "A", "note": "1.0"}, {"taste": 6.0, "oven": "A", "note": "2.0"}]
+
+
+async def test_a_function_of_batches_gets_lists_for_one_trial_too(tmp_path):
+    _, outcome = await call_plate(tmp_path, "mix", {"x": 2.0, "t": 3.0}, batch=8)
+
+    assert outcome.values["taste"].value == 6.0
+
+
+async def test_a_batch_with_too_few_results_fails(tmp_path):
+    _, outcome = await call_plate(tmp_path, "short", {"x": 1.0, "t": 3.0}, {"x": 2.0, "t": 3.0}, batch=8)
+
+    assert outcome == Failure(
+        reason="plate.py:short returned 1 values of taste; 2 were expected, or one value for all."
+    )
+
+
+async def test_an_async_function_is_awaited(tmp_path):
+    _, outcome = await call_plate(tmp_path, "slow", {"x": 2.0})
+
+    assert outcome.values["taste"].value == 2.0
+
+
+async def test_an_async_function_that_leaves_has_failed(tmp_path):
+    _, outcome = await call_plate(tmp_path, "leaves", {"x": 2.0})
+
+    assert outcome == Failure(reason="plate.py:leaves raised SystemExit: 3")

@@ -1,5 +1,6 @@
 """What is on disk of the commands of a campaign's programs, in `.labwright/commands` beside its file."""
 
+import json
 import os
 import signal
 import subprocess
@@ -67,7 +68,7 @@ class Journal:
             return known["epoch"], Ticket(asked=known["asked"], stops=runner.stops(str(self.root), self._resource))
 
     def rule_out(self, command_id: str, epoch: int) -> tuple[int, Stage]:
-        """Return the newest epoch known and the stage; where it has not begun, no start decided on before will begin it."""
+        """Return the newest epoch known, and the stage; where that is absent, no start decided on before will begin."""
         with runner.Locked(str(self.root)):
             known, stage = self._note(command_id, epoch), self.stage(command_id)
             if stage is Stage.ABSENT and epoch >= known["epoch"]:
@@ -77,7 +78,7 @@ class Journal:
     def begin(self, command_id: str, order: Mapping[str, Any]) -> int:
         """Start the runner of a command and return its exit code, once the command has begun or will not."""
         words = [sys.executable, "-I", "-S", runner.__file__, str(self.root)]
-        full = runner.json.dumps({**order, "id": _name(command_id), "resource": self._resource})
+        full = json.dumps({**order, "id": _name(command_id), "resource": self._resource})
         done = subprocess.run(  # noqa: S603
             words, input=full, capture_output=True, text=True, start_new_session=True, check=False
         )

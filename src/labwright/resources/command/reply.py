@@ -50,7 +50,9 @@ def tail(path: Path) -> str:
 
 def _read_json(path: Path) -> Any:
     if path.stat().st_size > MOST:
-        raise Unusable(f"it printed {path.stat().st_size} bytes; at most {MOST} are read. List large results under files")
+        raise Unusable(
+            f"it printed {path.stat().st_size} bytes; at most {MOST} are read. List large results under files"
+        )
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     for part in (text, text.rpartition("\n")[2]):
         try:
@@ -81,10 +83,13 @@ def _reply(found: Any, outputs: Sequence[Output]) -> Reply:
 
 def _measurement(output: Output, found: Any) -> Measurement:
     parts = found if isinstance(found, dict) else {"value": found}
-    value, unit, sd = parts.get("value"), parts.get("unit", output.unit), parts.get("sd")
+    value: Any = parts.get("value")
+    unit, sd = parts.get("unit", output.unit), parts.get("sd")
     unknown = sorted(set(parts) - {"value", "unit", "sd"})
     if unknown or not (is_number(value) or isinstance(value, str)) or not isinstance(unit, str | None):
-        raise Unusable(f"{output.name} is {_short(found)}; expected a number, a word, or an object with value, unit, sd")
+        raise Unusable(
+            f"{output.name} is {_short(found)}; expected a number, a word, or an object with value, unit, sd"
+        )
     if sd is not None and (not is_number(sd) or sd < 0):
         raise Unusable(f"the sd of {output.name} is {_short(sd)}; a number of 0 or more was expected")
     if isinstance(value, str):

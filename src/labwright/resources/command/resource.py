@@ -180,7 +180,9 @@ class CommandResource:
 
     def _lost(self, command: Command) -> str:
         folder = self._journal.folder(command.command_id)
-        return f"{self._program} was begun, and its end is not known: a loss of power, or its runner was killed. See {folder}"
+        return (
+            f"{self._program} began, and its end is not known: the power failed, or its runner was killed. See {folder}"
+        )
 
     def _outcome(self, command: Command) -> tuple[Outcome, list[Reply]]:
         """Return what came of a command that has ended, without its files."""
@@ -218,9 +220,9 @@ class CommandResource:
             if data := await asyncio.to_thread((folder / name).read_bytes):
                 kept[name] = await recorder.keep(name, data)
         for name in dict.fromkeys(name for reply in replies for name in reply.files):
-            data = await asyncio.to_thread(_read_file, folder / "files", name)
-            if data is not None:
-                kept[f"files/{name}"] = await recorder.keep(name, data)
+            listed = await asyncio.to_thread(_read_file, folder / "files", name)
+            if listed is not None:
+                kept[f"files/{name}"] = await recorder.keep(name, listed)
         await asyncio.to_thread(runner.write, str(folder / "kept.json"), kept)
         return _with_objects(outcome, replies, kept)
 

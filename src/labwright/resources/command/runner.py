@@ -1,7 +1,8 @@
 """Runs one program to its end, whatever becomes of the process that asked for it: `python -I -S runner.py ROOT`.
 
-It takes its order as JSON on its standard input, begins it unless it was begun before, leaves a process of its own behind
-that waits for the end, and says by its exit code what it did. It imports little, for it starts before each program.
+It takes its order as JSON on its standard input, begins it unless it was begun before, leaves a process of its own
+behind that waits for the end, and says by its exit code what it did. It imports little, for it starts before each
+program.
 """
 
 import fcntl
@@ -21,7 +22,7 @@ AGAIN_S = 1.0  # before a result that the disk did not take is written again
 
 
 class Locked:
-    """Nobody else begins a command, or promises that one will not begin, while this is held; it dies with its process."""
+    """While this is held, nobody else begins a command or promises that one will not begin; it dies with its process."""
 
     def __init__(self, root: str) -> None:
         self._path = os.path.join(root, ".lock")

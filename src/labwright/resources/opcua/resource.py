@@ -14,7 +14,6 @@ from labwright.core.command import (
     Done,
     Failure,
     NeverStarted,
-    Observation,
     Outcome,
     Recorder,
     Running,

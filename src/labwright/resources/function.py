@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from labwright.core.command import (
     Outcome,
     Recorder,
 )
-from labwright.core.errors import InvalidInput
+from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.core.values import Value, is_number
 from labwright.resources.plain import InputOptions
 
 LONGEST = 500  # characters of what a function says
+MOST_CALLS = 256  # at once; the default of asyncio is a few more than there are cores
 
 
 class FunctionResource:
@@ -58,31 +60,49 @@ class FunctionResource:
         self._options = options
         self._function = function
         self._capability = _capability(options, function)
+        self._threads = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix=name)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, name: str, options: Options, folder: Path) -> AsyncIterator["FunctionResource"]:
         """Import the function; one that is not there raises InvalidInput."""
-        yield cls(name, options, load_function(options.call, folder))
+        resource = cls(name, options, load_function(options.call, folder))
+        try:
+            yield resource
+        finally:
+            resource._threads.shutdown(wait=False)
 
     def capabilities(self) -> Sequence[Capability]:
         """Offer the function."""
         return (self._capability,)
 
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
-        """Call the function once and take the dict that it returns."""
-        inputs = self._inputs(command)
+        """Call the function once and take the dict that it returns.
+
+        One that is awaited is cancelled at its time limit. A thread cannot be; the call then goes on, and unless it is
+        repeatable ResourceUnavailable says so.
+        """
         try:
-            if inspect.iscoroutinefunction(self._function):
-                returned = await self._function(**inputs)
-            else:
-                returned = await asyncio.to_thread(_call, self._function, inputs)
-            return self._outcome(returned, command)
+            async with asyncio.timeout(command.timeout_s) as limit:
+                return self._outcome(await self._returned(self._inputs(command)), command)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a stranger's code may raise anything, SystemExit too; it has ended
+            if limit.expired():
+                return self._too_long(command)
             error = error.error if isinstance(error, _Raised) else error
             return Failure(reason=_text(f"{self._options.call} raised {type(error).__name__}: {_words(error)}"))
+
+    async def _returned(self, inputs: Mapping[str, Any]) -> Any:
+        if inspect.iscoroutinefunction(self._function):
+            return await self._function(**inputs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _call, self._function, inputs)
+
+    def _too_long(self, command: Command) -> Failure:
+        said = f"{self._options.call} has not ended within {command.timeout_s:g} s"
+        if inspect.iscoroutinefunction(self._function) or self._options.repeatable:
+            return Failure(reason=said)
+        raise ResourceUnavailable(f"{self.name}: {said}; it may still go on.")
 
     def _inputs(self, command: Command) -> Mapping[str, Any]:
         """Return what the function is called with: where it takes batches, a list for each input, also of one trial."""

@@ -1,9 +1,10 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from labwright.core.command import Command, Failure, Observation, Silent
-from labwright.core.errors import InvalidInput
+from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.resources.function import FunctionResource
 from labwright.resources.plain import InputOptions
 
@@ -222,3 +223,68 @@ async def test_an_async_function_that_leaves_has_failed(tmp_path):
     _, outcome = await call_plate(tmp_path, "leaves", {"x": 2.0})
 
     assert outcome == Failure(reason="plate.py:leaves raised SystemExit: 3")
+
+
+WAITS = """
+import asyncio
+import threading
+import time
+
+meeting = threading.Barrier(40, timeout=20)
+
+
+def meet(t):
+    meeting.wait()
+    return {"taste": t}
+
+
+def sleep(t):
+    time.sleep(t)
+    return {"taste": t}
+
+
+async def rest(t):
+    await asyncio.sleep(t)
+    return {"taste": t}
+
+
+def late(t):
+    raise TimeoutError("no answer")
+"""
+
+
+def waits(folder: Path, name: str, **more):
+    (folder / "waits.py").write_text(WAITS)
+    return FunctionResource.open("bench", options(f"waits.py:{name}", **more), folder)
+
+
+def timed(name: str, t: float, timeout_s: float | None = 0.05) -> Command:
+    return Command(command_id="c", epoch=1, capability=name, inputs={"t": t}, timeout_s=timeout_s)
+
+
+async def test_as_many_calls_go_on_at_once_as_are_asked_for(tmp_path):
+    async with waits(tmp_path, "meet") as bench:
+        outcomes = await asyncio.gather(*(bench.run(timed("meet", 1.0, None), Silent()) for _ in range(40)))
+
+    assert all(isinstance(outcome, Observation) for outcome in outcomes)
+
+
+@pytest.mark.parametrize(("name", "repeatable"), [("rest", False), ("sleep", True)])
+async def test_a_call_that_takes_too_long_has_failed_where_nothing_can_go_on(tmp_path, name, repeatable):
+    async with waits(tmp_path, name, repeatable=repeatable) as bench:
+        outcome = await bench.run(timed(name, 0.4), Silent())
+
+    assert outcome == Failure(reason=f"waits.py:{name} has not ended within 0.05 s")
+
+
+async def test_of_a_call_that_may_still_go_on_nobody_knows_the_end(tmp_path):
+    async with waits(tmp_path, "sleep") as bench:
+        with pytest.raises(ResourceUnavailable, match=r"has not ended within 0\.05 s; it may still go on"):
+            await bench.run(timed("sleep", 0.4), Silent())
+
+
+async def test_a_timeout_of_its_own_is_the_functions_failure(tmp_path):
+    async with waits(tmp_path, "late") as bench:
+        outcome = await bench.run(timed("late", 0.0, 5.0), Silent())
+
+    assert outcome == Failure(reason="waits.py:late raised TimeoutError: no answer")

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from labwright.core.capability import Capability, Output
 from labwright.core.command import (
@@ -29,8 +30,11 @@ from labwright.resources.command.journal import Journal, Stage, Ticket
 from labwright.resources.command.options import CommandOptions
 from labwright.resources.command.reply import Reply, Unusable, read_replies, tail
 
+P = ParamSpec("P")
+T = TypeVar("T")
 PLACE = Path(".labwright") / "commands"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.005, 0.25
+THREADS = 8  # of its own: long calls of others must not hold up its starts
 STOP_S = runner.GRACE_S + 5.0
 
 
@@ -48,6 +52,7 @@ class CommandResource:
         self._options = options
         self._cwd = (folder / options.folder).absolute()
         self._journal = Journal((folder / PLACE).absolute(), name)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
         self._capability = Capability(
             name="run",
             inputs=tuple(declared.declared(n) for n, declared in options.inputs.items()),
@@ -64,7 +69,8 @@ class CommandResource:
         """Look whether the program is there; it is not started."""
         resource = cls(name, options, folder)
         resource._check()
-        yield resource
+        with resource._threads:
+            yield resource
 
     def capabilities(self) -> Sequence[Capability]:
         """Offer the program."""
@@ -72,7 +78,7 @@ class CommandResource:
 
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
         """Begin the program, unless that was done before, wait for its end, and keep what it printed."""
-        ended = await asyncio.to_thread(self._begin, command)
+        ended = await self._in_thread(self._begin, command)
         if ended is not None:
             return ended
         recorder.progress(0.0, f"{self._program} runs")
@@ -80,14 +86,14 @@ class CommandResource:
         while stage is Stage.RUNNING:
             await asyncio.sleep(pause_s)
             pause_s = min(1.5 * pause_s, LONGEST_PAUSE_S)
-            stage = await asyncio.to_thread(self._journal.stage, command.command_id)
+            stage = await self._in_thread(self._journal.stage, command.command_id)
         if stage is not Stage.ENDED:
             raise ResourceUnavailable(f"{self.name}: {self._lost(command)}")
         return await self._take(command, recorder)
 
     async def ask(self, command: Command) -> Answer:
         """Look at what is on disk; a command that has not begun will not begin by any order given before."""
-        newest, stage = await asyncio.to_thread(self._rule_out, command)
+        newest, stage = await self._in_thread(self._rule_out, command)
         if stage is Stage.ABSENT:
             self._check_epoch(command, newest)
             return NeverStarted()
@@ -95,8 +101,8 @@ class CommandResource:
             return Running()
         if stage is Stage.LOST:
             return CannotTell(reason=self._lost(command))
-        outcome, replies = await asyncio.to_thread(self._outcome, command)
-        kept = await asyncio.to_thread(self._kept, command)
+        outcome, replies = await self._in_thread(self._outcome, command)
+        kept = await self._in_thread(self._kept, command)
         if kept is None and any(isinstance(reply.outcome, Observation) for reply in replies):
             return Running()  # its files are still to be kept: run it again
         return Done(outcome=_with_objects(outcome, replies, kept or {}))
@@ -105,7 +111,7 @@ class CommandResource:
         """End every running program of this resource, and what those have begun."""
         if not self._journal.root.exists():
             return
-        running = await asyncio.to_thread(self._journal.stop)
+        running = self._journal.stop()  # in no thread: it waits for nobody's turn
         deadline = asyncio.get_running_loop().time() + STOP_S
         while left := [folder for folder in running if runner.is_held(str(folder))]:
             if asyncio.get_running_loop().time() > deadline:
@@ -116,6 +122,9 @@ class CommandResource:
     @property
     def _program(self) -> str:
         return self._options.run[0]
+
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.wrap_future(self._threads.submit(function, *args, **kwargs))
 
     def _check(self) -> None:
         for name, unit in self._options.outputs.items():
@@ -212,18 +221,18 @@ class CommandResource:
 
     async def _take(self, command: Command, recorder: Recorder) -> Outcome:
         """Return what came of a command, with what it printed and the files that it lists kept."""
-        outcome, replies = await asyncio.to_thread(self._outcome, command)
+        outcome, replies = await self._in_thread(self._outcome, command)
         if not any(isinstance(reply.outcome, Observation) for reply in replies):
             return outcome
         folder, kept = self._journal.folder(command.command_id), dict[str, str]()
         for name in ("stdout", "stderr"):
-            if data := await asyncio.to_thread((folder / name).read_bytes):
+            if data := await self._in_thread((folder / name).read_bytes):
                 kept[name] = await recorder.keep(name, data)
         for name in dict.fromkeys(name for reply in replies for name in reply.files):
-            listed = await asyncio.to_thread(_read_file, folder / "files", name)
+            listed = await self._in_thread(_read_file, folder / "files", name)
             if listed is not None:
                 kept[f"files/{name}"] = await recorder.keep(name, listed)
-        await asyncio.to_thread(runner.write, str(folder / "kept.json"), kept)
+        await self._in_thread(runner.write, str(folder / "kept.json"), kept)
         return _with_objects(outcome, replies, kept)
 
     def _kept(self, command: Command) -> dict[str, str] | None:

@@ -22,7 +22,7 @@ AGAIN_S = 1.0  # before a result that the disk did not take is written again
 
 
 class Locked:
-    """While this is held, nobody else begins a command or promises that one will not begin; it dies with its process."""
+    """While this is held, nobody else begins a command or promises that none will begin; it dies with its process."""
 
     def __init__(self, root: str) -> None:
         self._path = os.path.join(root, ".lock")

@@ -58,7 +58,7 @@ class PersonResource:
     """Offers what people are asked to do: each command is a task, done when somebody reports on it."""
 
     class Options(BaseModel):
-        """`due`: how soon a task is wanted; nothing happens when it is late, but everybody sees it."""
+        """`due`: how soon a task is wanted, as `2 h`; nothing happens when it is late, but everybody sees it."""
 
         model_config = ConfigDict(extra="forbid")
 

@@ -17,13 +17,16 @@ from labwright.campaigns.crew import gate_of, said_by
 from labwright.campaigns.file import CampaignFile, read_campaign
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, attend
+from labwright.campaigns.spreadsheet import read_sheet, write_sheet
 from labwright.campaigns.wiring import Wiring, wire
+from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
-from labwright.core.errors import CampaignChanged
+from labwright.core.errors import CampaignChanged, InvalidInput
 from labwright.core.person import Person
 from labwright.core.run import Run
 from labwright.core.states import CampaignState
+from labwright.core.task import PostedTask
 from labwright.core.trial import Proposal
 from labwright.core.values import digest
 from labwright.core.verdict import Verdict
@@ -35,6 +38,7 @@ from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
 from labwright.storage.people import People
 from labwright.storage.presence import at_work
+from labwright.storage.tasks import Tasks
 from labwright.storage.thread import StorageThread
 
 DATABASE = "labwright.db"
@@ -164,6 +168,41 @@ class App:
             person = authenticate(People(laboratory.database), by.name, by.secret)
             signed = Approvals(laboratory.database)
             return signed.sign(seen.campaign, seen.trial, person=person, say=say, seen=seen.digest, why=why)
+
+    def tasks(self, folder: Path, name: str | None = None) -> list[PostedTask]:
+        """Return the open tasks of one campaign, or of all; an unknown name raises NotFound."""
+        with self.laboratory(folder) as laboratory:
+            if name is not None:
+                laboratory.campaigns.get(name)
+            return Tasks(laboratory.database).open(name)
+
+    def worksheet(self, folder: Path, name: str, path: Path) -> list[PostedTask]:
+        """Write the open tasks of a campaign as a sheet to be filled in, and return them; none writes nothing."""
+        tasks = self.tasks(folder, name)
+        if tasks:
+            check_replaceable(path)
+            write_sheet(path, worksheet(tasks, path.name))
+        return tasks
+
+    def record(
+        self,
+        folder: Path,
+        name: str,
+        path: Path,
+        *,
+        by: str | None,
+        decimal: str | None = None,
+        valid_only: bool = False,
+    ) -> Filled:
+        """Record a filled worksheet: all of it, or its valid rows, or nothing; return what it said."""
+        with self.laboratory(folder) as laboratory:
+            laboratory.campaigns.get(name)
+            tasks = Tasks(laboratory.database)
+            filled = read_filled(read_sheet(path), name, tasks.get, decimal=decimal)
+            if filled.problems and not valid_only:
+                raise InvalidInput("\n  ".join([f"{path.name}: nothing was recorded.", *filled.problems]))
+            tasks.report(filled.reports, by)
+            return filled
 
     def decide(self, folder: Path, number: int, by: Credential, decision: Decision) -> Run:
         """Record what became of an unknown run, as a person who shows their secret saw it; return the run."""

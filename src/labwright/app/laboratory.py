@@ -13,19 +13,22 @@ from labwright.campaigns.file import CampaignFile, parse_campaign
 from labwright.campaigns.loop import Records, Watcher
 from labwright.campaigns.wiring import Wiring
 from labwright.core.campaign import Campaign, CampaignRecord
-from labwright.core.command import Failure, Silent
+from labwright.core.command import Failure, Recorder
 from labwright.core.errors import InvalidTransition, NotFound
 from labwright.core.run import Run
 from labwright.core.states import RunState
 from labwright.core.trial import Trial
 from labwright.core.values import Json
 from labwright.planning.planner import Planner
+from labwright.sites.recorder import RunRecorder
 from labwright.sites.worker import Brief, Post, Worker
 from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
+from labwright.storage.objects import Objects
 from labwright.storage.presence import Presence
 from labwright.storage.runs import Runs
+from labwright.storage.tasks import Tasks
 from labwright.storage.thread import StorageThread
 from labwright.storage.trials import Trials
 from labwright.storage.verification import Verification, verify
@@ -44,18 +47,6 @@ class Standing:
     def campaign(self) -> Campaign:
         """The campaign that the file describes."""
         return self.file.campaign
-
-
-class Reports(Silent):
-    """Passes on how far a run is."""
-
-    def __init__(self, tell: Callable[[float, str], None]) -> None:
-        super().__init__()
-        self._tell = tell
-
-    def progress(self, fraction: float, text: str = "") -> None:
-        """Pass the report on."""
-        self._tell(fraction, text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +94,7 @@ class Laboratory:
             records=self.records(thread),
             presence=self.presence,
             watcher=watcher,
-            recorder=lambda run: Reports(watcher.progress),
+            recorder=self.recorder(thread, watcher.progress),
             others=self.brief,
         )
 
@@ -115,8 +106,13 @@ class Laboratory:
             presence=self.presence,
             storage=thread,
             brief=cache(self.brief),
-            recorder=lambda run: Silent(),
+            recorder=self.recorder(thread, lambda fraction, text: None),
         )
+
+    def recorder(self, thread: StorageThread, progress: Callable[[float, str], None]) -> Callable[[Run], Recorder]:
+        """Return what gives a run's adapter its recorder."""
+        tasks, objects = Tasks(self.database), Objects(self.database.objects)
+        return lambda run: RunRecorder(run, tasks=tasks, objects=objects, storage=thread, watcher_progress=progress)
 
     def brief(self, name: str) -> Brief:
         """Return what a worker must know of a campaign on record, without asking its resources again."""

@@ -63,6 +63,11 @@ class Database:
         return Path(tempfile.gettempdir()) / f"labwright-{os.getuid()}"
 
     @property
+    def objects(self) -> Path:
+        """The folder of the files that belong to runs: beside the database file, or where the process works."""
+        return Path("objects") if self.path is None else self.path.with_name("objects")
+
+    @property
     def dialect(self) -> str:
         """Which kind of database it is: `sqlite` or `postgresql`."""
         return self._place.engine.dialect.name

@@ -160,9 +160,19 @@ class Runs:
         with self._changing(run) as connection:
             new = _move_run(connection, run, "requeue")
             self._tell(connection, run, f"run.{new.value}", new, why=why, by=by)
+            if by is not None:
+                self._rename(connection, run)
             if run.state is RunState.UNKNOWN:
                 self._resume_trials(connection, run, why)
         return self.get(run.id)
+
+    def _rename(self, connection: Connection, run: Run) -> None:
+        """Give a run another command id, by a person's word: the resource may still hold the old one as begun."""
+        command_id = f"{run.command_id}-{run.epoch}"
+        connection.execute(update(runs).where(runs.c.id == run.id).values(command_id=command_id))
+        asked: dict[str, Json] = {"resource": run.resource, "capability": run.capability, "step": run.step}
+        body: dict[str, Json] = {"run": run.id, "attempt": run.attempt, "key": run.key, "room": run.room, **asked}
+        append(connection, stream_of(run.campaign), "run.renamed", {**body, "command_id": command_id})
 
     def end(self, run: Run, outcome: Outcome, advance: Advance) -> None:
         """Record a run's result, and do what it means for its trials."""

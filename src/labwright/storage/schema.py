@@ -169,3 +169,17 @@ ledger = Table(
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )
+
+# What people are asked to do, once for each command; `asked` and `reported` are as the ledger has them.
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign_id", Integer, ForeignKey("campaigns.id"), nullable=False, index=True),
+    Column("command_id", String, nullable=False, unique=True),
+    Column("state", String, nullable=False, index=True),
+    Column("asked", Text, nullable=False),
+    Column("since", String, nullable=False),
+    Column("reported", Text),
+    Column("ended_at", String),
+)

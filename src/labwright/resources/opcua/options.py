@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from labwright.core.values import Value
 
@@ -80,6 +80,8 @@ class CapabilityPart(Part):
 class ServerOptions(Part):
     """`exclusive`: no other client commands this server, so while it holds another command this one was never started.
 
+    That holds for one command at a time only: with a `capacity` above 1 another may have followed this one.
+
     `timeout_s` is for one request, `reconnect_s` for a lost connection, `start_s` for the server to take up a command
     that was written to a variable, and `busy_s` for another client's command to end.
     """
@@ -88,6 +90,7 @@ class ServerOptions(Part):
     capabilities: dict[str, CapabilityPart] = Field(min_length=1)
     stop: NodeText | None = None
     exclusive: bool = False
+    capacity: PositiveInt = 1
     timeout_s: PositiveFloat = 4.0
     reconnect_s: PositiveFloat = 20.0
     start_s: PositiveFloat = 10.0

@@ -96,7 +96,7 @@ def _end(connection: Connection, posted: PostedTask, report: Report, by: str | N
     state = TaskState.FAILED if report.failed else TaskState.DONE
     reported: dict[str, Json] = {"outcome": outcome_record(outcome), "by": by, "note": report.note}
     body: dict[str, Json] = {"task": posted.id, "task_state": state.value, "reported": reported}
-    at = append(connection, stream_of(posted.campaign), f"task.{state.value}", body)
+    at = append(connection, stream_of(posted.campaign), f"task.{state.value}", body).at
     held = update(tasks).where(tasks.c.id == posted.id, tasks.c.state == TaskState.OPEN.value)
     changed = connection.execute(held.values(state=state.value, reported=pack(reported), ended_at=at)).rowcount
     if changed != 1:

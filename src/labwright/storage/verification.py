@@ -150,7 +150,7 @@ def _trials(connection: Connection) -> Iterator[tuple[Fact, str]]:
 
 
 def _has_ended(state: str) -> bool:
-    return state in (TrialState.OBSERVED, TrialState.FAILED, TrialState.UNKNOWN)
+    return state in (TrialState.OBSERVED, TrialState.FAILED)
 
 
 def _runs(connection: Connection) -> Iterator[tuple[Fact, str]]:

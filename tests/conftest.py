@@ -1,7 +1,8 @@
 """What all tests share."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -19,6 +20,7 @@ settings.register_profile(
     "labwright", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("labwright")
+Borrow = Callable[[], AbstractContextManager[str]]
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
@@ -48,7 +50,7 @@ def _not_skipped(report: Report, name: str) -> Report:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Generator[PrivateServer, None, None]:
+def postgres_server() -> Iterator[PrivateServer]:
     """A private PostgreSQL server for all tests, which ends with them."""
     try:
         server = PrivateServer()
@@ -58,12 +60,30 @@ def postgres_server() -> Generator[PrivateServer, None, None]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: PrivateServer) -> Borrow:
+    """Lends empty databases; one that comes back is emptied and lent again: making one takes longer."""
+    free: list[str] = []
+
+    @contextmanager
+    def borrow() -> Iterator[str]:
+        name = free.pop() if free else f"test_{uuid4().hex[:12]}"
+        if not postgres_server.execute(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
+            postgres_server.create_database(name)
+        yield postgres_server.url_of(name)
+        others = f"FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+        postgres_server.execute(f"SELECT pg_terminate_backend(pid) {others}")
+        postgres_server.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+        free.append(name)
+
+    return borrow
+
+
 @pytest.fixture
-def postgres_url(postgres_server: PrivateServer) -> Generator[str, None, None]:
-    """A new database on the private server, deleted after the test."""
-    name = f"test_{uuid4().hex[:12]}"
-    yield postgres_server.create_database(name)
-    postgres_server.drop_database(name)
+def postgres_url(postgres_databases: Borrow) -> Iterator[str]:
+    """An empty database on the private server, for one test."""
+    with postgres_databases() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -1,6 +1,7 @@
 """Writes the reference pages from the code: `make docs`; with --check it only says which are out of date."""
 
 import argparse
+import json
 import re
 import sys
 import types
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from meanings import CAMPAIGN, EXITS, PAGES, SETTINGS
+from json_schema import campaign_schema
+from meanings import EXITS, PAGES, SETTINGS
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -100,14 +102,12 @@ def keys(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 def campaign_file() -> str:
     """Return the page on the campaign file."""
     text = PAGES["campaign-file"]
-    meanings = dict(CAMPAIGN)
     for heading, models in PARTS.items():
         text += f"\n## {heading}\n"
         for model in models:
-            rows = [(f"`{k}`", _value(k, f), default(f), meanings.pop(f"{model.__name__}.{k}")) for k, f in keys(model)]
+            rows = [(f"`{k}`", _value(k, f), default(f), f.description or "") for k, f in keys(model)]
             said = "" if model is schema.CampaignPart else f"\n{sentences(model.__doc__)}\n"
             text += f"{said}\n" + table(("key", "value", "default", "meaning"), rows)
-    assert not meanings, f"these keys are gone: {', '.join(meanings)}"
     return text.replace("[limit](#limit)", "low, high and unit") + plug_ins()
 
 
@@ -229,7 +229,8 @@ def pages() -> dict[Path, str]:
         "settings": settings(),
         "states": state_tables(),
     }
-    return {HERE / f"{name}.md": NOTICE + text for name, text in made.items()}
+    schema = json.dumps(campaign_schema(), indent=2, ensure_ascii=False) + "\n"
+    return {HERE / f"{name}.md": NOTICE + text for name, text in made.items()} | {HERE / "campaign.schema.json": schema}
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Everything on record in one database."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 from uuid import uuid4
@@ -15,7 +16,7 @@ from labwright.core.command import Silent
 from labwright.core.errors import NotFound
 from labwright.core.trial import Trial
 from labwright.planning.planner import Planner
-from labwright.sites.worker import Brief, Post
+from labwright.sites.worker import Brief, Post, Worker
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
 from labwright.storage.presence import Presence
@@ -79,18 +80,36 @@ class Laboratory:
         return Records(campaigns=self.campaigns, trials=self.trials, runs=self.runs, thread=thread)
 
     def crew(
-        self, wiring: Wiring, planner: Planner, posts: Mapping[str, Post], thread: StorageThread, watcher: Watcher
+        self,
+        wiring: Wiring,
+        planner: Planner,
+        keys: Mapping[str, str],
+        posts: Sequence[Post],
+        thread: StorageThread,
+        watcher: Watcher,
     ) -> Crew:
-        """Return those who conduct a campaign and serve its resources in this process."""
+        """Return those who conduct a campaign and serve resources in this process; `keys`: of all that it names."""
         return assemble(
             wiring,
             planner,
+            keys,
             posts,
             records=self.records(thread),
             presence=self.presence,
             watcher=watcher,
             recorder=lambda run: Reports(watcher.progress),
             others=self.brief,
+        )
+
+    def worker(self, post: Post, thread: StorageThread, tell: Callable[[str], None]) -> Worker:
+        """Return who serves a resource for whatever campaigns use it."""
+        return Worker(
+            [post],
+            runs=self.runs,
+            presence=self.presence,
+            storage=thread,
+            brief=cache(self.brief),
+            recorder=lambda run: Silent(),
         )
 
     def brief(self, name: str) -> Brief:

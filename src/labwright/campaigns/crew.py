@@ -1,7 +1,7 @@
 """Those at work on a campaign in one process: who conducts it, and who serves its resources."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from labwright.campaigns.conclusion import Judge
@@ -30,7 +30,8 @@ class Crew:
 def assemble(
     wiring: Wiring,
     planner: Planner,
-    posts: Mapping[str, Post],
+    keys: Mapping[str, str],
+    posts: Sequence[Post],
     *,
     records: Records,
     presence: Presence,
@@ -38,16 +39,16 @@ def assemble(
     recorder: Callable[[Run], Recorder],
     others: Callable[[str], Brief],
 ) -> Crew:
-    """Return those who conduct a wired campaign and serve its resources, given by their names in the campaign.
+    """Return those who conduct a wired campaign and serve resources, not necessarily all that it uses.
 
-    `recorder` gives what an adapter may tell of a run; `others` what must be known of other campaigns on the same
-    resources.
+    `keys`: what names the physical thing that each of the campaign's resources stands for. `recorder` gives what an
+    adapter may tell of a run; `others` what must be known of other campaigns on the same resources.
     """
-    judge = Judge(wiring, {name: post.key for name, post in posts.items()})
+    judge = Judge(wiring, keys)
     own = Brief(gate=device_gate_of(wiring), advance=judge.advance)
     conductor = Conductor(wiring, planner, gate_of(wiring), judge, records, watcher)
     worker = Worker(
-        list({post.key: post for post in posts.values()}.values()),
+        posts,
         runs=records.runs,
         presence=presence,
         storage=records.thread,
@@ -69,9 +70,9 @@ def device_gate_of(wiring: Wiring) -> Gate:
     return Gate([LimitsReviewer(wiring.capabilities, wiring.campaign.limits)])
 
 
-def said_by(wiring: Wiring, posts: Mapping[str, Post]) -> str:
+def said_by(wiring: Wiring, keys: Mapping[str, str]) -> str:
     """Return what another process must know to serve a campaign's resources, as JSON; read back by `brief_of`."""
-    return canonical({"keys": {name: post.key for name, post in posts.items()}, "capabilities": declared(wiring)})
+    return canonical({"keys": dict(keys), "capabilities": declared(wiring)})
 
 
 def brief_of(campaign: Campaign, said: str) -> Brief:

@@ -38,6 +38,8 @@ def options(
 app.command()(starting.init)
 app.command()(campaign.check)
 app.command()(campaign.run)
+app.command()(campaign.conduct)
+app.command()(campaign.worker)
 app.command()(campaign.stop)
 app.command()(records.status)
 app.command()(records.trials)

@@ -69,7 +69,7 @@ def _print_problem(console: Console, problem: Problem) -> None:
 def _print_capabilities(console: Console, wiring: Wiring) -> None:
     console.print("It uses:")
     for name, capability in wiring.capabilities.items():
-        used = "" if name in {s.name for s in wiring.campaign.procedure} else " (not used)"
+        used = "" if name in {s.use for s in wiring.campaign.procedure} else " (not used)"
         console.print(f"  {name}{used}: {nature(capability)}")
         for declared in capability.inputs:
             console.print(f"    {input_words(declared)}")

@@ -59,6 +59,10 @@ class Campaigns:
         with self._database.read() as connection:
             return [_record(row) for row in connection.execute(select(campaigns).order_by(campaigns.c.id))]
 
+    def at_work(self) -> list[CampaignRecord]:
+        """Return the campaigns that run or finish what they have begun."""
+        return [c for c in self.all() if c.state in (CampaignState.RUNNING, CampaignState.PAUSED) and c.declared]
+
     def declare(self, name: str, declared: str) -> None:
         """Record what the campaign's resources say that they can do, as JSON; the same again changes nothing."""
         if self.get(name).declared == declared:

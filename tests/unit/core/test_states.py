@@ -30,6 +30,7 @@ def test_a_trial_moves_only_as_the_design_says():
         ("proposed", "cleared"), ("proposed", "waiting"), ("proposed", "refused"),
         ("waiting", "cleared"), ("waiting", "refused"), ("waiting", "withdrawn"), ("cleared", "running"),
         ("running", "observed"), ("running", "failed"), ("running", "unknown"),
+        ("unknown", "running"),
     }  # fmt: skip
 
 

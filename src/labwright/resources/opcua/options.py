@@ -61,8 +61,10 @@ class CapabilityPart(Part):
     lookup: NodeText | None = None
     reason: NodeText | None = None
     progress: NodeText | None = None
-    inputs: dict[str, Annotated[InputPart, BeforeValidator(_node_alone)]] = {}
-    outputs: dict[str, Annotated[OutputPart, BeforeValidator(_node_alone)]] = Field(min_length=1)
+    inputs: dict[str, Annotated[InputPart, BeforeValidator(_node_alone, json_schema_input_type=InputPart | str)]] = {}
+    outputs: dict[str, Annotated[OutputPart, BeforeValidator(_node_alone, json_schema_input_type=OutputPart | str)]] = (
+        Field(min_length=1)
+    )
     states: dict[Phase, tuple[str | int, ...]] = {}
     repeatable: bool = False
 

@@ -68,6 +68,11 @@ class Database:
         return Path("objects") if self.path is None else self.path.with_name("objects")
 
     @property
+    def writes(self) -> int:
+        """How many writes of this thread have ended well."""
+        return int(getattr(self._here, "writes", 0))
+
+    @property
     def dialect(self) -> str:
         """Which kind of database it is: `sqlite` or `postgresql`."""
         return self._place.engine.dialect.name
@@ -99,6 +104,7 @@ class Database:
         try:
             with group.write() if group is not None else self._writing() as connection:
                 yield connection
+            self._here.writes = self.writes + 1
         except (DBAPIError, NoneFree) as error:
             raise self._unavailable("written", error) from error
 

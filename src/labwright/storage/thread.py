@@ -24,17 +24,20 @@ class Call:
         self.told: Future[Any] = Future()
         self.told.set_running_or_notify_cancel()  # from here on it cannot be taken back
         self.error: BaseException | None = None
+        self.was_undone = False  # all of it: what it wrote before it failed stays
         self._result: Any = None
         self._function: Callable[[], Any] = function
         self._context = contextvars.copy_context()
 
-    def make(self) -> None:
+    def make(self, database: Database | None) -> None:
         """Make the call, and keep its result or its error."""
         self.error, self._result = None, None
+        before = database.writes if database else 0
         try:
             self._result = self._context.run(self._function)
         except BaseException as error:
             self.error = error
+            self.was_undone = database is not None and database.writes == before
 
     def tell(self) -> None:
         """Tell the caller."""
@@ -76,9 +79,9 @@ class StorageThread:
             self._make_together(self._database, calls)
         else:
             for call in calls:
-                call.make()
+                call.make(self._database)
         for call in calls:
-            _make_again(call)
+            self._make_again(call)
             call.tell()
 
     def _make_together(self, database: Database, calls: list[Call]) -> None:
@@ -86,17 +89,16 @@ class StorageThread:
             with database.together() as group:
                 for call in calls:
                     group.next_call()
-                    call.make()
+                    call.make(database)
                     if call.error is not None and not isinstance(call.error, Exception):
                         raise call.error  # the process is ending: nothing of this is to be on disk
         except BaseException as error:
             for call in calls:
-                call.error = error
+                call.error, call.was_undone = error, True
 
-
-def _make_again(call: Call) -> None:
-    """Make a call again by itself that another process was in the way of."""
-    for _ in range(TRIES):
-        if not isinstance(call.error, Contended):
-            return
-        call.make()
+    def _make_again(self, call: Call) -> None:
+        """Make a call again by itself that another process was in the way of."""
+        for _ in range(TRIES):
+            if not (isinstance(call.error, Contended) and call.was_undone):
+                return
+            call.make(self._database)

@@ -126,7 +126,7 @@ class PrivateServer:
             capture_output=True,
             text=True,
             cwd=self.folder,
-            env={k: v for k, v in os.environ.items() if not k.startswith("PG")},
+            env={k: v for k, v in os.environ.items() if not k.startswith("PG")} | {"PGOPTIONS": "-c lock_timeout=5s"},
             **options,
         )
         if done.returncode:

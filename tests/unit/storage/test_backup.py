@@ -1,7 +1,7 @@
 """A backup holds everything; what is restored from it begins a new era, in which what was in flight is unknown."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 from sqlalchemy import insert, select
@@ -55,24 +55,47 @@ def everything(database):
         return {t.name: connection.execute(select(t).order_by(*t.primary_key)).all() for t in metadata.sorted_tables}
 
 
+@contextmanager
+def opened(url):
+    database = Database.open(url)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
 @pytest.fixture
 def database(database_url):
-    database = Database.open(database_url)
-    fill(database)
-    yield database
-    database.close()
+    """A laboratory at work, in a database of each kind."""
+    with opened(database_url) as database:
+        fill(database)
+        yield database
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def empty(request, tmp_path, postgres_server):
+def empty(request, tmp_path):
     """Another database of each kind, with nothing in it."""
-    url = f"sqlite:///{tmp_path}/empty.db"
-    if request.param == "postgres":
-        postgres_server.drop_database("empty")
-        url = postgres_server.create_database("empty")
-    database = Database.open(url)
-    yield database
-    database.close()
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path}/empty.db"
+        if request.param == "postgres":
+            url = stack.enter_context(request.getfixturevalue("postgres_databases")())
+        yield stack.enter_context(opened(url))
+
+
+@pytest.fixture
+def empty_file(tmp_path):
+    """A SQLite file with nothing in it."""
+    with opened(f"sqlite:///{tmp_path}/empty.db") as database:
+        yield database
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A backup."""
+    with opened(f"sqlite:///{tmp_path}/labwright.db") as database:
+        fill(database)
+        backup(database, tmp_path / "kept.db")
+    return tmp_path / "kept.db"
 
 
 def test_a_backup_holds_every_row(database, tmp_path):
@@ -147,9 +170,8 @@ def test_a_restored_database_begins_a_new_era_in_which_all_in_flight_is_unknown(
     assert [row.changed for row in found["trials"]][:3] == seqs
 
 
-def test_a_restored_database_goes_on_counting(database, empty, tmp_path):
-    backup(database, tmp_path / "kept.db")
-    restore(tmp_path / "kept.db", empty)
+def test_a_restored_database_goes_on_counting(kept, empty):
+    restore(kept, empty)
 
     with empty.write() as connection:
         row = {"name": "next", "digest": "d", "text": "t", "folder": "f", "state": "draft", "created_at": "now"}
@@ -158,63 +180,60 @@ def test_a_restored_database_goes_on_counting(database, empty, tmp_path):
     assert added == (2,)
 
 
-def test_a_database_that_is_not_empty_is_left_alone(database, empty, tmp_path):
-    backup(database, tmp_path / "kept.db")
-    fill(empty)
-    before = everything(empty)
+def test_a_database_that_is_not_empty_is_left_alone(kept, empty_file):
+    fill(empty_file)
+    before = everything(empty_file)
 
     with pytest.raises(InvalidInput, match="is not empty"):
-        restore(tmp_path / "kept.db", empty)
+        restore(kept, empty_file)
 
-    assert everything(empty) == before
+    assert everything(empty_file) == before
 
 
-def test_a_backup_whose_ledger_was_changed_is_refused(database, empty, tmp_path):
-    backup(database, tmp_path / "kept.db")
-    with closing(sqlite3.connect(tmp_path / "kept.db")) as connection, connection:
+def test_a_backup_whose_ledger_was_changed_is_refused(kept, empty_file):
+    with closing(sqlite3.connect(kept)) as connection, connection:
         connection.execute("UPDATE ledger SET body = '{}' WHERE seq = 3")
 
     with pytest.raises(LedgerBroken, match="entry 3"):
-        restore(tmp_path / "kept.db", empty)
+        restore(kept, empty_file)
 
-    assert everything(empty)["ledger"] == []
-
-
-def test_a_restore_leaves_the_backup_as_it_is(database, empty, tmp_path):
-    backup(database, tmp_path / "kept.db")
-    before = (tmp_path / "kept.db").read_bytes()
-
-    restore(tmp_path / "kept.db", empty)
-
-    assert (tmp_path / "kept.db").read_bytes() == before
+    assert everything(empty_file)["ledger"] == []
 
 
-def test_the_file_of_a_laboratory_at_work_can_be_restored_from(tmp_path, empty):
+def test_a_restore_leaves_the_backup_as_it_is(kept, empty_file):
+    before = kept.read_bytes()
+
+    restore(kept, empty_file)
+
+    assert kept.read_bytes() == before
+
+
+def test_the_file_of_a_laboratory_at_work_can_be_restored_from(tmp_path, empty_file):
     database = Database.open(f"sqlite:///{tmp_path}/labwright.db")
     fill(database)
 
-    assert restore(tmp_path / "labwright.db", empty).entries == 13
+    assert restore(tmp_path / "labwright.db", empty_file).entries == 13
     database.close()
 
 
-def test_a_backup_of_a_newer_version_is_named(tmp_path, empty):
+def test_a_backup_of_a_newer_version_is_named(tmp_path, empty_file):
     database = Database.open(f"sqlite:///{tmp_path}/kept.db")
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     database.close()
 
     with pytest.raises(StorageUnavailable, match=r"kept.db is of another version"):
-        restore(tmp_path / "kept.db", empty)
+        restore(tmp_path / "kept.db", empty_file)
 
 
-def test_what_is_no_backup_is_told(tmp_path, empty):
+def test_what_is_no_backup_is_told(tmp_path, empty_file):
     (tmp_path / "notes.txt").write_text("my notes " * 1000)
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
         connection.execute("CREATE TABLE mine (x)")
 
     with pytest.raises(NotFound, match="There is no backup"):
-        restore(tmp_path / "nowhere.db", empty)
+        restore(tmp_path / "nowhere.db", empty_file)
     with pytest.raises(InvalidInput, match="cannot be read as a backup"):
-        restore(tmp_path / "notes.txt", empty)
+        restore(tmp_path / "notes.txt", empty_file)
     with pytest.raises(InvalidInput, match="is no backup of Labwright"):
-        restore(tmp_path / "other.db", empty)
+        restore(tmp_path / "other.db", empty_file)

@@ -1,12 +1,16 @@
 """Several processes on one database: its making, and its writers."""
 
+import itertools
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
+from labwright.core.errors import StorageUnavailable
 from labwright.storage.database import HEAD, Database
-from labwright.storage.ledger import entries
+from labwright.storage.ledger import append, entries
 from labwright.testing.postgres import PrivateServer
 
 WRITE = """
@@ -41,6 +45,37 @@ def test_eight_processes_may_make_one_database_at_once(database_url):
         assert connection.exec_driver_sql("SELECT count(*) FROM laboratory").scalar() == 1
         assert [entry.seq for entry in entries(connection, "s")] == list(range(1, 41))
     database.close()
+
+
+def test_what_was_told_to_be_written_outlives_a_server_that_is_stopped_at_once():
+    told, stopped = [], threading.Event()
+
+    def write(database):
+        for number in itertools.count():
+            try:
+                with database.write() as connection:
+                    append(connection, "s", str(number), None)
+            except StorageUnavailable:
+                continue
+            told.append(str(number))
+            if stopped.is_set():
+                return
+
+    with PrivateServer(fsync=True) as server:
+        database = Database.open(server.url)
+        writer = threading.Thread(target=write, args=(database,))
+        writer.start()
+        for _ in range(3):
+            time.sleep(0.3)
+            server.stop("immediate")
+            server.start()
+        stopped.set()
+        writer.join(60)
+
+        with database.read() as connection:
+            assert [entry.kind for entry in entries(connection, "s")] == told
+        assert len(told) > 3
+        database.close()
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])

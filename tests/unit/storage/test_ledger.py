@@ -91,7 +91,10 @@ def test_a_result_that_is_not_a_number_is_kept_as_it_came(laboratory):
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        ("UPDATE ledger SET body = replace(body, '0.1', '0.2') WHERE kind = 'trial.running'", "entry 3 .*changed after"),
+        (
+            "UPDATE ledger SET body = replace(body, '0.1', '0.2') WHERE kind = 'trial.running'",
+            "entry 3 .*changed after",
+        ),
         ("UPDATE ledger SET at = '2000-01-01' WHERE seq = 2", "entry 2 .*changed after"),
         ("DELETE FROM ledger WHERE seq = 3", "entry 3 is missing"),
         ("DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)", "the tables and the ledger differ"),

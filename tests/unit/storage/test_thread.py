@@ -12,7 +12,7 @@ from labwright.core.errors import StorageUnavailable
 from labwright.storage.database import Database
 from labwright.storage.ledger import append, entries
 from labwright.storage.thread import StorageThread
-from labwright.storage.transaction import lock
+from labwright.storage.transaction import Contended, lock
 
 
 class Failed(Exception):
@@ -248,6 +248,21 @@ async def test_a_deadlock_is_settled_by_making_one_call_again(postgres_url):
     for thread, shop in zip(threads, shops, strict=True):
         thread.close()
         shop.database.close()
+
+
+async def test_a_call_that_has_written_is_not_made_again(shop):
+    def meets_another():
+        shop.write("a")
+        raise Contended
+
+    for thread in (StorageThread(shop.database), StorageThread()):
+        with pytest.raises(Contended):
+            await thread(meets_another)
+        thread.close()
+    told = await at_once(shop, (meets_another,), (shop.write, "b"))
+
+    assert isinstance(told[0], Contended)
+    assert shop.read() == ["a", "a", "a", "b"]
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -206,7 +206,9 @@ class Runs:
             new = _move_run(connection, run, "lose")
             self._tell(connection, run, "run.unknown", new, why=why)
             for trial_id, number in _trials_in(connection, run, TrialState.RUNNING):
-                self._move_trial(connection, run, trial_id, number, (TrialState.RUNNING, "lose"), why)
+                self._move_trial(
+                    connection, run, trial_id, number, (TrialState.RUNNING, "lose"), f"run {run.id}: {why}"
+                )
 
     def refuse(self, run: Run, why: str, advance: Advance) -> None:
         """Record that the gate at the device refused a queued run: it never moved, and its trials fail."""

@@ -41,7 +41,7 @@ def print_overview(found: Overview) -> None:
     for worker in found.workers:
         holds = f"; holds {', '.join(worker.holds)}" if worker.holds else ""
         heard = "" if worker.lease_s > 0 else f"; not heard of for {-worker.lease_s:.0f} s beyond its lease"
-        console.print(f"At work: {worker}{holds}{heard}.")
+        console.print(f"At work: {worker}, id {worker.id[:8]}{holds}{heard}.")
     for standing in found.standings:
         _print_failed(console, standing)
     why = {(s.record.name, t.number): t.why for s in found.standings for t in s.trials}

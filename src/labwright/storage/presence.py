@@ -101,12 +101,14 @@ class Presence:
 
     def leave(self) -> None:
         """Give back what this process holds, and put its end on record."""
-        with self._database.write() as connection:
-            connection.execute(update(holdings).where(holdings.c.worker == self.worker).values(worker=None))
-            connection.execute(update(workers).where(workers.c.id == self.worker).values(ended=True))
-        if self._life is not None:
+        try:
+            with self._database.write() as connection:
+                connection.execute(update(holdings).where(holdings.c.worker == self.worker).values(worker=None))
+                connection.execute(update(workers).where(workers.c.id == self.worker).values(ended=True))
             self._life_file(self.worker).unlink(missing_ok=True)
-            self._life.close()
+        finally:
+            if self._life is not None:
+                self._life.close()
 
     def hold(self, what: str, *, fenced: bool) -> WorkerRecord | None:
         """Hold something alone; return None when it is ours now, or else who holds it.

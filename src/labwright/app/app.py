@@ -2,7 +2,7 @@
 
 import asyncio
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -231,7 +231,7 @@ class App:
                 if not await self._hold(laboratory, name, faces.tell):
                     return
                 keys = {n: post.key for n, post in posts.items()}
-                _begin(laboratory.campaigns, file, said_by(wiring, keys))
+                _begin(laboratory.campaigns, file, said_by(wiring, keys), keys)
                 with closing(StorageThread(laboratory.database)) as thread:
                     served = list(posts.values()) if serve else []
                     watcher, planner = faces.watcher(wiring), planner_of(file.campaign)
@@ -291,12 +291,12 @@ def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
     )
 
 
-def _begin(campaigns: Campaigns, file: CampaignFile, declared: str) -> None:
+def _begin(campaigns: Campaigns, file: CampaignFile, declared: str, keys: Mapping[str, str]) -> None:
     name, folder = file.campaign.name, str(file.path.absolute().parent)
     record = campaigns.find(name)
     if record is None:
         record = campaigns.add(name, file.campaign.text, folder, priority=file.campaign.priority)
-    campaigns.declare(name, declared)
+    campaigns.declare(name, declared, keys)
     if record.state is CampaignState.DRAFT:
         campaigns.change(name, "start")
     elif record.state is CampaignState.PAUSED:

@@ -12,7 +12,7 @@ from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import ApprovalState
 from labwright.core.crash import crash_point
 from labwright.core.errors import CampaignHalted, Overtaken, PoolExhausted
-from labwright.core.run import Run
+from labwright.core.run import Run, thing_of
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import Proposal, Trial
 from labwright.core.verdict import Decision, Verdict
@@ -195,8 +195,8 @@ class Conductor:
         open_runs = await self.records.thread(self.records.runs.open, self.campaign.name)
         unknown = [r for r in open_runs if r.state is RunState.UNKNOWN]
         if unknown and not any(r.state in LIVE_RUNS for r in open_runs if r not in unknown):
-            blocked = {r.key for r in unknown}
-            if all(r.key in blocked for r in open_runs):
+            blocked = {thing_of(r.key) for r in unknown}
+            if all(thing_of(r.key) in blocked for r in open_runs):
                 raise CampaignHalted(_unknown(unknown[0]))
 
     async def _finish(self, action: str, why: str) -> bool:

@@ -7,6 +7,13 @@ from labwright.core.command import Command, Failure, Gathered, Observation, Outc
 from labwright.core.states import RunState, TrialState
 from labwright.core.values import Value
 
+BAR = "|"
+
+
+def thing_of(key: str) -> str:
+    """Return what names the physical thing in a key; behind the bar stands how a campaign has set it up."""
+    return key.partition(BAR)[0]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
@@ -20,7 +27,8 @@ class Member:
 class Run:
     """One attempt of one step; what a resource sees.
 
-    `step` counts from 0 and `attempt` from 1. `key` names the physical thing that `resource` stands for. `room`: how
+    `step` counts from 0 and `attempt` from 1. `key` names the thing that `resource` stands for, and how the campaign
+    has set it up. `room`: how
     many trials it may gather; 1 is an ordinary run. `worker`: who holds it, or held it last.
     """
 

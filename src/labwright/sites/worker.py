@@ -11,7 +11,7 @@ from labwright.core.capability import Capability
 from labwright.core.command import Answer, CannotTell, Done, Failure, Gathered, NeverStarted, Outcome, Recorder, Running
 from labwright.core.crash import crash_point
 from labwright.core.errors import Overtaken, ResourceUnavailable, StaleEpoch, StorageUnavailable
-from labwright.core.run import Run
+from labwright.core.run import Run, thing_of
 from labwright.core.states import RunState
 from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
@@ -143,7 +143,7 @@ class Worker:
     async def _hold(self, post: Post) -> bool:
         if post.may_be_shared:
             return True
-        holder = await self._storage(self._presence.hold, f"resource {post.key}", fenced=False)
+        holder = await self._storage(self._presence.hold, f"resource {thing_of(post.key)}", fenced=False)
         if holder is None:
             self.waits_for.pop(post.key, None)
             return True

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from labwright.core.command import Failure
-from labwright.core.run import Conclusion, NewRun, Next, Run
+from labwright.core.run import Conclusion, NewRun, Next, Run, thing_of
 from labwright.core.states import (
     LIVE_RUNS,
     RUN_TRANSITIONS,
@@ -88,6 +88,7 @@ def _insert_run(connection: Connection, campaign_id: int, new: NewRun, state: Ru
         "attempt": new.attempt,
         "resource": new.resource,
         "key": new.key,
+        "thing": thing_of(new.key),
         "capability": new.capability,
         "command_id": new.command_id,
         "room": new.room,

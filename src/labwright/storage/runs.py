@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, bindpar
 
 from labwright.core.command import Failure, Outcome
 from labwright.core.errors import NotFound, Overtaken
-from labwright.core.run import Run
+from labwright.core.run import Run, thing_of
 from labwright.core.states import (
     LIVE_RUNS,
     OPEN_RUNS,
@@ -43,7 +43,7 @@ def _next() -> Select[tuple[Any, ...]]:
     earlier = runs.alias()
     served = (
         select(func.max(earlier.c.claimed))
-        .where(earlier.c.key == runs.c.key, earlier.c.campaign_id == runs.c.campaign_id)
+        .where(earlier.c.thing == runs.c.thing, earlier.c.campaign_id == runs.c.campaign_id)
         .scalar_subquery()
     )
     query = runs_query().where(
@@ -58,7 +58,9 @@ def _next() -> Select[tuple[Any, ...]]:
 
 
 _NEXT = _next()
-_LIVE = select(func.count()).select_from(runs).where(runs.c.key == bindparam("of_key"), _in(LIVE_RUNS), _in(OPEN_RUNS))
+_LIVE = (
+    select(func.count()).select_from(runs).where(runs.c.thing == bindparam("of_thing"), _in(LIVE_RUNS), _in(OPEN_RUNS))
+)
 _CLAIM = (
     update(runs)
     .where(runs.c.id == bindparam("of_run"), _in((RunState.QUEUED,)), runs.c.epoch == bindparam("of_epoch"))
@@ -112,12 +114,12 @@ class Runs:
         One that another worker was faster to take, or for which its resource (by key) has no room, is left out.
         """
         with self._database.write() as connection:
-            for name in sorted({r.key for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
+            for name in sorted({thing_of(r.key) for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
                 lock(connection, name)
             return [taken for r in wanted if (taken := self._claim(connection, r, capacities[r.key]))]
 
     def _claim(self, connection: Connection, run: Run, capacity: int) -> Run | None:
-        if connection.execute(_LIVE, {"of_key": run.key}).scalar_one() >= capacity:
+        if connection.execute(_LIVE, {"of_thing": thing_of(run.key)}).scalar_one() >= capacity:
             return None
         state = after(RUN_TRANSITIONS, f"run {run.id}", RunState.QUEUED, "lease")
         state = after(RUN_TRANSITIONS, f"run {run.id}", state, "intend")

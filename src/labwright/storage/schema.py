@@ -71,6 +71,7 @@ runs = Table(
     Column("attempt", Integer, nullable=False, server_default="1"),
     Column("resource", String, nullable=False),
     Column("key", String, nullable=False),
+    Column("thing", String, nullable=False),  # the part of the key that two set-ups of one instrument share
     Column("capability", String, nullable=False),
     Column("command_id", String, nullable=False, unique=True),
     Column("room", Integer, nullable=False, server_default="1"),
@@ -85,8 +86,9 @@ runs = Table(
 )
 _open = runs.c.state.in_([s.value for s in OPEN_RUNS])
 Index("ix_runs_open", runs.c.key, runs.c.id, sqlite_where=_open, postgresql_where=_open)
+Index("ix_runs_open_thing", runs.c.thing, sqlite_where=_open, postgresql_where=_open)
 Index("ix_runs_open_campaign", runs.c.campaign_id, sqlite_where=_open, postgresql_where=_open)
-Index("ix_runs_served", runs.c.key, runs.c.campaign_id, runs.c.claimed)
+Index("ix_runs_served", runs.c.thing, runs.c.campaign_id, runs.c.claimed)
 
 members = Table(
     "members",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -64,11 +65,18 @@ def _heard(entry: Entry) -> Iterator[tuple[Fact, str | None]]:
         if sign in body:
             for name in names:
                 yield (entry.stream, whose, body[whose] if whose else None, name), pack(body.get(name))
+    yield from _heard_of_run(entry.stream, body)
+
+
+def _heard_of_run(stream: str, body: Mapping[str, Any]) -> Iterator[tuple[Fact, str | None]]:
+    """Yield what an entry tells of the trials that a run serves, and of where it is carried out."""
     for sign in ("trial", "joined"):
         if "inputs" in body and sign in body:
-            yield _member(entry.stream, body["run"], body[sign]), pack(body["inputs"])
+            yield _member(stream, body["run"], body[sign]), pack(body["inputs"])
     if "left" in body:
-        yield _member(entry.stream, body["run"], body["left"]), None
+        yield _member(stream, body["run"], body["left"]), None
+    if "moved_to" in body:
+        yield (stream, "run", body["run"], "key"), pack(body["moved_to"])
 
 
 def _member(stream: str, run: int, trial: int) -> Fact:

@@ -53,7 +53,7 @@ class Session:
             named = self.file.campaign.resources
             posts = [Post(key=n, resource=r, capacity=named[n].capacity) for n, r in self._resources.items()]
             keys = {name: name for name in self._resources}
-            laboratory.campaigns.declare(self.name, said_by(wiring, keys))
+            laboratory.campaigns.declare(self.name, said_by(wiring, keys), keys)
             choice = planner or planner_of(self.file.campaign)
             with at_work(laboratory.presence, f"campaign {self.name}"):
                 crew = laboratory.crew(wiring, choice, keys, posts, thread, watcher or SilentWatcher())

@@ -2,7 +2,7 @@
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -19,8 +19,8 @@ HEAD = "0006"
 class Database:
     """One SQLite file in WAL mode with full synchronisation; one writer at a time, by a lock file beside it."""
 
-    def __init__(self, path: Path, busy_timeout_s: float) -> None:
-        self._engine = _engine(path, busy_timeout_s)
+    def __init__(self, path: Path, busy_timeout_s: float, clock: Callable[[], float]) -> None:
+        self._engine = _engine(path, busy_timeout_s, clock)
         self._busy_timeout_s = busy_timeout_s
         self._lock = path.with_name(path.name + ".lock").open("a")
         self.path = path
@@ -37,13 +37,18 @@ class Database:
         return self.path.with_name(f"{self.path.name}.locks")
 
     @classmethod
-    def open(cls, url: str, *, busy_timeout_s: float = 30.0, create: bool = True) -> Self:
-        """Open the database and bring its tables up to date; what cannot be opened raises StorageUnavailable."""
+    def open(
+        cls, url: str, *, busy_timeout_s: float = 30.0, create: bool = True, clock: Callable[[], float] = time.time
+    ) -> Self:
+        """Open the database and bring its tables up to date; what cannot be opened raises StorageUnavailable.
+
+        `clock` is what the database takes the time from.
+        """
         path = _path_of(url)
         if not create and not path.exists():
             raise StorageUnavailable(f"There is no database at {path}. Go to its folder, or name the campaign file.")
         try:
-            database = cls(path, busy_timeout_s)
+            database = cls(path, busy_timeout_s, clock)
         except OSError as error:
             raise StorageUnavailable(f"The database {path} cannot be opened: {error}") from error
         try:
@@ -138,18 +143,17 @@ def _path_of(url: str) -> Path:
     return Path(parsed.database).resolve()
 
 
-def _engine(path: Path, busy_timeout_s: float) -> Engine:
+def _engine(path: Path, busy_timeout_s: float, clock: Callable[[], float]) -> Engine:
+    def configure(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver must not begin or commit behind our back
+        connection.create_function("labwright_now", 0, clock)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
     engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_timeout_s})
-    event.listen(engine, "connect", _configure)
+    event.listen(engine, "connect", configure)
     event.listen(engine, "begin", _begin)
     return engine
-
-
-def _configure(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # the driver must not begin or commit behind our back
-    connection.create_function("labwright_now", 0, time.time)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: Connection) -> None:

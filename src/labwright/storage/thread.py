@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from labwright.core.crash import crash_point
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -17,8 +19,12 @@ class StorageThread:
 
     async def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function in the storage thread and return its result."""
+        name = getattr(function, "__qualname__", "storage")
+        crash_point(f"before {name}")
         call = self._executor.submit(function, *args, **kwargs)
-        return await asyncio.shield(asyncio.wrap_future(call))
+        result = await asyncio.shield(asyncio.wrap_future(call))
+        crash_point(f"after {name}")
+        return result
 
     def close(self) -> None:
         """Wait for the last call and end the thread."""

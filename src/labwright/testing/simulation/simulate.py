@@ -1,0 +1,153 @@
+"""Plays schedules: one, all of a kind, or many that a seed draws."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from labwright.testing.simulation.audit import audit
+from labwright.testing.simulation.cabinet import Cabinet
+from labwright.testing.simulation.loop import Stuck, VirtualLoop
+from labwright.testing.simulation.process import current
+from labwright.testing.simulation.schedule import Blow, Schedule
+from labwright.testing.simulation.setups import SETUPS, Setup
+from labwright.testing.simulation.world import Tools, World
+
+SPAN = 40  # the last place at which a drawn blow may fall
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What came of one schedule. `points`: the crash points since its last blow, each with how often it came by then."""
+
+    schedule: Schedule
+    problems: tuple[str, ...]
+    points: tuple[tuple[str, int], ...]
+    blows: int
+    starts: int
+
+    def has(self, kind: str) -> bool:
+        """Whether there is a problem of that kind."""
+        return any(problem.startswith(f"{kind}:") for problem in self.problems)
+
+    def __str__(self) -> str:
+        return f"{self.schedule}: " + ("; ".join(self.problems) or "all is well")
+
+
+class Simulator:
+    """Plays schedules one after another on the same database, each from nothing."""
+
+    def __init__(
+        self, cabinet: Cabinet, *, tools: Tools | None = None, setups: Mapping[str, Setup] = SETUPS
+    ) -> None:
+        self._cabinet = cabinet
+        self._tools = tools or Tools()
+        self._setups = setups
+
+    def play(self, schedule: Schedule) -> Report:
+        """Play one schedule from begin to end."""
+        setup = self._setups[schedule.setup]
+        setup = setup.troubled(schedule.trouble) if schedule.trouble else setup
+        loop = VirtualLoop()
+        loop.set_task_factory(_in_its_process)
+        loop.set_exception_handler(lambda loop, context: None)
+        self._cabinet.clear()
+        self._cabinet.follow(loop.time)
+        try:
+            world = World(schedule, setup, self._cabinet, self._tools)
+            problems = _until_end(loop, world)
+        finally:
+            loop.close()
+        return Report(
+            schedule=schedule,
+            problems=tuple(problems),
+            points=tuple(world.seen.points),
+            blows=world.seen.blows,
+            starts=sum(len(d.starts) for d in world.devices.values()),
+        )
+
+    def singles(self, setup: str, *, seed: int = 0, pause_s: float = 0.0) -> Iterator[Report]:
+        """Play a blow at every crash point that an undisturbed campaign comes to."""
+        yield from self._after(Schedule(setup=setup, seed=seed), pause_s)
+
+    def pairs(self, setup: str, *, seed: int = 0, every: int = 1) -> Iterator[Report]:
+        """Play every first crash, and after each of them a second one at every `every`-th point that then comes."""
+        for i, first in enumerate(self.singles(setup, seed=seed)):
+            yield first
+            yield from self._after(first.schedule, 0.0, first.points[i % every :: every])
+
+    def _after(
+        self, base: Schedule, pause_s: float, points: Iterable[tuple[str, int]] | None = None
+    ) -> Iterator[Report]:
+        for point, count in self.play(base).points if points is None else points:
+            blow = Blow(point=point, count=count, pause_s=pause_s)
+            yield self.play(
+                Schedule(setup=base.setup, seed=base.seed, blows=(*base.blows, blow), trouble=base.trouble)
+            )
+
+    def drawn(self, seed: int, count: int, *, setups: Iterable[str] | None = None) -> Iterator[Report]:
+        """Play schedules of one to three blows, crashes and pauses, on instruments with and without troubles."""
+        dice, names = Random(seed), list(setups or self._setups)  # noqa: S311
+        for i in range(count):
+            base = Schedule(
+                setup=names[i % len(names)], seed=dice.randrange(2**32), trouble=dice.choice((0.0, 0.0, 0.3))
+            )
+            yield self.play(self._struck(base, dice))
+
+    def _struck(self, schedule: Schedule, dice: Random) -> Schedule:
+        """Add blows one after another, each at a point that the schedule so far comes to."""
+        for _ in range(dice.choice((1, 2, 2, 3, 3))):
+            points = self.play(schedule).points
+            if not points:
+                break
+            point, count = dice.choice(points)
+            pause_s = dice.choice((0.0, 0.0, 0.0, 5.0, 20.0, 40.0))
+            blow = Blow(point=point, count=count, pause_s=pause_s)
+            schedule = Schedule(
+                setup=schedule.setup, seed=schedule.seed, blows=(*schedule.blows, blow), trouble=schedule.trouble
+            )
+        return schedule
+
+
+def replay(text: str, *, tools: Tools | None = None) -> Report:
+    """Play a schedule again, given as the line that a failure printed."""
+    with Cabinet() as cabinet:
+        return Simulator(cabinet, tools=tools).play(Schedule.read(text))
+
+
+def _until_end(loop: VirtualLoop, world: World) -> list[str]:
+    try:
+        loop.run_until_complete(world.play())
+    except Stuck as error:
+        return [f"stuck: {error}", *audit(world)]
+    finally:
+        _sweep(loop)
+    return audit(world)
+
+
+def _sweep(loop: VirtualLoop) -> None:
+    """End what is left, so that nothing of it lives on."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left))
+
+
+def _in_its_process(loop: asyncio.AbstractEventLoop, coroutine: Any, **how: Any) -> Any:
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **how)
+    process = current.get()
+    if process is not None:
+        process.tasks.append(task)
+    return task
+
+
+def count_up(reports: Iterable[Report]) -> Counter[str]:
+    """Return how many schedules there were, and how many had each kind of problem."""
+    counts: Counter[str] = Counter()
+    for report in reports:
+        counts["schedules"] += 1
+        counts.update({problem.partition(":")[0] for problem in report.problems})
+    return counts

@@ -8,7 +8,6 @@ from itertools import groupby
 from sqlalchemy import Connection, select
 
 from labwright.core.ledger import BEGINNING, Entry
-from labwright.core.states import TrialState
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import entries
@@ -56,7 +55,9 @@ def _heard(entry: Entry) -> Iterator[tuple[Fact, str | None]]:
     for sign, whose, names in TOLD:
         if sign in body:
             for name in names:
-                yield (entry.stream, whose, body[whose] if whose else None, name), pack(body.get(name))
+                # A trial that has no outcomes yet, or ended without, is told of either way.
+                value = None if name == "outcomes" and not body[name] else pack(body.get(name))
+                yield (entry.stream, whose, body[whose] if whose else None, name), value
     for sign in ("trial", "joined"):
         if "inputs" in body and sign in body:
             yield _member(entry.stream, body["run"], body[sign]), pack(body["inputs"])
@@ -129,13 +130,9 @@ def _trials(connection: Connection) -> Iterator[tuple[Fact, str]]:
     # Outer joins: a row that belongs to no campaign must be seen as well.
     for row in connection.execute(select(trials, campaigns.c.name).outerjoin(campaigns)):
         facts = {"trial_state": pack(row.state), "why": pack(row.why), "proposed_at": pack(row.proposed_at)}
-        facts |= {"proposal": row.proposal} | ({"outcomes": row.outcomes} if _has_ended(row.state) else {})
+        facts |= {"proposal": row.proposal} | ({"outcomes": row.outcomes} if row.outcomes != "{}" else {})
         for name, text in facts.items():
             yield (stream_of(row.name), "trial", row.number, name), text
-
-
-def _has_ended(state: str) -> bool:
-    return state in (TrialState.OBSERVED, TrialState.FAILED, TrialState.UNKNOWN)
 
 
 def _runs(connection: Connection) -> Iterator[tuple[Fact, str]]:

@@ -138,6 +138,11 @@ class Device:
         for job in self.moving:
             self._end(job, Failure(reason="it was stopped"))
 
+    def halt(self, job: Job) -> None:
+        """End what would never end by itself, by hand."""
+        if job.hangs:
+            self._end(job, Failure(reason="it hung, and was switched off by hand"))
+
     @property
     def moving(self) -> list[Job]:
         """What has begun and not ended."""

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 
 from labwright.core.errors import InvalidInput
 
+ANY = "any"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Blow:
-    """What hits the process that is the `count`-th at a crash point since the last blow: it dies, or pauses."""
+    """What hits the process that is the `count`-th at a crash point since the last blow: it dies, or pauses.
+
+    The point `any` stands for all of them.
+    """
 
     point: str
     count: int = 1

@@ -11,11 +11,12 @@ from labwright.testing.simulation.audit import audit
 from labwright.testing.simulation.cabinet import Cabinet
 from labwright.testing.simulation.loop import Stuck, VirtualLoop
 from labwright.testing.simulation.process import current
-from labwright.testing.simulation.schedule import Blow, Schedule
+from labwright.testing.simulation.schedule import ANY, Blow, Schedule
 from labwright.testing.simulation.setups import SETUPS, Setup
 from labwright.testing.simulation.world import Tools, World
 
-SPAN = 40  # the last place at which a drawn blow may fall
+SPAN = 120  # the last place at which a drawn blow may fall, counted from the one before
+PAUSES = (0.0, 0.0, 0.0, 5.0, 20.0, 40.0)  # none: it dies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,24 +92,13 @@ class Simulator:
         """Play schedules of one to three blows, crashes and pauses, on instruments with and without troubles."""
         dice, names = Random(seed), list(setups or self._setups)  # noqa: S311
         for i in range(count):
-            base = Schedule(
-                setup=names[i % len(names)], seed=dice.randrange(2**32), trouble=dice.choice((0.0, 0.0, 0.3))
+            blows = tuple(
+                Blow(point=ANY, count=dice.randint(1, SPAN), pause_s=dice.choice(PAUSES))
+                for _ in range(dice.choice((1, 2, 2, 3, 3)))
             )
-            yield self.play(self._struck(base, dice))
-
-    def _struck(self, schedule: Schedule, dice: Random) -> Schedule:
-        """Add blows one after another, each at a point that the schedule so far comes to."""
-        for _ in range(dice.choice((1, 2, 2, 3, 3))):
-            points = self.play(schedule).points
-            if not points:
-                break
-            point, count = dice.choice(points)
-            pause_s = dice.choice((0.0, 0.0, 0.0, 5.0, 20.0, 40.0))
-            blow = Blow(point=point, count=count, pause_s=pause_s)
-            schedule = Schedule(
-                setup=schedule.setup, seed=schedule.seed, blows=(*schedule.blows, blow), trouble=schedule.trouble
-            )
-        return schedule
+            trouble = dice.choice((0.0, 0.0, 0.3))
+            schedule = Schedule(setup=names[i % len(names)], seed=dice.randrange(2**32), blows=blows, trouble=trouble)
+            yield self.play(schedule)
 
 
 def replay(text: str, *, tools: Tools | None = None) -> Report:

@@ -26,12 +26,12 @@ from labwright.testing.simulation.cabinet import Cabinet
 from labwright.testing.simulation.device import Device, Job
 from labwright.testing.simulation.loop import Stuck
 from labwright.testing.simulation.process import Crashed, InlineStorage, Process, Wire, current
-from labwright.testing.simulation.schedule import Schedule
+from labwright.testing.simulation.schedule import ANY, Schedule
 from labwright.testing.simulation.setups import Setup
 from labwright.testing.watcher import SilentWatcher
 
 NAME = "simulated"
-POLL_S = 2.0
+POLL_S = 10.0
 MOST_LIVES = 60  # of one process, before it counts as stuck
 HERE = Machine(host="simulated", boot="simulated")
 EXPECTED = (CampaignBusy, CampaignHalted, ResourceUnavailable)
@@ -89,9 +89,11 @@ class World:
     def reached(self, process: Process, point: str) -> None:
         """Let the next blow fall, if this is its place."""
         process.check()
-        self._counts[point] += 1
+        self._counts.update((point, ANY))
         self.seen.points.append((point, self._counts[point]))
-        if not self._left or (self._left[0].point, self._left[0].count) != (point, self._counts[point]):
+        if not self._left or self._counts[self._left[0].point] != self._left[0].count:
+            return
+        if self._left[0].point not in (point, ANY):
             return
         blow = self._left.pop(0)
         self._counts.clear()
@@ -228,7 +230,10 @@ class World:
         for run in self.runs.open(NAME):
             if run.state is not RunState.UNKNOWN:
                 continue
-            job: Job | None = self.devices[run.key].seen(run.command_id)
+            device = self.devices[run.key]
+            job: Job | None = device.seen(run.command_id)
+            if job is not None:
+                device.halt(job)
             if job is None:
                 self.seen.granted.add(run.command_id)
                 self.runs.requeue(run, "a person saw that it never ran")

@@ -10,6 +10,7 @@ from labwright.core.capability import Capability
 from labwright.core.command import Answer, Command, Outcome, Recorder
 from labwright.core.crash import crash_point
 from labwright.storage.database import Database
+from labwright.storage.presence import Presence
 from labwright.storage.thread import StorageThread
 from labwright.testing.simulation.device import Device
 
@@ -116,6 +117,16 @@ class WatchedDatabase(Database):
             if process is not None:
                 process.check()
         self.commits += 1
+
+
+class LockFile(Presence):
+    """A presence whose lock file can be dropped without a word, as it is when a process dies."""
+
+    def drop(self) -> None:
+        """Let go of the lock file."""
+        if self._life is not None:
+            self._life.close()
+            self._life_file(self.worker).unlink(missing_ok=True)
 
 
 class Wire:

@@ -10,11 +10,13 @@ from typing import Any
 from labwright.testing.simulation.audit import audit
 from labwright.testing.simulation.cabinet import Cabinet
 from labwright.testing.simulation.loop import Stuck, VirtualLoop
+from labwright.testing.simulation.naive import NaiveRuns
 from labwright.testing.simulation.process import current
 from labwright.testing.simulation.schedule import ANY, Blow, Schedule
 from labwright.testing.simulation.setups import SETUPS, Setup
 from labwright.testing.simulation.world import Tools, World
 
+ALONE = ("queryable", "two steps", "unqueryable", "parallel")  # one process: the naive engine cannot share at all
 SPAN = 120  # the last place at which a drawn blow may fall, counted from the one before
 PAUSES = (0.0, 0.0, 0.0, 5.0, 20.0, 40.0)  # none: it dies
 
@@ -114,6 +116,7 @@ def _until_end(loop: VirtualLoop, world: World) -> list[str]:
         return [f"stuck: {error}", *audit(world)]
     finally:
         _sweep(loop)
+        world.clean()
     return audit(world)
 
 
@@ -141,3 +144,19 @@ def count_up(reports: Iterable[Report]) -> Counter[str]:
         counts["schedules"] += 1
         counts.update({problem.partition(":")[0] for problem in report.problems})
     return counts
+
+
+def survey(seed: int, count: int) -> dict[str, int]:
+    """Play `count` drawn schedules on the engine, and a tenth of them on the naive one; return the figures.
+
+    A schedule is repeated or lost if anything in it was.
+    """
+    with Cabinet() as cabinet:
+        found = count_up(Simulator(cabinet).drawn(seed, count))
+        naive = count_up(Simulator(cabinet, tools=Tools(runs=NaiveRuns)).drawn(seed, max(count // 10, 20), setups=ALONE))
+    return {
+        "sim_schedules": found["schedules"],
+        "sim_repeated": found["repeated"],
+        "sim_lost": found["lost"],
+        "naive_repeated": naive["repeated"],
+    }

@@ -25,7 +25,7 @@ from labwright.testing.planner import FakePlanner
 from labwright.testing.simulation.cabinet import Cabinet
 from labwright.testing.simulation.device import Device, Job
 from labwright.testing.simulation.loop import Stuck
-from labwright.testing.simulation.process import Crashed, InlineStorage, Process, Wire, current
+from labwright.testing.simulation.process import Crashed, InlineStorage, LockFile, Process, Wire, current
 from labwright.testing.simulation.schedule import ANY, Schedule
 from labwright.testing.simulation.setups import Setup
 from labwright.testing.watcher import SilentWatcher
@@ -72,6 +72,7 @@ class World:
         self._left = list(schedule.blows)
         self._processes: dict[str, Process] = {}
         self._lives = 0
+        self._lock_files: list[LockFile] = []
         self._judge = Judge(setup.wiring)
 
     def time(self) -> float:
@@ -139,6 +140,11 @@ class World:
             if isinstance(error, Exception):
                 raise error
 
+    def clean(self) -> None:
+        """Drop what the processes have left behind outside of the database."""
+        for file in self._lock_files:
+            file.drop()
+
     async def _keep(self, role: str, work: Callable[[Process], Any]) -> None:
         """Start a process again whenever it has died, until its campaign has ended."""
         while self.campaigns.get(NAME).state not in ENDED:
@@ -204,7 +210,8 @@ class World:
 
     def _crew(self, process: Process) -> Crew:
         database, storage = self.cabinet.take(), InlineStorage(process)
-        presence = Presence(database, process.worker, machine=HERE, is_alive=self._is_alive)
+        presence = LockFile(database, process.worker, machine=HERE, is_alive=self._is_alive)
+        self._lock_files.append(presence)
         runs = self._tools.runs(database, process.worker)
         trials = Trials(database, process.worker)
         records = Records(campaigns=Campaigns(database), trials=trials, runs=runs, thread=storage)

@@ -12,6 +12,7 @@ from labwright.core.crash import crash_point
 from labwright.storage.database import Database
 from labwright.storage.presence import Presence
 from labwright.storage.thread import StorageThread
+from labwright.testing.faults import Crashed
 from labwright.testing.simulation.device import Device
 
 P = ParamSpec("P")
@@ -19,10 +20,6 @@ T = TypeVar("T")
 WORK_S = (0.0002, 0.004)  # what a call to storage takes
 
 current: ContextVar["Process | None"] = ContextVar("simulated_process", default=None)
-
-
-class Crashed(BaseException):
-    """The process is dead: nothing of it has an effect any more."""
 
 
 class Clockwork(Protocol):

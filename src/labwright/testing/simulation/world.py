@@ -21,11 +21,12 @@ from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.presence import Machine, Presence
 from labwright.storage.runs import Runs
 from labwright.storage.trials import Trials
+from labwright.testing.faults import Crashed
 from labwright.testing.planner import FakePlanner
 from labwright.testing.simulation.cabinet import Cabinet
 from labwright.testing.simulation.device import Device, Job
 from labwright.testing.simulation.loop import Stuck
-from labwright.testing.simulation.process import Crashed, InlineStorage, LockFile, Process, Wire, current
+from labwright.testing.simulation.process import InlineStorage, LockFile, Process, Wire, current
 from labwright.testing.simulation.schedule import ANY, Schedule
 from labwright.testing.simulation.setups import Setup
 from labwright.testing.watcher import SilentWatcher

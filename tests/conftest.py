@@ -1,11 +1,18 @@
 """What all tests share."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from labwright.core.errors import NotFound, ResourceUnavailable
+from labwright.testing.postgres import PrivateServer
 
 NO_SKIP = "LABWRIGHT_TESTS_NO_SKIP"
 
@@ -14,6 +21,7 @@ settings.register_profile(
     "labwright", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("labwright")
+Borrow = Callable[[], AbstractContextManager[str]]
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
@@ -40,3 +48,52 @@ def _not_skipped(report: Report, name: str) -> Report:
             report.outcome = "failed"
             report.longrepr = f"{name}: {reason}. {NO_SKIP} is set, so it may not be skipped."
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PrivateServer]:
+    """A private PostgreSQL server for all tests, which ends with them."""
+    if find_spec("psycopg") is None:
+        pytest.skip("needs the extra 'postgres'")
+    try:
+        server = PrivateServer()
+    except NotFound as missing:
+        pytest.skip(f"needs PostgreSQL: {missing}")
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: PrivateServer) -> Borrow:
+    """Lends empty databases; one that comes back is emptied and lent again: making one takes longer."""
+    free: list[str] = []
+
+    @contextmanager
+    def borrow() -> Iterator[str]:
+        name = free.pop() if free else f"test_{uuid4().hex[:12]}"
+        if not postgres_server.execute(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
+            postgres_server.create_database(name)
+        yield postgres_server.url_of(name)
+        try:
+            postgres_server.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+        except ResourceUnavailable:  # a test left somebody at work in it
+            postgres_server.drop_database(name)
+        else:
+            free.append(name)
+
+    return borrow
+
+
+@pytest.fixture
+def postgres_url(postgres_databases: Borrow) -> Iterator[str]:
+    """An empty database on the private server, for one test."""
+    with postgres_databases() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database of each kind: a test that takes this runs on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'labwright.db'}"
+    return str(request.getfixturevalue("postgres_url"))

@@ -1,6 +1,7 @@
 """Writes the reference pages from the code: `make docs`; with --check it only says which are out of date."""
 
 import argparse
+import json
 import re
 import sys
 import types
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from meanings import CAMPAIGN, EXITS, PAGES, SETTINGS
+from json_schema import campaign_schema
+from meanings import EXITS, PAGES, SETTINGS
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -100,14 +102,12 @@ def keys(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 def campaign_file() -> str:
     """Return the page on the campaign file."""
     text = PAGES["campaign-file"]
-    meanings = dict(CAMPAIGN)
     for heading, models in PARTS.items():
         text += f"\n## {heading}\n"
         for model in models:
-            rows = [(f"`{k}`", _value(k, f), default(f), meanings.pop(f"{model.__name__}.{k}")) for k, f in keys(model)]
+            rows = [(f"`{k}`", _value(k, f), default(f), f.description or "") for k, f in keys(model)]
             said = "" if model is schema.CampaignPart else f"\n{sentences(model.__doc__)}\n"
             text += f"{said}\n" + table(("key", "value", "default", "meaning"), rows)
-    assert not meanings, f"these keys are gone: {', '.join(meanings)}"
     return text.replace("[limit](#limit)", "low, high and unit") + plug_ins()
 
 
@@ -149,13 +149,20 @@ def _models(annotations: typing.Iterable[Any]) -> Iterator[type[BaseModel]]:
 def command_line() -> str:
     """Return the page on the command line."""
     text = PAGES["command-line"]
-    group: Any = typer.main.get_command(app)
-    for name, command in group.commands.items():
+    for name, command in _commands(typer.main.get_command(app)):
         arguments = " ".join(p.metavar or p.name.upper() for p in command.params if p.param_type_name == "argument")
         text += f"\n## labwright {name}\n\n    labwright {name} {arguments} [OPTIONS]\n\n{_paragraphs(command.help)}\n"
         rows = [_parameter(p) for p in command.params if "--help" not in p.opts]
         text += "\n" + table(("argument or option", "default", "meaning"), rows)
     return text
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every command by its full name, and after a command those that stand under it."""
+    for name, command in group.commands.items():
+        yield f"{before}{name}", command
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
 
 
 def _paragraphs(text: str) -> str:
@@ -229,7 +236,8 @@ def pages() -> dict[Path, str]:
         "settings": settings(),
         "states": state_tables(),
     }
-    return {HERE / f"{name}.md": NOTICE + text for name, text in made.items()}
+    schema = json.dumps(campaign_schema(), indent=2, ensure_ascii=False) + "\n"
+    return {HERE / f"{name}.md": NOTICE + text for name, text in made.items()} | {HERE / "campaign.schema.json": schema}
 
 
 def main() -> None:

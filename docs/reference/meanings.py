@@ -14,6 +14,17 @@ found and what was expected.
 - Names of parameters, outcomes and resources are letters, digits and `_`.
 
 A commented file to start from: `labwright init FOLDER`.
+
+## In an editor
+
+[campaign.schema.json](campaign.schema.json) is a JSON Schema of the file. With it an editor completes keys, shows what
+they mean and marks mistakes. In Visual Studio Code install the extension *YAML* of Red Hat and write, as the first line
+of the campaign file, where the schema lies (a path from the campaign file, or a URL):
+
+    # yaml-language-server: $schema=../labwright/docs/reference/campaign.schema.json
+
+JetBrains' editors take the same line. `labwright check` sees more than an editor: names, units, limits, and what the
+resources can do.
 """,
     "command-line": """\
 # The command line
@@ -51,48 +62,6 @@ repeated](../explanation/never-lost-never-repeated.md).
 """,
 }
 
-CAMPAIGN = {
-    "CampaignPart.name": "The campaign's name in the database: letters, digits, `.`, `_` and `-`.",
-    "CampaignPart.question": "What you want to know, in your words.",
-    "CampaignPart.space": "What may be chosen: a parameter by each name.",
-    "CampaignPart.objectives": "What is wanted. The planner pursues the first; the others are only predicted.",
-    "CampaignPart.constraints": "What must hold of a result.",
-    "CampaignPart.procedure": "How one point is tried: steps in order.",
-    "CampaignPart.resources": "Who carries out the steps.",
-    "CampaignPart.budget": "How much may be spent.",
-    "CampaignPart.planner": "Who chooses.",
-    "CampaignPart.safety": "The limits that hold besides those of the resources.",
-    "ContinuousPart.kind": "Says that it is continuous.",
-    "ContinuousPart.low": "The lowest value.",
-    "ContinuousPart.high": "The highest value.",
-    "ContinuousPart.unit": "The unit of the values.",
-    "ContinuousPart.log": "Whether steps are even in the logarithm; then low is above 0.",
-    "DiscretePart.kind": "Says that it is discrete.",
-    "DiscretePart.values": "The possible values, rising.",
-    "DiscretePart.unit": "The unit of the values.",
-    "OrdinalPart.kind": "Says that it is ordinal.",
-    "OrdinalPart.levels": "The words, in order.",
-    "CategoricalPart.kind": "Says that it is categorical.",
-    "CategoricalPart.levels": "The words.",
-    "ObjectivePart.goal": "As little, as much, or as near to the target as possible.",
-    "ObjectivePart.unit": "The unit in which it is recorded.",
-    "ObjectivePart.target": "Given when, and only when, the goal is `match`.",
-    "ConstraintPart.at_least": "The lowest value that is good enough.",
-    "ConstraintPart.at_most": "The highest value that is still allowed.",
-    "ConstraintPart.unit": "The unit in which it is recorded; that of the objective, where one has the same name.",
-    "StepPart.use": "Which capability of which resource: `resource.capability`.",
-    "StepPart.with": "Each input of it: `$name` of a parameter or of an earlier step's result, or a constant.",
-    "StepPart.gives": "The name here of each output: `name: $output`.",
-    "ResourcePart.kind": "`function`, `opcua`, `table`, or a plug-in's; the other keys are that kind's own.",
-    "BudgetPart.trials": "How many trials. Refused proposals do not count, failed ones do.",
-    "PlannerPart.kind": "`gp`, `sampling`, or a plug-in's; the other keys are that kind's own.",
-    "PlannerPart.seed": "The same seed and the same history give the same proposals.",
-    "SafetyPart.limits": "`from_resources`, or narrower limits: a limit by each `resource.capability.input`.",
-    "LimitPart.low": "The lowest value that may be set.",
-    "LimitPart.high": "The highest value that may be set.",
-    "LimitPart.unit": "The unit of the two.",
-}
-
 EXITS = {
     "DONE": "Done as asked.",
     "BUG": "An error that Labwright did not expect, with its traceback.",
@@ -103,11 +72,12 @@ EXITS = {
     "SOME_FAILED": "The campaign is finished, and some of its trials failed.",
     "BROKEN": "The ledger does not agree with itself or with the tables.",
     "STORAGE": "The database cannot be opened, read or written.",
+    "NOT_AUTHORISED": "A secret is wrong, its owner is locked for a while, or may not do this. Nothing was changed.",
     "INTERRUPTED": "Interrupted by a person. The campaign is paused; the same command goes on.",
 }
 
 SETTINGS = {
-    "database_url": "The database, as `sqlite:///FILE`. Without it: `labwright.db` beside the campaign file.",
+    "database_url": "The database, as `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`. Without it: `labwright.db` beside the campaign file.",
     "urls": "The address of the resource NAME, in place of the `url` in the campaign file.",
     "busy_timeout_s": "Seconds to wait for the database when another process writes.",
     "poll_s": "Seconds between two looks at what other processes have put on record.",

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -10,15 +11,39 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from labwright.core.command import CannotTell, Command, Done, NeverStarted, Observation, Silent
+from labwright.core.command import (
+    CannotTell,
+    Command,
+    Done,
+    Failure,
+    Gathered,
+    Measurement,
+    NeverStarted,
+    Observation,
+    Outcome,
+    Running,
+    Silent,
+)
+from labwright.core.errors import StaleEpoch
+from labwright.core.task import Task, observe
 from labwright.core.values import Value
+from labwright.resources.command import CommandResource
 from labwright.resources.function import FunctionResource
 from labwright.resources.opcua import OpcUaResource
+from labwright.resources.person import PersonResource
+from labwright.resources.plain import InputOptions
 from labwright.resources.resource import Resource
 from labwright.resources.table import TableResource
 from labwright.testing import FakeInstrument
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Answering(Silent):
+    """A recorder with a person behind it, who reports at once."""
+
+    async def task(self, task: Task) -> Outcome:
+        return observe(task, {field.name: Measurement(value=1.0) for field in task.fields})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +58,53 @@ class Stand:
     def capability(self):
         return self.resource.capabilities()[0]
 
-    async def run(self, command_id: str):
-        command = Command(command_id=command_id, epoch=1, capability=self.capability.name, inputs=self.inputs)
-        return await self.resource.run(command, Silent())
+    def command(self, command_id: str, *, epoch: int = 1, batch: int = 0) -> Command:
+        inputs, name = self.inputs, self.capability.name
+        return Command(command_id=command_id, epoch=epoch, capability=name, inputs=inputs, batch=(inputs,) * batch)
+
+    async def run(self, command_id: str, **more):
+        return await self.resource.run(self.command(command_id, **more), Answering())
+
+    async def ask(self, command_id: str, **more):
+        return await self.resource.ask(self.command(command_id, **more))
 
 
 @asynccontextmanager
 async def fake(folder: Path) -> AsyncIterator[Stand]:
     instrument = FakeInstrument()
     yield Stand(resource=instrument, inputs={"x": 3.0}, started=lambda: instrument.started)
+
+
+@asynccontextmanager
+async def fenced(folder: Path) -> AsyncIterator[Stand]:
+    instrument = FakeInstrument(fenced=True, batch=4, duration_s=0.01)
+    yield Stand(resource=instrument, inputs={"x": 3.0}, started=lambda: instrument.started)
+
+
+@asynccontextmanager
+async def command(folder: Path) -> AsyncIterator[Stand]:
+    (folder / "double.py").write_text(
+        "import json, sys\n"
+        "order = json.load(sys.stdin)\n"
+        "open('starts', 'a').write(order['command_id'] + '\\n')\n"
+        "print(json.dumps([{'y': 2 * one['x']} for one in order['batch']]))\n"
+    )
+    started = folder / "starts"
+    run = [sys.executable, "-I", "-S", "double.py"]
+    options = CommandResource.Options(
+        run=run, inputs={"x": InputOptions(low=0, high=9)}, outputs={"y": "degC"}, batch=4
+    )
+    async with CommandResource.open("solver", options, folder) as resource:
+        read = lambda: started.read_text().split() if started.exists() else []  # noqa: E731
+        yield Stand(resource=resource, inputs={"x": 3.0}, started=read)
+
+
+@asynccontextmanager
+async def person(folder: Path) -> AsyncIterator[Stand]:
+    weigh = {"instructions": "Weigh it.", "inputs": {"x": {}}, "outputs": {"mass": {"unit": "mg", "low": 0, "high": 9}}}
+    options = PersonResource.Options.model_validate({"capabilities": {"weigh": weigh}})
+    async with PersonResource.open("ada", options, folder) as resource:
+        yield Stand(resource=resource, inputs={"x": 3.0})
 
 
 @asynccontextmanager
@@ -106,17 +169,29 @@ async def function(folder: Path) -> AsyncIterator[Stand]:
         yield Stand(resource=resource, inputs={"x": 3.0})
 
 
+@asynccontextmanager
+async def plate(folder: Path) -> AsyncIterator[Stand]:
+    (folder / "bench.py").write_text("async def double(x):\n    return {'y': [2 * one for one in x]}\n")
+    options = FunctionResource.Options(call="bench.py:double", outputs={"y": "degC"}, batch=4)
+    async with FunctionResource.open("bench", options, folder) as resource:
+        yield Stand(resource=resource, inputs={"x": 3.0})
+
+
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
+    "command": command,
     "fake": fake,
+    "fenced fake": fenced,
     "function": function,
+    "function with batches": plate,
     "opcua": opcua,
+    "person": person,
     "table": table,
 }
 
 
 @pytest_asyncio.fixture(params=STANDS, scope="module", loop_scope="module")
 async def stand(request, tmp_path_factory) -> AsyncIterator[Stand]:
-    async with STANDS[request.param](tmp_path_factory.mktemp(request.param)) as stand:
+    async with STANDS[request.param](tmp_path_factory.mktemp(request.param.replace(" ", "-"))) as stand:
         yield stand
 
 
@@ -146,13 +221,51 @@ async def test_a_known_command_is_taken_up_again_and_never_done_twice(stand: Sta
 
 async def test_what_has_ended_can_be_asked_about_where_it_says_so(stand: Stand):
     outcome = await stand.run("ended")
-    answer = await stand.resource.ask("ended")
+    answer = await stand.ask("ended")
 
+    if isinstance(answer, Running):  # run again, it gives the same result at once
+        answer = Done(outcome=await stand.run("ended"))
     assert answer == Done(outcome=outcome) if stand.capability.queryable else isinstance(answer, CannotTell)
 
 
-async def test_a_command_that_it_never_heard_of_is_never_said_to_be_done_or_running(stand: Stand):
-    assert isinstance(await stand.resource.ask("unheard"), NeverStarted | CannotTell)
+async def test_a_command_that_it_never_heard_of_is_never_said_to_be_done(stand: Stand):
+    answer = await stand.ask("unheard")
+
+    # People are no machine: whatever was begun, running it again puts the task before them once.
+    assert isinstance(answer, NeverStarted | CannotTell | Running)
+    assert stand.started is None or "unheard" not in stand.started()
+
+
+async def test_a_batch_gives_one_outcome_for_each(stand: Stand):
+    count = stand.capability.batch
+    if count == 1:
+        pytest.skip("it takes one at a time")
+
+    outcome, alone = await stand.run("batch", batch=count), await stand.run("alone")
+
+    assert isinstance(outcome, Gathered)
+    assert len(outcome.outcomes) == count
+    assert all(isinstance(one, Observation | Failure) for one in outcome.outcomes)
+    assert outcome.outcomes[0].values == alone.values
+    if stand.started is not None:
+        assert list(stand.started()).count("batch") == 1
+
+
+@pytest.mark.parametrize("first", ["asked", "run"])
+async def test_a_fenced_resource_refuses_an_older_epoch_after_a_newer_one(stand: Stand, first):
+    if not stand.capability.fenced:
+        pytest.skip("it holds no epochs")
+    name = f"fenced-{first}"
+    if first == "asked":
+        assert await stand.ask(name, epoch=5) == NeverStarted()
+    else:
+        await stand.run(name, epoch=5)
+
+    with pytest.raises(StaleEpoch):
+        await stand.run(name, epoch=4)
+    if stand.started is not None:
+        assert list(stand.started()).count(name) == (first == "run")
+    assert isinstance(await stand.run(name, epoch=5), Observation)
 
 
 async def test_stop_is_always_accepted_and_it_works_on_afterwards(stand: Stand):

@@ -126,7 +126,7 @@ async def test_a_known_command_is_not_charged_twice(running):
         first = await cell.run(charge("once"), Silent())
         before = bench.charges()
         again = await cell.run(charge("once"), Silent())
-        answer = await cell.ask("once")
+        answer = await cell.ask(charge("once"))
 
     assert first == again
     assert answer == Done(outcome=first)
@@ -147,7 +147,7 @@ async def test_it_refuses_what_is_out_of_its_limits(running):
     async with opened(running[1]) as cell:
         too_much = await cell.run(charge("much", current_2=15.1), Silent())
         nonsense = await cell.run(charge("nan", chamber=float("nan")), Silent())
-        assert isinstance(await cell.ask("much"), NeverStarted)
+        assert isinstance(await cell.ask(charge("much")), NeverStarted)
 
     assert isinstance(too_much, Failure)
     assert "current_2 = 15.1: BadOutOfRange" in too_much.reason
@@ -156,7 +156,7 @@ async def test_it_refuses_what_is_out_of_its_limits(running):
 
 async def test_it_never_heard_of_other_commands(running):
     async with opened(running[1]) as cell:
-        assert isinstance(await cell.ask("nobody"), NeverStarted)
+        assert isinstance(await cell.ask(charge("nobody")), NeverStarted)
 
 
 async def test_a_second_process_may_not_own_the_same_folder(running):
@@ -178,7 +178,7 @@ async def test_a_paced_cell_is_busy_shows_its_readings_and_stops_when_told(bench
         recorder = Silent()
         waiting = asyncio.create_task(cell.run(charge("slow"), recorder))
         readings = [await reading(cell) for _ in range(8)]
-        assert isinstance(await cell.ask("slow"), Running)
+        assert isinstance(await cell.ask(charge("slow")), Running)
         refused = await order_directly(cell, "second")
         await cell.stop()
         found = values(await waiting)
@@ -220,7 +220,7 @@ async def test_a_charge_cut_by_a_loss_of_power_has_failed_and_the_journal_goes_o
     (bench.folder / "cell.json").unlink()
 
     async with opened(bench.start()) as cell:
-        answer = await cell.ask("cut")
+        answer = await cell.ask(charge("cut"))
         assert isinstance(await cell.run(charge("cut"), Silent()), Failure)
         assert values(await cell.run(charge("next"), Silent()))["charge"] == 80.0
 

@@ -226,7 +226,7 @@ async def test_two_who_wait_for_one_command_get_one_result(oven):
     async with opened(oven.options()) as resource:
         first = asyncio.create_task(run(resource))
         await asyncio.sleep(0.1)
-        assert isinstance(await resource.ask("c1"), Running)
+        assert isinstance(await resource.ask(command("c1")), Running)
         second = await run(resource)
 
     assert await first == second
@@ -360,9 +360,20 @@ async def test_a_server_that_does_not_take_up_what_was_written_is_named(oven):
 async def test_ask_cannot_tell_of_another_command_unless_nobody_else_commands_the_server(oven):
     async with opened(oven.options()) as shared, opened(oven.options(exclusive=True)) as own:
         outcome = await run(own)
-        assert await own.ask("c1") == Done(outcome=outcome)
-        assert isinstance(await shared.ask("c9"), CannotTell)
-        assert isinstance(await own.ask("c9"), NeverStarted)
+        assert await own.ask(command("c1")) == Done(outcome=outcome)
+        assert isinstance(await shared.ask(command("c9")), CannotTell)
+        assert isinstance(await own.ask(command("c9")), NeverStarted)
+
+
+async def test_with_several_commands_in_flight_another_that_is_held_proves_nothing(oven):
+    async with opened(oven.options(exclusive=True, capacity=2)) as resource:
+        await run(resource, "c1")
+        await run(resource, "c2")
+
+        assert isinstance(await resource.ask(command("c2")), Done)
+        assert await resource.ask(command("c1")) == CannotTell(
+            reason="oven holds another command, which may have followed this one"
+        )
 
 
 @pytest.mark.parametrize("held", ["", " ", None])
@@ -372,7 +383,7 @@ async def test_a_server_that_holds_no_command_may_have_forgotten_it(oven, held):
         restarted = ua.DataValue(ua.Variant(held, ua.VariantType.String))
         await oven.server.write_attribute_value(oven.nodes["CommandId"].nodeid, restarted)
 
-        assert await resource.ask("c1") == CannotTell(reason="oven holds no command: it may have restarted")
+        assert await resource.ask(command("c1")) == CannotTell(reason="oven holds no command: it may have restarted")
 
 
 async def test_an_id_with_a_bad_status_is_no_evidence(oven):
@@ -381,7 +392,7 @@ async def test_an_id_with_a_bad_status_is_no_evidence(oven):
         stale = ua.DataValue(ua.Variant("c1"), ua.StatusCode(ua.StatusCodes.BadNotConnected))
         await oven.server.write_attribute_value(oven.nodes["CommandId"].nodeid, stale)
 
-        assert isinstance(await resource.ask("c9"), CannotTell)
+        assert isinstance(await resource.ask(command("c9")), CannotTell)
 
 
 @pytest.mark.parametrize(
@@ -393,7 +404,7 @@ async def test_only_a_lookup_that_does_not_know_the_id_says_that_it_never_starte
     await oven.add_lookup(word)
 
     async with opened(oven.options(capability={"lookup": f"{oven.name}/Lookup"}, exclusive=True)) as resource:
-        assert isinstance(await resource.ask("c9"), kind)
+        assert isinstance(await resource.ask(command("c9")), kind)
 
 
 async def test_a_command_that_outlives_its_deadline_is_not_known_to_have_ended(oven):
@@ -401,8 +412,8 @@ async def test_a_command_that_outlives_its_deadline_is_not_known_to_have_ended(o
 
     async with opened(oven.options()) as resource:
         with pytest.raises(ResourceUnavailable, match=r"has not ended within 0\.1 s"):
-            await run(resource, deadline_s=0.1)
-        assert isinstance(await resource.ask("c1"), Running)
+            await run(resource, timeout_s=0.1)
+        assert isinstance(await resource.ask(command("c1")), Running)
 
 
 async def test_stop_calls_the_servers_method(oven):

@@ -21,12 +21,14 @@ FACES = [p for p in FILES if p.name == "__init__.py" and p.parent.name != "migra
 ADAPTERS = {
     "alembic": "storage/",
     "asyncua": "resources/opcua/",
+    "cryptography": "access/",
     "matplotlib": "campaigns/report/",
     "openpyxl": "campaigns/spreadsheet/workbook.py",
+    "psycopg": "storage/",
     "sqlalchemy": "storage/",
     "sqlite3": "storage/",
 }
-OPTIONAL = ("asyncua", "matplotlib", "openpyxl", "pybamm")
+OPTIONAL = ("asyncua", "matplotlib", "openpyxl", "psycopg", "pybamm")
 HEAVY = (*OPTIONAL, "alembic", "cryptography", "httpx", "numpy", "pint", "pydantic", "scipy", "sqlalchemy", "yaml")
 
 

@@ -1,11 +1,11 @@
 """Stays beside a running campaign, so that a person can end it at any moment."""
 
 import asyncio
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from labwright.campaigns.crew import Crew
+from labwright.campaigns.signals import interruptible
 from labwright.core.errors import CampaignHalted, Overtaken, ResourceUnavailable, StorageUnavailable
 from labwright.core.states import CampaignState
 
@@ -36,7 +36,7 @@ class Attendant:
         watch = asyncio.create_task(self._until_stopped(poll_s))
         beat = asyncio.create_task(self._presence_beats())
         try:
-            with self._signals():
+            with interruptible(self._interrupt):
                 await self._until_ended(work, watch)
                 return await self._leave(work)
         except (CampaignHalted, ResourceUnavailable) as error:
@@ -123,14 +123,3 @@ class Attendant:
             self._stopped.set()
         else:
             self._given_up.set()
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._interrupt)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)

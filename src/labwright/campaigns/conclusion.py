@@ -105,13 +105,10 @@ class Judge:
 
     def _clean_ups(self, stages: Mapping[int, Stage]) -> Iterator[int]:
         """Yield the clean-up steps that are due; `stages` may change meanwhile."""
-        waiting: set[int] = set()
         for i in self._order:
             if not self._steps[i].always or stages.get(i, Stage.AGAIN) is not Stage.AGAIN:
                 continue
-            if any(before in waiting or stages.get(before) is Stage.OPEN for before in self._before[i]):
-                waiting.add(i)
-            else:
+            if not any(stages.get(before) is Stage.OPEN for before in self._before[i]):
                 yield i
 
     def _obstacle(self, index: int, standing: Standing) -> str | None:

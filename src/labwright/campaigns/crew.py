@@ -1,14 +1,21 @@
 """Those at work on a campaign in one process: who conducts it, and who serves its resources."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.loop import Conductor, Records, Watcher
-from labwright.campaigns.wiring import Wiring
+from labwright.campaigns.permission import Permission
+from labwright.campaigns.wiring import Wiring, declared, rewire
+from labwright.core.campaign import Campaign
+from labwright.core.capability import Capability
 from labwright.core.command import Recorder
+from labwright.core.errors import NotFound
 from labwright.core.run import Run
+from labwright.core.values import canonical
 from labwright.planning.planner import Planner
+from labwright.safety.approval import ApprovalReviewer
 from labwright.safety.gate import Gate
 from labwright.safety.limits import LimitsReviewer, SpaceReviewer
 from labwright.sites.worker import Brief, Post, Worker
@@ -27,7 +34,8 @@ class Crew:
 def assemble(
     wiring: Wiring,
     planner: Planner,
-    posts: Mapping[str, Post],
+    keys: Mapping[str, str],
+    posts: Sequence[Post],
     *,
     records: Records,
     presence: Presence,
@@ -35,16 +43,16 @@ def assemble(
     recorder: Callable[[Run], Recorder],
     others: Callable[[str], Brief],
 ) -> Crew:
-    """Return those who conduct a wired campaign and serve its resources, given by their names in the campaign.
+    """Return those who conduct a wired campaign and serve resources, not necessarily all that it uses.
 
-    `recorder` gives what an adapter may tell of a run; `others` what must be known of other campaigns on the same
-    resources.
+    `keys`: what names the physical thing that each of the campaign's resources stands for. `recorder` gives what an
+    adapter may tell of a run; `others` what must be known of other campaigns on the same resources.
     """
-    judge = Judge(wiring, {name: post.key for name, post in posts.items()})
+    judge = Judge(wiring, keys)
     own = Brief(gate=device_gate_of(wiring), advance=judge.advance)
-    conductor = Conductor(wiring, planner, gate_of(wiring), judge, records, watcher)
+    conductor = Conductor(wiring, planner, Permission(wiring, gate_of(wiring)), judge, records, watcher)
     worker = Worker(
-        list({post.key: post for post in posts.values()}.values()),
+        posts,
         runs=records.runs,
         presence=presence,
         storage=records.thread,
@@ -58,9 +66,31 @@ def assemble(
 
 def gate_of(wiring: Wiring) -> Gate:
     """Return the gate that every proposal of a campaign must pass."""
-    return Gate([SpaceReviewer(wiring.problem.space), LimitsReviewer(wiring.capabilities, wiring.campaign.limits)])
+    space, campaign = wiring.problem.space, wiring.campaign
+    limits = LimitsReviewer(wiring.capabilities, campaign.limits)
+    return Gate([SpaceReviewer(space), limits, ApprovalReviewer(campaign.approvals, space)])
 
 
 def device_gate_of(wiring: Wiring) -> Gate:
     """Return the gate that every command of a campaign must pass at the device."""
     return Gate([LimitsReviewer(wiring.capabilities, wiring.campaign.limits)])
+
+
+def said_by(wiring: Wiring, keys: Mapping[str, str]) -> str:
+    """Return what another process must know to serve a campaign's resources, as JSON; read back by `brief_of`."""
+    return canonical({"keys": dict(keys), "capabilities": declared(wiring)})
+
+
+def brief_of(campaign: Campaign, said: str) -> Brief:
+    """Return what a worker must know of a campaign, from what its resources said when it began."""
+    found = json.loads(said)
+    wiring = rewire(campaign, found["capabilities"])
+    return Brief(gate=device_gate_of(wiring), advance=Judge(wiring, found["keys"]).advance)
+
+
+def capability_of(campaign: Campaign, said: str | None, use: str) -> Capability:
+    """Return a capability as its resource declared it when the campaign began."""
+    found = rewire(campaign, json.loads(said or "{}").get("capabilities", "{}")).capabilities
+    if use not in found:
+        raise NotFound(f"Nobody has said on record what {use} can do.")
+    return found[use]

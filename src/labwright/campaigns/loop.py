@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from labwright.campaigns.conclusion import Judge
+from labwright.campaigns.permission import Permission
 from labwright.campaigns.wiring import Wiring
+from labwright.core.approval import ApprovalState
 from labwright.core.crash import crash_point
 from labwright.core.errors import CampaignHalted, Overtaken, PoolExhausted
 from labwright.core.run import Run
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import Proposal, Trial
+from labwright.core.verdict import Decision, Verdict
 from labwright.planning.planner import Planner
-from labwright.safety.gate import Gate
+from labwright.sites.patience import Patience
+from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
@@ -43,24 +47,25 @@ class Records:
     campaigns: Campaigns
     trials: Trials
     runs: Runs
+    approvals: Approvals
     thread: StorageThread
 
 
 class Conductor:
-    """Conducts one campaign: keeps as many trials in flight as it allows; whoever serves its resources does the rest."""
+    """Conducts one campaign: keeps as many trials in flight as it allows. Those who serve its resources do the rest."""
 
     def __init__(
-        self, wiring: Wiring, planner: Planner, gate: Gate, judge: Judge, records: Records, watcher: Watcher
+        self, wiring: Wiring, planner: Planner, permission: Permission, judge: Judge, records: Records, watcher: Watcher
     ) -> None:
         self._wiring = wiring
         self.campaign = wiring.campaign
         self._planner = planner
-        self._gate = gate
+        self._permission = permission
         self._judge = judge
         self.records = records
         self._watcher = watcher
         self._leaving = False
-        self._awake = asyncio.Event()
+        self._patience = Patience(0.2)
         self._trials: dict[int, Trial] = {}
         self._seq = -1
         self._first_new = 0
@@ -69,21 +74,21 @@ class Conductor:
     def leave(self) -> None:
         """Begin no other trial, and end after those in flight."""
         self._leaving = True
-        self._awake.set()
+        self.wake()
 
     def wake(self) -> None:
         """Look at what has changed now."""
-        self._awake.set()
+        self._patience.wake()
 
     async def conduct(self, *, poll_s: float) -> CampaignState:
         """Try one proposal after another until the campaign ends; return the state in which it is left.
 
         Raises CampaignHalted when it cannot go on by itself.
         """
+        self._patience = Patience(poll_s)
         await self._see()
         self._first_new = len(self._trials)
         while True:
-            self._awake.clear()
             trials = await self._see()
             record = await self.records.thread(self.records.campaigns.get, self.campaign.name)
             in_flight = sum(t.state in BEGUN for t in trials)
@@ -92,19 +97,15 @@ class Conductor:
                 return record.state
             if record.state is not CampaignState.RUNNING or not await self._step(trials, in_flight, budget):
                 await self._check_stuck(trials)
-                await self._rest(poll_s)
+                await self._patience.rest()
 
     async def _see(self) -> list[Trial]:
         changed, self._seq = await self.records.thread(self.records.trials.since, self.campaign.name, self._seq)
         if changed or not self._trials:
             self._trials.update((t.number, t) for t in changed)
             self._watcher.trials(list(self._trials.values()))
+            self._patience.renew()
         return list(self._trials.values())
-
-    async def _rest(self, poll_s: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(poll_s):
-                await self._awake.wait()
 
     async def _step(self, trials: Sequence[Trial], in_flight: int, budget: int) -> bool:
         """Begin what there is room for, or end the campaign; say whether anything was done."""
@@ -116,7 +117,9 @@ class Conductor:
             return await self._finish("fail", why)
         if spent >= budget and not any(t.is_pending for t in trials):
             return await self._finish("finish", f"the budget of {budget} trials is spent")
-        room = min(self.campaign.parallel - in_flight, budget - spent)
+        if await self._take_answers(trials, budget):
+            return True
+        room = min(self.campaign.parallel - sum(t.is_pending for t in trials), budget - spent)
         if room <= 0 or self._leaving or refused >= REFUSED_IN_A_ROW or _hopeless(trials[self._first_new :]):
             return False
         return await self._try_next(trials, room, budget)
@@ -133,21 +136,53 @@ class Conductor:
             return await self._finish("finish" if tried else "fail", why)
         if self._leaving:
             return False
-        keep, thread, name = self.records.trials, self.records.thread, self.campaign.name
         allowed = []
-        for proposal in proposals:
-            verdict = self._gate.review(self._wiring.plan(proposal.point))
-            if verdict.allowed:
-                allowed.append((proposal, self._judge.first(proposal.point)))
-            else:
-                await thread(keep.refuse, name, proposal, verdict)
-        crash_point("before begin")
-        if allowed:
-            with suppress(Overtaken):  # somebody paused or stopped the campaign just now
-                await thread(keep.begin, name, allowed, budget=budget, parallel=self.campaign.parallel)
+        with suppress(Overtaken):  # somebody paused or stopped the campaign just now
+            for proposal in proposals:
+                verdict = self._permission.review(proposal.point)
+                if verdict.allowed:
+                    allowed.append((proposal, self._judge.first(proposal.point)))
+                else:
+                    await self._set_aside(proposal, verdict)
+            crash_point("before begin")
+            if allowed:
+                keep, parallel = self.records.trials, self.campaign.parallel
+                await self.records.thread(keep.begin, self.campaign.name, allowed, budget=budget, parallel=parallel)
         crash_point("after begin")
         self.queued()
         return True
+
+    async def _set_aside(self, proposal: Proposal, verdict: Verdict) -> None:
+        """Record a proposal that may not begin now: refused, or waiting for people."""
+        keep, thread, name = self.records.trials, self.records.thread, self.campaign.name
+        if verdict.decision is not Decision.NEEDS_APPROVAL:
+            await thread(keep.refuse, name, proposal, verdict)
+            return
+        await thread(keep.hold, name, proposal, lambda n: self._permission.question(n, proposal.point, verdict))
+
+    async def _take_answers(self, trials: Sequence[Trial], budget: int) -> bool:
+        """Begin the waiting trials that were approved, and end those that were refused or too late."""
+        done = False
+        for trial in trials:
+            if trial.state is not TrialState.WAITING:
+                continue
+            approval = await self.records.thread(self.records.approvals.of, self.campaign.name, trial.number)
+            if approval.state is not ApprovalState.WAITING:
+                done |= await self._take_answer(trial, budget)
+        return done
+
+    async def _take_answer(self, trial: Trial, budget: int) -> bool:
+        verdict, keep, thread = self._permission.review(trial.point), self.records.trials, self.records.thread
+        if verdict.decision not in (Decision.ALLOW, Decision.NEEDS_APPROVAL):
+            await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
+            return True
+        would_do = self._permission.would_do(trial.number, trial.point, verdict)
+        following, parallel = self._judge.first(trial.point), self.campaign.parallel
+        with suppress(Overtaken):
+            begun = await thread(keep.answer, trial, would_do, following, budget=budget, parallel=parallel)
+            self.queued()
+            return begun
+        return False
 
     def _propose(self, trials: Sequence[Trial], pending: Sequence[Trial], count: int) -> list[Proposal]:
         history = [t for t in trials if not t.is_pending]

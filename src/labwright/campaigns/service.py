@@ -4,7 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from itertools import count
 
+from labwright.campaigns.signals import interruptible
 from labwright.core.errors import InvalidInput, PlatformError, ResourceUnavailable, StorageUnavailable
 from labwright.sites.worker import Post, Worker
 from labwright.storage.presence import Presence
@@ -95,3 +97,24 @@ class Service:
             await asyncio.sleep(self._presence.lease_s / 3)
             with suppress(StorageUnavailable):  # the lease then runs out, which is what a lease is for
                 await self._storage(self._presence.beat)
+
+
+async def attend(service: Service, *, poll_s: float, tell: Callable[[str], None]) -> None:
+    """Serve until interrupted: once to end after the runs in flight, again to stop the instruments, then to leave."""
+    serving, interrupts = asyncio.create_task(service.serve(poll_s=poll_s)), count(1)
+
+    def interrupted() -> None:
+        times = next(interrupts)
+        if times == 1:
+            tell("Ending after the runs in flight. Interrupt again to stop the instruments now.")
+            service.close()
+        elif times == 2:
+            tell("Stopping the instruments now. Interrupt once more to leave without waiting.")
+            stops.append(asyncio.create_task(service.stop()))
+        else:
+            serving.cancel()
+
+    stops: list[asyncio.Task[None]] = []
+    with interruptible(interrupted), suppress(asyncio.CancelledError):
+        await serving
+    await asyncio.gather(*stops)

@@ -11,6 +11,9 @@ CampaignFile = Annotated[Path, typer.Argument(metavar="FILE", help="The campaign
 Target = Annotated[
     str, typer.Argument(metavar="NAME", help="The campaign's name, FOLDER/NAME, or its file.", show_default=False)
 ]
+Folder = Annotated[
+    Path | None, typer.Argument(metavar="[FOLDER]", help="Where labwright.db is; otherwise here.", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 
 
@@ -43,6 +46,7 @@ def run(
     Exit codes: 0 finished; 2 something in the file or the input is wrong; 3 a resource is out of reach; 4 the campaign
     cannot go on; 5 finished, but some trials failed; 130 interrupted.
     """
+    from labwright.app import Faces
     from labwright.cli import machine, tables
     from labwright.cli.progress import Display
     from labwright.cli.target import make_app
@@ -50,12 +54,37 @@ def run(
 
     # What a function prints belongs to the progress: the standard output holds the answer only.
     with redirect_stdout(sys.stderr), Display(quiet=json) as display:
-        standing = make_app().run(file, name=new, watcher=display.watch, tell=display.tell)
+        standing = make_app().run(file, name=new, faces=Faces(watcher=display.watch, tell=display.tell))
     if json:
         machine.print_json(machine.standing_json(standing))
     else:
         tables.print_answer(standing, file, new)
     raise typer.Exit(exit_of(standing.record.state, standing.trials))
+
+
+def conduct(file: CampaignFile) -> None:
+    """Conduct a campaign whose runs are carried out by `labwright worker` processes.
+
+    Exit codes are those of `labwright run`.
+    """
+    from labwright.app import Faces
+    from labwright.cli import tables
+    from labwright.cli.progress import Display
+    from labwright.cli.target import make_app
+    from labwright.cli.words import exit_of
+
+    with Display(quiet=False) as display:
+        faces = Faces(watcher=display.watch, tell=display.tell)
+        standing = make_app().run(file, name=None, faces=faces, serve=False)
+    tables.print_answer(standing, file, None)
+    raise typer.Exit(exit_of(standing.record.state, standing.trials))
+
+
+def worker(folder: Folder = None) -> None:
+    """Serve the resources of every campaign at work, until interrupted; several such processes share the work."""
+    from labwright.cli.target import make_app
+
+    make_app().work(folder or Path.cwd(), tell=lambda text: typer.echo(text, err=True))
 
 
 def stop(target: Target) -> None:

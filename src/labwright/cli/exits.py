@@ -16,6 +16,7 @@ class Exit(IntEnum):
     SOME_FAILED = 5
     BROKEN = 6
     STORAGE = 7
+    NOT_AUTHORISED = 8
     INTERRUPTED = 130
 
 
@@ -25,6 +26,7 @@ CODES: tuple[tuple[type[errors.PlatformError], Exit], ...] = (
     (errors.MissingExtra, Exit.INVALID),
     (errors.ResourceUnavailable, Exit.UNAVAILABLE),
     (errors.StorageUnavailable, Exit.STORAGE),
+    (errors.NotAuthorised, Exit.NOT_AUTHORISED),
     (errors.LedgerBroken, Exit.BROKEN),
     (errors.PlatformError, Exit.HALTED),
 )

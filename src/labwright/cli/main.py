@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labwright import __version__
-from labwright.cli import campaign, records, starting, suggest
+from labwright.cli import approvals, campaign, decide, people, records, starting, suggest, tasks
 
 app = typer.Typer(
     name="labwright",
@@ -38,6 +38,8 @@ def options(
 app.command()(starting.init)
 app.command()(campaign.check)
 app.command()(campaign.run)
+app.command()(campaign.conduct)
+app.command()(campaign.worker)
 app.command()(campaign.stop)
 app.command()(records.status)
 app.command()(records.trials)
@@ -45,6 +47,14 @@ app.command()(records.show)
 app.command()(records.report)
 app.command()(records.verify)
 app.command()(suggest.suggest)
+app.command()(approvals.approvals)
+app.command()(approvals.approve)
+app.command()(approvals.refuse)
+app.command()(decide.decide)
+app.add_typer(people.app)
+app.command()(tasks.tasks)
+app.command()(tasks.worksheet)
+app.command()(tasks.record)
 
 
 def main() -> None:

@@ -5,11 +5,7 @@ from typing import Annotated
 
 import typer
 
-from labwright.cli.campaign import AsJson, Target
-
-Folder = Annotated[
-    Path | None, typer.Argument(metavar="[FOLDER]", help="Where labwright.db is; otherwise here.", show_default=False)
-]
+from labwright.cli.campaign import AsJson, Folder, Target
 
 
 def status(folder: Folder = None, *, json: AsJson = False) -> None:

@@ -69,7 +69,7 @@ def _print_problem(console: Console, problem: Problem) -> None:
 def _print_capabilities(console: Console, wiring: Wiring) -> None:
     console.print("It uses:")
     for name, capability in wiring.capabilities.items():
-        used = "" if name in {s.name for s in wiring.campaign.procedure} else " (not used)"
+        used = "" if name in {s.use for s in wiring.campaign.procedure} else " (not used)"
         console.print(f"  {name}{used}: {nature(capability)}")
         for declared in capability.inputs:
             console.print(f"    {input_words(declared)}")
@@ -153,7 +153,7 @@ def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run]) -> None:
         console.print(f"  run {run.id}, {run.resource}.{run.capability}: {run.state}")
         console.print(f"    command {run.command_id}, epoch {run.epoch}")
         console.print(f"    sent {', '.join(f'{n} = {show(v)}' for n, v in run.inputs.items())}")
-        console.print(f"    {_came_back(run)}")
+        console.print(f"    {_came_back(run, trial.number)}")
 
 
 def _print_expectations(console: Console, problem: Problem, campaign: Campaign, trial: Trial) -> None:
@@ -165,12 +165,13 @@ def _print_expectations(console: Console, problem: Problem, campaign: Campaign, 
         console.print(f"  probability that every constraint holds: {trial.proposal.p_feasible:.0%}")
 
 
-def _came_back(run: Run) -> str:
-    if run.outcome is None:
+def _came_back(run: Run, trial: int) -> str:
+    outcome = run.outcome_of(trial)
+    if outcome is None:
         return "nothing has come back"
-    if isinstance(run.outcome, Failure):
-        return f"failed: {run.outcome.reason}"
-    return "came back " + ", ".join(f"{n} = {_measured(m)}" for n, m in run.outcome.values.items())
+    if isinstance(outcome, Failure):
+        return f"failed: {outcome.reason}"
+    return "came back " + ", ".join(f"{n} = {_measured(m)}" for n, m in outcome.values.items())
 
 
 def _measured(measurement: Measurement) -> str:

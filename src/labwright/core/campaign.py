@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from labwright.core.approval import ApprovalRule
 from labwright.core.problem import Problem
 from labwright.core.procedure import Step
 from labwright.core.states import CampaignState
@@ -32,6 +33,7 @@ class Campaign:
     """A campaign as its file says. `limits`, named resource.capability.input, narrow the resources' own.
 
     `parallel`: the most trials in flight; `priority`: campaigns with a higher one go first on shared resources.
+    `approvals`: when people must approve a trial before it begins.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Campaign:
     text: str
     parallel: int = 1
     priority: int = 0
+    approvals: tuple[ApprovalRule, ...] = ()
 
     @property
     def units(self) -> dict[str, str | None]:

@@ -14,6 +14,7 @@ PlatformError
 ├── CampaignHalted           the campaign cannot go on by itself
 ├── PoolExhausted            every candidate has been tried
 ├── InvalidTransition        the state does not allow that action
+├── NotAuthorised            a secret is wrong, or that person may not do this
 ├── Overtaken                another process changed the same thing first
 ├── StaleEpoch               the device follows a newer holder of that command
 └── LedgerBroken             the record does not agree with itself
@@ -92,6 +93,10 @@ class InvalidTransition(PlatformError):
     def __init__(self, what: str, state: str, action: str, allowed: Sequence[str]) -> None:
         choices = ", ".join(allowed) or "nothing: it has ended"
         super().__init__(f"{what} is {state}: it cannot {action}. Possible now: {choices}.")
+
+
+class NotAuthorised(PlatformError):
+    """A secret is wrong, or that person may not do this."""
 
 
 class Overtaken(PlatformError):

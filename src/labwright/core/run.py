@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labwright.core.command import Command, Failure, Gathered, Outcome
+from labwright.core.command import Command, Failure, Gathered, Observation, Outcome
 from labwright.core.states import RunState, TrialState
 from labwright.core.values import Value
 
@@ -67,7 +67,7 @@ class Run:
             timeout_s=self.timeout_s,
         )
 
-    def outcome_of(self, trial: int) -> Outcome | None:
+    def outcome_of(self, trial: int) -> Observation | Failure | None:
         """Return what came back for one of its trials."""
         if not isinstance(self.outcome, Gathered):
             return self.outcome

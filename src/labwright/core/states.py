@@ -45,6 +45,14 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class TaskState(StrEnum):
+    """Where a task for a person stands."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+
+
 CAMPAIGN_TRANSITIONS: Mapping[tuple[CampaignState, str], CampaignState] = {
     (CampaignState.DRAFT, "start"): CampaignState.RUNNING,
     (CampaignState.RUNNING, "pause"): CampaignState.PAUSED,

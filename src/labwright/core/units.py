@@ -81,6 +81,11 @@ def convert(value: float, found: str | None, expected: str | None, place: str) -
         raise InvalidUnit(f"{place}: {found!r} cannot be converted to {expected!r}: {error}.") from error
 
 
+def convert_spread(sd: float, value: float, found: str | None, expected: str | None, place: str) -> float:
+    """Return a standard deviation about `value` in another unit; an offset, as of degC against K, is no part of it."""
+    return abs(convert(value + sd, found, expected, place) - convert(value, found, expected, place))
+
+
 def convert_value(value: Value, found: str | None, expected: str | None, place: str) -> Value:
     """Convert a number; hand a word on as it is."""
     return convert(float(value), found, expected, place) if found != expected and is_number(value) else value

@@ -6,78 +6,130 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from labwright.core.capability import Capability, Input, Output
-from labwright.core.command import Answer, CannotTell, Command, Failure, Measurement, Observation, Outcome, Recorder
-from labwright.core.errors import InvalidInput
+from labwright.core.capability import Capability, Output
+from labwright.core.command import (
+    Answer,
+    CannotTell,
+    Command,
+    Failure,
+    Gathered,
+    Measurement,
+    Observation,
+    Outcome,
+    Recorder,
+)
+from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.core.values import Value, is_number
-from labwright.resources.plain import Level, Number
+from labwright.resources.plain import InputOptions
 
 LONGEST = 500  # characters of what a function says
-
-
-class FunctionInput(BaseModel):
-    """What may be given to one argument."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    unit: str | None = None
-    low: Number | None = None
-    high: Number | None = None
-    levels: list[Level] | None = None
+MOST_CALLS = 256  # at once; the default of asyncio is a few more than there are cores
 
 
 class FunctionResource:
     """Offers one capability, named like the function: its arguments are the inputs, the dict it returns the outputs.
 
-    What the function raises is a failed run with the exception as its reason; it was called, and it has ended.
+    What the function raises is a failed run with the exception as its reason; it was called, and it has ended. One that
+    is `async def` is awaited; others are called in a thread of their own.
     """
 
     class Options(BaseModel):
-        """`call`: file.py:function or package.module:function; `outputs`: the unit of each value that it returns."""
+        """`call`: file.py:function or package.module:function; `outputs`: the unit of each value that it returns.
+
+        `batch`: the most trials that it takes at once; it is then called with a list for each input that is not
+        `shared`, and returns for each output a list, or one value for all.
+        """
 
         model_config = ConfigDict(extra="forbid")
 
         call: str
-        inputs: dict[str, FunctionInput] = {}
+        inputs: dict[str, InputOptions] = {}
         outputs: dict[str, str | None]
         repeatable: bool = False
+        batch: PositiveInt | None = None
 
     def __init__(self, name: str, options: Options, function: Callable[..., Mapping[str, Value]]) -> None:
         self.name = name
         self._options = options
         self._function = function
         self._capability = _capability(options, function)
+        self._threads = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix=name)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, name: str, options: Options, folder: Path) -> AsyncIterator["FunctionResource"]:
         """Import the function; one that is not there raises InvalidInput."""
-        yield cls(name, options, load_function(options.call, folder))
+        resource = cls(name, options, load_function(options.call, folder))
+        try:
+            yield resource
+        finally:
+            resource._threads.shutdown(wait=False)
 
     def capabilities(self) -> Sequence[Capability]:
         """Offer the function."""
         return (self._capability,)
 
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
-        """Call the function in a thread of its own and take the dict that it returns."""
-        return await asyncio.to_thread(self._call, command.inputs)
+        """Call the function once and take the dict that it returns.
 
-    def _call(self, inputs: Mapping[str, Value]) -> Outcome:
+        One that is awaited is cancelled at its time limit. A thread cannot be; the call then goes on, and unless it is
+        repeatable ResourceUnavailable says so.
+        """
         try:
-            returned = self._function(**inputs)
-            if not isinstance(returned, Mapping):
-                expected = ", ".join(self._options.outputs)
-                found = _text(f"{self._options.call} returned {returned!r}")
-                return Failure(reason=f"{found}; a dict with {expected} was expected.")
-            return Observation(values={str(n): self._measurement(n, v) for n, v in returned.items()})
+            async with asyncio.timeout(command.timeout_s) as limit:
+                return self._outcome(await self._returned(self._inputs(command)), command)
+        except asyncio.CancelledError:
+            raise
         except BaseException as error:  # a stranger's code may raise anything, SystemExit too; it has ended
+            if limit.expired():
+                return self._too_long(command)
+            error = error.error if isinstance(error, _Raised) else error
             return Failure(reason=_text(f"{self._options.call} raised {type(error).__name__}: {_words(error)}"))
+
+    async def _returned(self, inputs: Mapping[str, Any]) -> Any:
+        if inspect.iscoroutinefunction(self._function):
+            return await self._function(**inputs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _call, self._function, inputs)
+
+    def _too_long(self, command: Command) -> Failure:
+        said = f"{self._options.call} has not ended within {command.timeout_s:g} s"
+        if inspect.iscoroutinefunction(self._function) or self._options.repeatable:
+            return Failure(reason=said)
+        raise ResourceUnavailable(f"{self.name}: {said}; it may still go on.")
+
+    def _inputs(self, command: Command) -> Mapping[str, Any]:
+        """Return what the function is called with: where it takes batches, a list for each input, also of one trial."""
+        if self._options.batch is None:
+            return command.inputs
+        rows = command.batch or (command.inputs,)
+        shared = {i.name for i in self._capability.inputs if i.shared}
+        return {n: rows[0][n] if n in shared else [row[n] for row in rows] for n in rows[0]}
+
+    def _outcome(self, returned: Any, command: Command) -> Outcome:
+        if not isinstance(returned, Mapping):
+            expected = ", ".join(self._options.outputs)
+            found = _text(f"{self._options.call} returned {returned!r}")
+            return Failure(reason=f"{found}; a dict with {expected} was expected.")
+        if self._options.batch is None:
+            return self._observation(returned)
+        count = len(command.batch) or 1
+        columns = {name: _column(value, count) for name, value in returned.items()}
+        for name, column in columns.items():
+            if len(column) != count:
+                found = _text(f"{self._options.call} returned {len(column)} values of {name}")
+                return Failure(reason=f"{found}; {count} were expected, or one value for all.")
+        outcomes = [self._observation({n: column[i] for n, column in columns.items()}) for i in range(count)]
+        return Gathered(outcomes=tuple(outcomes)) if command.batch else outcomes[0]
+
+    def _observation(self, returned: Mapping[Any, Any]) -> Observation:
+        return Observation(values={str(n): self._measurement(n, v) for n, v in returned.items()})
 
     def _measurement(self, name: object, value: object) -> Measurement:
         return Measurement(value=_plain(value), unit=self._options.outputs.get(str(name)))
@@ -128,22 +180,36 @@ def _capability(options: FunctionResource.Options, function: Callable[..., Any])
         )
     return Capability(
         name=options.call.rpartition(":")[2],
-        inputs=tuple(_input(p, options.inputs.get(p.name, FunctionInput())) for p in parameters.values()),
+        inputs=tuple(
+            options.inputs.get(p.name, InputOptions()).declared(p.name, required=p.default is inspect.Parameter.empty)
+            for p in parameters.values()
+        ),
         outputs=tuple(Output(name=name, unit=unit) for name, unit in options.outputs.items()),
         repeatable=options.repeatable,
+        batch=options.batch or 1,
     )
 
 
-def _input(parameter: inspect.Parameter, declared: FunctionInput) -> Input:
-    levels = None if declared.levels is None else tuple(declared.levels)
-    return Input(
-        name=parameter.name,
-        unit=declared.unit,
-        low=declared.low,
-        high=declared.high,
-        levels=levels,
-        required=parameter.default is inspect.Parameter.empty,
-    )
+class _Raised(Exception):
+    """What a function raised in its thread, carried out of it: a future takes no StopIteration."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _call(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Any:
+    try:
+        return function(**inputs)
+    except BaseException as error:  # SystemExit and KeyboardInterrupt would end more than the call
+        raise _Raised(error) from error
+
+
+def _column(value: Any, count: int) -> Sequence[Any]:
+    """Return one value for each trial: a list or an array as it stands, a single value for all."""
+    if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1:
+        return list(value)
+    return [value] * count
 
 
 def _plain(value: Any) -> Value:

@@ -1,9 +1,12 @@
-"""Numbers and levels in the options of a resource, where YAML's true and false are neither."""
+"""Numbers, levels, times and inputs in the options of a resource, where YAML's true and false are none of them."""
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveFloat
 
+from labwright.core.capability import Input
+from labwright.core.errors import InvalidUnit
+from labwright.core.units import convert, parse_quantity
 from labwright.core.values import Value
 
 
@@ -13,5 +16,41 @@ def _not_true_or_false(found: Any) -> Any:
     return found
 
 
+def _seconds(found: Any) -> Any:
+    found = _not_true_or_false(found)
+    if not isinstance(found, str):
+        return found
+    try:
+        value, unit = parse_quantity(found, "here")
+        return convert(value, unit or "s", "s", "here")
+    except InvalidUnit as error:
+        raise ValueError(f"{found!r} is not a time, such as '10 min' or '2 h'") from error
+
+
 Number = Annotated[float, BeforeValidator(_not_true_or_false)]
 Level = Annotated[Value, BeforeValidator(_not_true_or_false)]
+Duration = Annotated[PositiveFloat, BeforeValidator(_seconds)]
+
+
+class InputOptions(BaseModel):
+    """What may be set. `shared`: trials that are gathered in one run must agree on it."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    unit: str | None = None
+    low: Number | None = None
+    high: Number | None = None
+    levels: list[Level] | None = None
+    shared: bool = False
+
+    def declared(self, name: str, *, required: bool = True) -> Input:
+        """Return the input that a capability declares."""
+        return Input(
+            name=name,
+            unit=self.unit,
+            low=self.low,
+            high=self.high,
+            levels=None if self.levels is None else tuple(self.levels),
+            required=required,
+            shared=self.shared,
+        )

@@ -17,12 +17,14 @@ from labwright.core.states import RunState
 from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
 from labwright.safety.gate import Gate
+from labwright.sites.patience import Patience
 from labwright.storage.presence import Presence, WorkerRecord
 from labwright.storage.queueing import Advance
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
 
 RECORD_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+HOLD_AGAIN_S = 0.5  # between two tries to hold what another process holds
 GRACE_S = 5.0  # what a resource may take to report that a time limit is over, before it is stopped
 MAY_REPEAT = "it may be repeated"
 NEVER_STARTED = "the resource says that it never started"
@@ -81,7 +83,7 @@ class Worker:
         self._brief = brief
         self._recorder = recorder
         self._changed = changed
-        self._awake = asyncio.Event()
+        self._patience = Patience(0.2)
         self._flights: dict[asyncio.Task[None], str] = {}
         self._served: set[str] = set()
         self._trouble: list[BaseException] = []
@@ -90,7 +92,7 @@ class Worker:
 
     def wake(self) -> None:
         """Look for work now."""
-        self._awake.set()
+        self._patience.wake()
 
     def close(self) -> None:
         """Begin nothing more; what is in flight may end."""
@@ -107,15 +109,16 @@ class Worker:
         Raises ResourceUnavailable when a resource is out of reach, once the other runs in flight have ended; its run
         stays intended, and is asked about the next time.
         """
-        look_again, clock = -math.inf, asyncio.get_running_loop().time
+        look_again, clock, self._patience = -math.inf, asyncio.get_running_loop().time, Patience(poll_s)
         try:
             while not self._trouble:
-                self._awake.clear()
                 if clock() >= look_again:
                     await self._take_up()
-                    look_again = clock() + self._presence.lease_s / 3
-                if not await self.dispatch():
-                    await self._rest(poll_s)
+                    look_again = clock() + (HOLD_AGAIN_S if self.waits_for else self._presence.lease_s / 3)
+                if await self.dispatch():
+                    self._patience.renew()
+                else:
+                    await self._patience.rest()
             if isinstance(self._trouble[0], Exception):
                 await self.landed()
             raise self._trouble[0]
@@ -123,13 +126,6 @@ class Worker:
             for task in self._flights:
                 task.cancel()
             await asyncio.gather(*self._flights, return_exceptions=True)
-
-    async def _rest(self, poll_s: float) -> None:
-        try:
-            async with asyncio.timeout(poll_s):
-                await self._awake.wait()
-        except TimeoutError:
-            pass
 
     async def _take_up(self) -> None:
         """Hold what is free to hold, and settle what other processes left behind."""
@@ -187,7 +183,7 @@ class Worker:
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         del self._flights[task]
-        self._awake.set()
+        self.wake()
         self._changed()
         error = None if task.cancelled() else task.exception()
         if error is not None:

@@ -7,8 +7,9 @@ from labwright.core.errors import NotFound
 from labwright.core.states import CAMPAIGN_TRANSITIONS, CampaignState
 from labwright.core.values import digest
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, lock, now
+from labwright.storage.ledger import append, now
 from labwright.storage.schema import campaigns
+from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 
@@ -57,6 +58,10 @@ class Campaigns:
         """Return every campaign, the oldest first."""
         with self._database.read() as connection:
             return [_record(row) for row in connection.execute(select(campaigns).order_by(campaigns.c.id))]
+
+    def at_work(self) -> list[CampaignRecord]:
+        """Return the campaigns that run or finish what they have begun."""
+        return [c for c in self.all() if c.state in (CampaignState.RUNNING, CampaignState.PAUSED) and c.declared]
 
     def declare(self, name: str, declared: str) -> None:
         """Record what the campaign's resources say that they can do, as JSON; the same again changes nothing."""

@@ -1,40 +1,40 @@
-"""The database file: transactions, the lock around writers, and its version."""
+"""The database, by its URL: a SQLite file or a PostgreSQL server; its transactions and its version."""
 
-import fcntl
+import os
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from labwright.core.errors import StorageUnavailable
+from labwright.storage.group import Group
+from labwright.storage.postgres import PostgresServer, hidden
+from labwright.storage.sqlite import SqliteFile
+from labwright.storage.transaction import OPTION, Contended, Transaction, follow_savepoints, lock
 
 HEAD = "0006"
+CONTENDED = ("40001", "40P01")  # PostgreSQL: a conflict between transactions, a deadlock
+SQLITE = ("sqlite", "sqlite+pysqlite")
+POSTGRES = ("postgresql", "postgresql+psycopg", "postgres")
 
 
 class Database:
-    """One SQLite file in WAL mode with full synchronisation; one writer at a time, by a lock file beside it."""
+    """One database. `name` is for messages and holds no password; `path` is its file, where it is one."""
 
-    def __init__(self, path: Path, busy_timeout_s: float, clock: Callable[[], float]) -> None:
-        self._engine = _engine(path, busy_timeout_s, clock)
-        self._busy_timeout_s = busy_timeout_s
-        self._lock = path.with_name(path.name + ".lock").open("a")
-        self.path = path
-        self._inode: int | None = None
-
-    @property
-    def name(self) -> str:
-        """What messages call the database; never a password."""
-        return str(self.path)
-
-    @property
-    def locks(self) -> Path:
-        """The folder of the locks that die with their processes."""
-        return self.path.with_name(f"{self.path.name}.locks")
+    def __init__(self, place: SqliteFile | PostgresServer) -> None:
+        self._place = place
+        self._here = threading.local()
+        self.name = place.name
+        self.path: Path | None = place.path
+        follow_savepoints(place.engine)
 
     @classmethod
     def open(
@@ -42,127 +42,154 @@ class Database:
     ) -> Self:
         """Open the database and bring its tables up to date; what cannot be opened raises StorageUnavailable.
 
-        `clock` is what the database takes the time from.
+        `clock` is what a SQLite database takes the time from; a PostgreSQL server has its own.
         """
-        path = _path_of(url)
-        if not create and not path.exists():
-            raise StorageUnavailable(f"There is no database at {path}. Go to its folder, or name the campaign file.")
+        database = cls(_place(url, busy_timeout_s, clock, create=create))
         try:
-            database = cls(path, busy_timeout_s, clock)
-        except OSError as error:
-            raise StorageUnavailable(f"The database {path} cannot be opened: {error}") from error
-        try:
-            database._migrate()
-        except DatabaseError as error:
-            database._lock.close()
-            raise StorageUnavailable(f"The database {path} cannot be opened: {error.orig}") from error
+            database._migrate(create=create)
+        except (DBAPIError, NoneFree) as error:
+            database._place.abandon()
+            raise database._unavailable("opened", error) from error
         except StorageUnavailable:
-            database._lock.close()
+            database._place.abandon()
             raise
         return database
 
+    @property
+    def locks(self) -> Path:
+        """The folder of the locks that die with their processes: beside the file, or one of this machine and user."""
+        if self.path is not None:
+            return self.path.with_name(f"{self.path.name}.locks")
+        return Path(tempfile.gettempdir()) / f"labwright-{os.getuid()}"
+
+    @property
+    def objects(self) -> Path:
+        """The folder of the files that belong to runs: beside the database file, or where the process works."""
+        return Path("objects") if self.path is None else self.path.with_name("objects")
+
+    @property
+    def writes(self) -> int:
+        """How many writes of this thread have ended well."""
+        return int(getattr(self._here, "writes", 0))
+
+    @property
+    def dialect(self) -> str:
+        """Which kind of database it is: `sqlite` or `postgresql`."""
+        return self._place.engine.dialect.name
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give a connection that sees one state of the database throughout."""
+        """Give a connection that sees one state of the database throughout.
+
+        Among calls that share a transaction it sees what they have written so far.
+        """
+        group: Group | None = getattr(self._here, "group", None)
         try:
-            with self._engine.connect() as connection, connection.begin():
+            if group is not None and group.has_begun:
+                with group.read() as connection:
+                    yield connection
+                return
+            with closing(self._place.begin("read")) as connection:
                 yield connection
-        except DatabaseError as error:
-            raise StorageUnavailable(f"The database {self.path} cannot be read: {error.orig}") from error
+        except (DBAPIError, NoneFree) as error:
+            raise self._unavailable("read", error) from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give a connection whose changes are on disk together when the block ends, or not at all."""
-        try:
-            with self._locked(), self._engine.connect() as plain:
-                self._check_same_file()
-                connection = plain.execution_options(begin="BEGIN IMMEDIATE")
-                with connection.begin():
-                    yield connection
-        except DatabaseError as error:
-            raise StorageUnavailable(f"The database {self.path} cannot be written: {error.orig}") from error
+        """Give a connection whose changes are on disk together when the block ends, or not at all.
 
-    def close(self) -> None:
-        """Close the file; the last connection folds the write-ahead log into it."""
-        with self._locked():
-            self._engine.dispose()
-        self._lock.close()
+        Among calls that share a transaction they are on disk when it ends, or not at all.
+        """
+        group: Group | None = getattr(self._here, "group", None)
+        try:
+            with group.write() if group is not None else self._writing() as connection:
+                yield connection
+            self._here.writes = self.writes + 1
+        except (DBAPIError, NoneFree) as error:
+            raise self._unavailable("written", error) from error
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        deadline = time.monotonic() + self._busy_timeout_s
-        while not _try_lock(self._lock.fileno()):
-            if time.monotonic() > deadline:
-                raise StorageUnavailable(
-                    f"The database {self.path} was locked for {self._busy_timeout_s:g} s by another."
-                )
-            time.sleep(0.005)
+    def together(self) -> Iterator[Group]:
+        """Let the calls that this thread makes within the block share one transaction.
+
+        It begins with the first that writes, and is on disk when the block ends; else everything is taken back.
+        """
         try:
-            yield
-        finally:
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+            with ExitStack() as stack:
+                group = Group(lambda: stack.enter_context(self._writing()))
+                self._here.group = group
+                try:
+                    yield group
+                finally:
+                    self._here.group = None
+                group.check()
+        except (DBAPIError, NoneFree) as error:
+            raise self._unavailable("written", error) from error
 
-    def _check_same_file(self) -> None:
-        """Refuse to write into a file that is no longer the one of that name: it was deleted or replaced."""
-        if self._inode is None:
-            self._inode = self.path.stat().st_ino
-        if not self.path.exists() or self.path.stat().st_ino != self._inode:
-            raise StorageUnavailable(
-                f"The database {self.path} was deleted or replaced while in use; nothing was written. Put it back."
-            )
+    def close(self) -> None:
+        """Close every connection."""
+        self._place.close()
 
-    def _migrate(self) -> None:
-        if self._version() == HEAD:
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._place.writing():
+            transaction = Transaction()
+            connection = self._place.begin("write").execution_options(**{OPTION: transaction})
+            try:
+                yield connection
+                self._place.commit(connection, transaction)
+            finally:
+                connection.close()  # and take back what is not committed
+
+    def _unavailable(self, done: str, error: DBAPIError | NoneFree) -> StorageUnavailable:
+        if isinstance(error, NoneFree):
+            return StorageUnavailable(f"The database {self.name} cannot be {done}: every connection is in use.")
+        kind = Contended if getattr(error.orig, "sqlstate", None) in CONTENDED else StorageUnavailable
+        return kind(f"The database {self.name} cannot be {done}: {self._place.words(error)}")
+
+    def _migrate(self, *, create: bool) -> None:
+        found = None if self._place.is_new else self._version()
+        if found == HEAD:
             return
-        from alembic.util import CommandError
-
+        if found is None and self.path is None and not create:
+            raise StorageUnavailable(f"There is nothing of Labwright in {self.name}. `labwright run FILE` makes it.")
         from labwright.storage.migrations import upgrade
 
-        with self._locked(), self._engine.connect() as connection:
-            try:
-                upgrade(connection)
-            except CommandError as error:
-                raise StorageUnavailable(f"The database {self.path} is of another version: {error}.") from error
-            connection.commit()
+        with self._writing() as connection:
+            lock(connection, "migrations")
+            upgrade(connection, self.name)
 
     def _version(self) -> str | None:
-        with self._engine.connect() as connection:
-            known = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
-            if connection.execute(text(known)).first() is None:
+        try:
+            with closing(self._place.begin("read")) as connection:
+                if not inspect(connection).has_table("alembic_version"):
+                    return None
+                return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        except DBAPIError as error:
+            if "locked" in str(error.orig):  # another process is making the file
                 return None
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            raise
 
 
-def _path_of(url: str) -> Path:
+def _place(url: str, busy_timeout_s: float, clock: Callable[[], float], *, create: bool) -> SqliteFile | PostgresServer:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         parsed = URL.create("none")
-    if parsed.drivername.partition("+")[0] != "sqlite" or not parsed.database or parsed.database == ":memory:":
-        raise StorageUnavailable(f"{url!r} is not a database that Labwright can use yet. Expected sqlite:///FILE.")
-    return Path(parsed.database).resolve()
+    if parsed.drivername in POSTGRES and parsed.database:
+        return PostgresServer(parsed, busy_timeout_s)
+    if parsed.drivername in SQLITE and parsed.database and parsed.database != ":memory:":
+        return _file(Path(parsed.database).resolve(), busy_timeout_s, clock, create=create)
+    raise StorageUnavailable(
+        f"{hidden(url)!r} is not a database that Labwright can use. "
+        "Expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+    )
 
 
-def _engine(path: Path, busy_timeout_s: float, clock: Callable[[], float]) -> Engine:
-    def configure(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver must not begin or commit behind our back
-        connection.create_function("labwright_now", 0, clock)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_timeout_s})
-    event.listen(engine, "connect", configure)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-
-def _try_lock(descriptor: int) -> bool:
+def _file(path: Path, busy_timeout_s: float, clock: Callable[[], float], *, create: bool) -> SqliteFile:
+    if not create and not path.exists():
+        raise StorageUnavailable(f"There is no database at {path}. Go to its folder, or name the campaign file.")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return SqliteFile(path, busy_timeout_s, clock)
+    except OSError as error:
+        raise StorageUnavailable(f"The database {path} cannot be opened: {error}") from error

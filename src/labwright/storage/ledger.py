@@ -4,20 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from labwright.core.ledger import BEGINNING, Entry, entry_hash
 from labwright.core.values import Json
 from labwright.storage.records import pack
 from labwright.storage.schema import ledger
+from labwright.storage.transaction import Mark, lock, transaction_of
+
+_HEAD = (
+    select(ledger.c.seq, ledger.c.hash).where(ledger.c.stream == bindparam("of")).order_by(ledger.c.seq.desc()).limit(1)
+)
+_INSERT = insert(ledger)
 
 
-def now() -> str:
-    """Return the time in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Written:
     """Where an entry stands in its stream, and its time."""
 
@@ -25,20 +26,27 @@ class Written:
     at: str
 
 
-def lock(connection: Connection, name: str) -> None:
-    """Let nobody else change what goes by that name before this transaction ends."""
+def now() -> str:
+    """Return the time in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def append(connection: Connection, stream: str, kind: str, body: Json) -> Written:
-    """Write the next entry of a stream."""
-    last = connection.execute(
-        select(ledger.c.seq, ledger.c.hash).where(ledger.c.stream == stream).order_by(ledger.c.seq.desc()).limit(1)
-    ).first()
-    seq, previous = (last.seq + 1, last.hash) if last else (1, BEGINNING)
-    at, text = now(), pack(body)
-    row = {"stream": stream, "seq": seq, "at": at, "kind": kind, "body": text, "previous": previous}
-    connection.execute(insert(ledger).values(**row, hash=entry_hash(stream, seq, at, kind, text, previous)))
-    return Written(seq, at)
+    """Write the next entry of a stream; until the transaction ends, no other can write to that stream."""
+    transaction = transaction_of(connection)
+    seq, previous = transaction.heads.get(stream) or _head(connection, stream)
+    seq, at, text = seq + 1, now(), pack(body)
+    hashed = entry_hash(stream, seq, at, kind, text, previous)
+    row = {"stream": stream, "seq": seq, "at": at, "kind": kind, "body": text, "previous": previous, "hash": hashed}
+    connection.execute(_INSERT, row)
+    transaction.wrote(Mark(stream=stream, seq=seq, hash=hashed))
+    return Written(seq=seq, at=at)
+
+
+def _head(connection: Connection, stream: str) -> tuple[int, str]:
+    lock(connection, stream)  # before the head is read, or it is an old one
+    last = connection.execute(_HEAD, {"of": stream}).first()
+    return (last.seq, last.hash) if last else (0, BEGINNING)
 
 
 def entries(connection: Connection, stream: str | None = None) -> Iterator[Entry]:

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Row, insert, select, update
 from labwright.core.errors import StorageUnavailable
 from labwright.storage.clock import database_now
 from labwright.storage.database import Database
-from labwright.storage.ledger import lock, now
+from labwright.storage.ledger import now
 from labwright.storage.schema import holdings, workers
+from labwright.storage.transaction import lock
 
 LEASE_S = 15.0
 

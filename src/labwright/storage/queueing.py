@@ -3,16 +3,24 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from labwright.core.command import Failure
 from labwright.core.run import Conclusion, NewRun, Next, Run
-from labwright.core.states import LIVE_RUNS, RUN_TRANSITIONS, TRIAL_TRANSITIONS, CampaignState, RunState, TrialState
+from labwright.core.states import (
+    LIVE_RUNS,
+    RUN_TRANSITIONS,
+    TRIAL_TRANSITIONS,
+    CampaignState,
+    RunState,
+    TrialState,
+    after,
+)
 from labwright.core.values import Json, Point
 from labwright.storage.campaigns import stream_of
 from labwright.storage.clock import database_now
-from labwright.storage.ledger import append, now
-from labwright.storage.records import outcome_record, pack, proposal_from, unpack
+from labwright.storage.ledger import append
+from labwright.storage.records import outcome_record, pack, unpack
 from labwright.storage.rows import read_runs, runs_query
 from labwright.storage.schema import campaigns, members, runs, trials
 from labwright.storage.transitions import Held, move
@@ -20,6 +28,15 @@ from labwright.storage.transitions import Held, move
 # Says what comes next in a trial, from its point, its number and all of its runs.
 Advance: TypeAlias = Callable[[Point, int, Sequence[Run]], Next]
 
+_INSERT_RUN, _INSERT_MEMBER = insert(runs), insert(members)
+_RUNS_OF = runs_query().join(members).where(members.c.trial_id == bindparam("of_trial"))
+_SERVED = (
+    select(trials.c.id, trials.c.campaign_id, trials.c.number, trials.c.proposal, trials.c.state)
+    .add_columns(campaigns.c.state.label("campaign_state"))
+    .select_from(members.join(trials).join(campaigns))
+    .where(members.c.run_id == bindparam("of_run"))
+    .order_by(members.c.place)
+)
 ENDS = {TrialState.OBSERVED: "observe", TrialState.FAILED: "fail", TrialState.UNKNOWN: "lose"}
 STOPPED = "the campaign was stopped"
 
@@ -80,39 +97,31 @@ def _insert_run(connection: Connection, campaign_id: int, new: NewRun, state: Ru
         "epoch": 0,
     }
     waits = {"ready": database_now() + new.wait_s} if new.room > 1 else {}
-    result = connection.execute(insert(runs).values(**row, **waits))
+    result = connection.execute(insert(runs).values(**row, **waits) if waits else _INSERT_RUN, None if waits else row)
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0])
 
 
 def _join(connection: Connection, run_id: int, place: int, trial_id: int, new: NewRun) -> None:
     row = {"run_id": run_id, "place": place, "trial_id": trial_id, "inputs": pack(new.inputs)}
-    connection.execute(insert(members).values(**row))
+    connection.execute(_INSERT_MEMBER, row)
 
 
 def advance_trials(connection: Connection, run: Run, advance: Advance) -> None:
     """Do what comes next in each trial that a run serves, now that the run has ended."""
-    campaign = connection.execute(
-        select(campaigns.c.id, campaigns.c.state).where(campaigns.c.name == run.campaign)
-    ).one()
-    for number in run.trials:
-        trial = connection.execute(
-            select(trials.c.id, trials.c.proposal, trials.c.state).where(
-                trials.c.campaign_id == campaign.id, trials.c.number == number
-            )
-        ).one()
+    for trial in connection.execute(_SERVED, {"of_run": run.id}).all():
         if trial.state != TrialState.RUNNING.value:
             continue  # another of its runs is unknown: nothing goes on before that is decided
         served = runs_of(connection, trial.id)
-        following = advance(proposal_from(unpack(trial.proposal)).point, number, served)
-        if campaign.state == CampaignState.STOPPED.value and following.conclusion is None:
+        following = advance(unpack(trial.proposal)["point"], trial.number, served)
+        if trial.campaign_state == CampaignState.STOPPED.value and following.conclusion is None:
             following = at_a_stop(served, STOPPED)
-        apply(connection, run.campaign, campaign.id, (trial.id, number), following)
+        apply(connection, run.campaign, trial.campaign_id, (trial.id, trial.number), following)
 
 
 def runs_of(connection: Connection, trial_id: int) -> list[Run]:
     """Return every run that serves a trial, the oldest first."""
-    return read_runs(connection, runs_query().join(members).where(members.c.trial_id == trial_id))
+    return read_runs(connection, _RUNS_OF, {"of_trial": trial_id})
 
 
 def at_a_stop(served: Sequence[Run], why: str) -> Next:
@@ -165,10 +174,11 @@ def conclude(
     """End a trial."""
     outcomes, action = dict(conclusion.outcomes), ENDS[conclusion.state]
     held = Held(name=f"trial {campaign}/{trial[1]}", table=trials, id=trial[0], state=state)
-    found = {"outcomes": pack(outcomes), "why": conclusion.why, "ended_at": now()}
-    new = move(connection, held, TRIAL_TRANSITIONS, action, **found)
+    new = after(TRIAL_TRANSITIONS, held.name, state, action)
     body: dict[str, Json] = {"trial": trial[1], "trial_state": new.value, "outcomes": outcomes, "why": conclusion.why}
-    mark(connection, trial[0], append(connection, stream_of(campaign), f"trial.{new.value}", body).seq)
+    written = append(connection, stream_of(campaign), f"trial.{new.value}", body)
+    found = {"outcomes": pack(outcomes), "why": conclusion.why, "ended_at": written.at, "changed": written.seq}
+    move(connection, held, TRIAL_TRANSITIONS, action, **found)
 
 
 def mark(connection: Connection, trial_id: int, seq: int) -> None:

@@ -1,10 +1,10 @@
 """Trials and runs as they are read from their rows."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from labwright.core.run import Member, Run
 from labwright.core.states import RunState, TrialState
@@ -12,11 +12,12 @@ from labwright.core.trial import Trial
 from labwright.storage.records import outcome_from, proposal_from, unpack
 from labwright.storage.schema import campaigns, members, runs, trials
 
+Query: TypeAlias = Select[tuple[Any, ...]]
 
-def trials_query(campaign: str) -> Select[tuple[Any, ...]]:
-    """Return the query of a campaign's trials, in their order."""
-    joined = select(trials, campaigns.c.name.label("campaign")).join(campaigns)
-    return joined.where(campaigns.c.name == campaign).order_by(trials.c.number)
+
+def trials_query() -> Query:
+    """Return the query of trials, in their order."""
+    return select(trials, campaigns.c.name.label("campaign")).join(campaigns).order_by(trials.c.number)
 
 
 def trial_from(row: Row[tuple[Any, ...]]) -> Trial:
@@ -33,14 +34,14 @@ def trial_from(row: Row[tuple[Any, ...]]) -> Trial:
     )
 
 
-def runs_query() -> Select[tuple[Any, ...]]:
+def runs_query() -> Query:
     """Return the query of runs, in their order; narrow it, then give it to `read_runs`."""
     return select(runs, campaigns.c.name.label("campaign")).join(campaigns).order_by(runs.c.id)
 
 
-def read_runs(connection: Connection, query: Select[tuple[Any, ...]]) -> list[Run]:
-    """Return the runs that a query finds, each with its members."""
-    found = connection.execute(query).all()
+def read_runs(connection: Connection, query: Query, values: Mapping[str, Any] | None = None) -> list[Run]:
+    """Return the runs that a query finds, each with its members; `values` are those of its bound parameters."""
+    found = connection.execute(query, values).all()
     served = _members(connection, [row.id for row in found])
     return [_run(row, served[row.id]) for row in found]
 
@@ -48,12 +49,18 @@ def read_runs(connection: Connection, query: Select[tuple[Any, ...]]) -> list[Ru
 CHUNK = 500  # ids in one query: SQLite takes no more than 999 variables
 
 
+_MEMBERS = (
+    select(members.c.run_id, members.c.inputs, trials.c.number)
+    .join(trials)
+    .where(members.c.run_id.in_(bindparam("of_runs", expanding=True)))
+    .order_by(members.c.place)
+)
+
+
 def _members(connection: Connection, ids: Sequence[int]) -> dict[int, list[Member]]:
     found: dict[int, list[Member]] = defaultdict(list)
-    columns = select(members.c.run_id, members.c.inputs, trials.c.number).join(trials)
     for start in range(0, len(ids), CHUNK):
-        query = columns.where(members.c.run_id.in_(ids[start : start + CHUNK])).order_by(members.c.place)
-        for row in connection.execute(query):
+        for row in connection.execute(_MEMBERS, {"of_runs": ids[start : start + CHUNK]}):
             found[row.run_id].append(Member(trial=row.number, inputs=unpack(row.inputs)))
     return found
 

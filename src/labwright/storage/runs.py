@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, bindparam, func, or_, select, update
 
 from labwright.core.command import Failure, Outcome
 from labwright.core.errors import NotFound, Overtaken
@@ -22,14 +24,51 @@ from labwright.core.values import Json
 from labwright.storage.campaigns import stream_of
 from labwright.storage.clock import database_now
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, lock
+from labwright.storage.ledger import append
 from labwright.storage.queueing import Advance, advance_trials, apply, at_a_stop, mark, runs_of
 from labwright.storage.records import outcome_record, pack
 from labwright.storage.rows import read_runs, runs_query
 from labwright.storage.schema import campaigns, runs, trials, workers
+from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 AT_WORK = (CampaignState.RUNNING, CampaignState.PAUSED)  # a paused campaign finishes the trials that it has begun
+
+
+def _in(states: Sequence[RunState]) -> ColumnElement[bool]:
+    return runs.c.state.in_([s.value for s in states])
+
+
+def _next() -> Select[tuple[Any, ...]]:
+    earlier = runs.alias()
+    served = (
+        select(func.max(earlier.c.claimed))
+        .where(earlier.c.key == runs.c.key, earlier.c.campaign_id == runs.c.campaign_id)
+        .scalar_subquery()
+    )
+    query = runs_query().where(
+        runs.c.key.in_(bindparam("of_keys", expanding=True)),
+        _in((RunState.QUEUED,)),
+        _in(OPEN_RUNS),  # so that the index of open runs serves
+        runs.c.ready <= database_now(),
+        campaigns.c.state.in_([s.value for s in AT_WORK]),
+    )
+    order = (campaigns.c.priority.desc(), func.coalesce(served, 0.0), runs.c.id)
+    return query.order_by(None).order_by(*order).limit(bindparam("most", type_=Integer))
+
+
+_NEXT = _next()
+_LIVE = select(func.count()).select_from(runs).where(runs.c.key == bindparam("of_key"), _in(LIVE_RUNS), _in(OPEN_RUNS))
+_CLAIM = (
+    update(runs)
+    .where(runs.c.id == bindparam("of_run"), _in((RunState.QUEUED,)), runs.c.epoch == bindparam("of_epoch"))
+    .values(
+        state=RunState.INTENDED.value,
+        epoch=bindparam("next_epoch"),
+        worker=bindparam("by"),
+        claimed=database_now(),
+    )
+)
 
 
 class Runs:
@@ -64,21 +103,8 @@ class Runs:
 
         First by the campaign's priority; then the campaign that was served the longest ago; then the oldest.
         """
-        earlier = runs.alias()
-        served = (
-            select(func.max(earlier.c.claimed))
-            .where(earlier.c.key == runs.c.key, earlier.c.campaign_id == runs.c.campaign_id)
-            .scalar_subquery()
-        )
-        order = (campaigns.c.priority.desc(), func.coalesce(served, 0.0), runs.c.id)
-        query = runs_query().where(
-            runs.c.key.in_(keys),
-            runs.c.state == RunState.QUEUED.value,
-            runs.c.ready <= database_now(),
-            campaigns.c.state.in_([s.value for s in AT_WORK]),
-        )
         with self._database.read() as connection:
-            return read_runs(connection, query.order_by(None).order_by(*order).limit(most))
+            return read_runs(connection, _NEXT, {"of_keys": list(keys), "most": most})
 
     def claim(self, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
         """Lease queued runs and record the intent to send them; return those that are now ours.
@@ -88,23 +114,18 @@ class Runs:
         with self._database.write() as connection:
             for name in sorted({r.key for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
                 lock(connection, name)
-            taken = [r.id for r in wanted if self._claim(connection, r, capacities[r.key])]
-        return self._where(runs.c.id.in_(taken)) if taken else []
+            return [taken for r in wanted if (taken := self._claim(connection, r, capacities[r.key]))]
 
-    def _claim(self, connection: Connection, run: Run, capacity: int) -> bool:
-        live = select(func.count()).select_from(runs).where(runs.c.key == run.key, _in(LIVE_RUNS))
-        if connection.execute(live).scalar_one() >= capacity:
-            return False
+    def _claim(self, connection: Connection, run: Run, capacity: int) -> Run | None:
+        if connection.execute(_LIVE, {"of_key": run.key}).scalar_one() >= capacity:
+            return None
         state = after(RUN_TRANSITIONS, f"run {run.id}", RunState.QUEUED, "lease")
         state = after(RUN_TRANSITIONS, f"run {run.id}", state, "intend")
-        query = update(runs).where(
-            runs.c.id == run.id, runs.c.state == RunState.QUEUED.value, runs.c.epoch == run.epoch
-        )
-        values = {"state": state.value, "epoch": run.epoch + 1, "worker": self.worker}
-        if connection.execute(query.values(**values, claimed=database_now())).rowcount != 1:
-            return False
+        row = {"of_run": run.id, "of_epoch": run.epoch, "next_epoch": run.epoch + 1, "by": self.worker}
+        if connection.execute(_CLAIM, row).rowcount != 1:
+            return None
         self._tell(connection, run, "run.intended", state, epoch=run.epoch + 1)
-        return True
+        return replace(run, state=state, epoch=run.epoch + 1, worker=self.worker)
 
     def left_behind(self, keys: Sequence[str]) -> tuple[list[Run], list[Run]]:
         """Return the begun runs on these resources whose worker has ended, and those whose lease has only expired."""
@@ -134,14 +155,24 @@ class Runs:
         """Give a leased run back to the queue: it was never sent."""
         return self._move(run, "release")
 
-    def requeue(self, run: Run, why: str) -> Run:
-        """Queue a run again that certainly never started, or that may be repeated."""
+    def requeue(self, run: Run, why: str, *, by: str | None = None) -> Run:
+        """Queue a run again that certainly never started, or that may be repeated; `by`: who says so."""
         with self._changing(run) as connection:
             new = _move_run(connection, run, "requeue")
-            self._tell(connection, run, f"run.{new.value}", new, why=why)
+            self._tell(connection, run, f"run.{new.value}", new, why=why, by=by)
+            if by is not None:
+                self._rename(connection, run)
             if run.state is RunState.UNKNOWN:
                 self._resume_trials(connection, run, why)
         return self.get(run.id)
+
+    def _rename(self, connection: Connection, run: Run) -> None:
+        """Give a run another command id, by a person's word: the resource may still hold the old one as begun."""
+        command_id = f"{run.command_id}-{run.epoch}"
+        connection.execute(update(runs).where(runs.c.id == run.id).values(command_id=command_id))
+        asked: dict[str, Json] = {"resource": run.resource, "capability": run.capability, "step": run.step}
+        body: dict[str, Json] = {"run": run.id, "attempt": run.attempt, "key": run.key, "room": run.room, **asked}
+        append(connection, stream_of(run.campaign), "run.renamed", {**body, "command_id": command_id})
 
     def end(self, run: Run, outcome: Outcome, advance: Advance) -> None:
         """Record a run's result, and do what it means for its trials."""
@@ -233,10 +264,6 @@ class Runs:
         with self._database.write() as connection:
             lock(connection, stream_of(run.campaign))
             yield connection
-
-
-def _in(states: Sequence[RunState]) -> ColumnElement[bool]:
-    return runs.c.state.in_([s.value for s in states])
 
 
 def _trials_in(connection: Connection, run: Run, state: TrialState) -> list[tuple[int, int]]:

@@ -119,6 +119,45 @@ holdings = Table(
     Column("epoch", Integer, nullable=False),
 )
 
+# Who may approve and decide. `secret` is a PHC string; one who has left is kept, with the time.
+people = Table(
+    "people",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("secret", Text, nullable=False),
+    Column("added_at", String, nullable=False),
+    Column("added_by", String),
+    Column("ended_at", String),
+    Column("wrong", Integer, nullable=False, server_default="0"),  # attempts in a row without the right secret
+    Column("locked_until", Float, nullable=False, server_default="0"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("trial_id", Integer, ForeignKey("trials.id"), primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("demands", Text, nullable=False),
+    Column("asked_at", String, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("state", String, nullable=False),
+    Column("why", Text),
+)
+
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("trial_id", Integer, ForeignKey("approvals.trial_id"), primary_key=True),
+    Column("person_id", Integer, ForeignKey("people.id"), primary_key=True),
+    Column("decision", String, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("why", Text),
+    Column("at", String, nullable=False),
+)
+
 ledger = Table(
     "ledger",
     metadata,
@@ -129,4 +168,18 @@ ledger = Table(
     Column("body", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+)
+
+# What people are asked to do, once for each command; `asked` and `reported` are as the ledger has them.
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign_id", Integer, ForeignKey("campaigns.id"), nullable=False, index=True),
+    Column("command_id", String, nullable=False, unique=True),
+    Column("state", String, nullable=False, index=True),
+    Column("asked", Text, nullable=False),
+    Column("since", String, nullable=False),
+    Column("reported", Text),
+    Column("ended_at", String),
 )

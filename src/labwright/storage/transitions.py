@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Generic
 
-from sqlalchemy import Connection, Table, update
+from sqlalchemy import Connection, Table, Update, bindparam, update
 
 from labwright.core.errors import Overtaken
 from labwright.core.states import S, after
@@ -26,16 +27,24 @@ def move(
     held: Held[S],
     transitions: Mapping[tuple[S, str], S],
     action: str,
-    **values: str | int | None,
+    **values: str | float | None,
 ) -> S:
     """Move a row by an action, and write `values` with it; return the new state.
 
     Raises InvalidTransition when the state does not allow the action, and Overtaken when the row is no longer as held.
     """
-    new, table = after(transitions, held.name, held.state, action), held.table
-    query = update(table).where(table.c.id == held.id, table.c.state == held.state.value)
+    new = after(transitions, held.name, held.state, action)
+    query = _update(held.table, held.epoch is not None)
+    row = {"of_id": held.id, "of_state": held.state.value, "state": new.value, **values}
     if held.epoch is not None:
-        query = query.where(table.c.epoch == held.epoch)
-    if connection.execute(query.values(state=new.value, **values)).rowcount != 1:
+        row["of_epoch"] = held.epoch
+    if connection.execute(query, row).rowcount != 1:
         raise Overtaken(f"Another process changed {held.name} first; nothing was written. Look at its state again.")
     return new
+
+
+@cache
+def _update(table: Table, by_epoch: bool) -> Update:
+    """Return the conditional UPDATE of a table, built once."""
+    query = update(table).where(table.c.id == bindparam("of_id"), table.c.state == bindparam("of_state"))
+    return query.where(table.c.epoch == bindparam("of_epoch")) if by_epoch else query

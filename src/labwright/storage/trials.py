@@ -1,23 +1,26 @@
 """Trials: each method is one fact, in one transaction with its ledger entries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, ScalarSelect, bindparam, func, insert, select
 
+from labwright.core.approval import ApprovalState, Question
 from labwright.core.errors import CampaignBusy, NotFound, Overtaken
 from labwright.core.run import Next
 from labwright.core.states import TRIAL_TRANSITIONS, CampaignState, TrialState
 from labwright.core.trial import NO_BUDGET, PENDING, Proposal, Trial
 from labwright.core.values import Json
 from labwright.core.verdict import Verdict
+from labwright.storage.approvals import ask, verdict
 from labwright.storage.campaigns import campaign_what, stream_of
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, lock, now
+from labwright.storage.ledger import append, now
 from labwright.storage.queueing import apply, mark
 from labwright.storage.records import pack, proposal_record
 from labwright.storage.rows import trial_from, trials_query
 from labwright.storage.schema import campaigns, holdings, trials
+from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 
@@ -31,18 +34,19 @@ class Trials:
     def of(self, campaign: str) -> list[Trial]:
         """Return each trial as it stands now, the oldest first."""
         with self._database.read() as connection:
-            return [trial_from(row) for row in connection.execute(trials_query(campaign))]
+            return [trial_from(row) for row in connection.execute(trials_query().where(campaigns.c.name == campaign))]
 
     def since(self, campaign: str, seq: int) -> tuple[list[Trial], int]:
         """Return the trials that changed after an entry of the campaign's stream, and the newest such entry."""
         with self._database.read() as connection:
-            rows = connection.execute(trials_query(campaign).where(trials.c.changed > seq)).all()
+            rows = connection.execute(_SINCE, {"of_name": campaign, "of_seq": seq}).all()
         return [trial_from(row) for row in rows], max((row.changed for row in rows), default=seq)
 
     def get(self, campaign: str, number: int) -> Trial:
         """Return one trial; an unknown number raises NotFound."""
         with self._database.read() as connection:
-            row = connection.execute(trials_query(campaign).where(trials.c.number == number)).first()
+            mine = trials_query().where(campaigns.c.name == campaign)
+            row = connection.execute(mine.where(trials.c.number == number)).first()
         if row is None:
             raise NotFound(f"Campaign {campaign!r} has no trial {number}.")
         return trial_from(row)
@@ -55,22 +59,49 @@ class Trials:
         """
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
-            campaign_id = self._conducted(connection, campaign)
-            room = min(
-                budget - _count(connection, campaign_id, NO_BUDGET), parallel - _in_flight(connection, campaign_id)
-            )
+            campaign_id, spent, busy = self._conducted(connection, campaign)
+            room = min(budget - spent, parallel - busy)
             for proposal, following in begun[: max(room, 0)]:
                 trial = _insert(connection, campaign, campaign_id, proposal, TrialState.RUNNING)
                 apply(connection, campaign, campaign_id, trial, following)
         return max(min(room, len(begun)), 0)
 
-    def refuse(self, campaign: str, proposal: Proposal, verdict: Verdict) -> None:
+    def refuse(self, campaign: str, proposal: Proposal, found: Verdict) -> None:
         """Record a proposal that the gate did not allow; it uses no budget."""
-        why = "; ".join(verdict.reasons)
+        why = "; ".join(found.reasons)
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
-            campaign_id = self._conducted(connection, campaign)
-            _insert(connection, campaign, campaign_id, proposal, TrialState.REFUSED, why, verdict=verdict.decision.name)
+            campaign_id = self._conducted(connection, campaign)[0]
+            _insert(connection, campaign, campaign_id, proposal, TrialState.REFUSED, why, verdict=found.decision.name)
+
+    def hold(self, campaign: str, proposal: Proposal, question: Callable[[int], Question]) -> None:
+        """Record a proposal that waits for people; `question`, by the trial's number, is what they are asked."""
+        with self._database.write() as connection:
+            lock(connection, stream_of(campaign))
+            campaign_id, _, _ = self._conducted(connection, campaign)
+            row, number = _insert(connection, campaign, campaign_id, proposal, TrialState.WAITING)
+            ask(connection, row, question(number))
+
+    def answer(self, trial: Trial, would_do: str, following: Next, *, budget: int, parallel: int) -> bool:
+        """Do what people said of a waiting trial, if they agreed to exactly what it `would_do` now, by its sha256.
+
+        False while they have not, or while there is no room for it.
+        """
+        with self._database.write() as connection:
+            lock(connection, stream_of(trial.campaign))
+            _, spent, busy = self._conducted(connection, trial.campaign)
+            row = self._row_of(connection, trial)
+            approval = verdict(connection, row, would_do)
+            match approval.state:
+                case ApprovalState.WAITING:
+                    return False
+                case ApprovalState.APPROVED:
+                    return spent <= budget and busy < parallel and self._run(connection, trial, row, following)
+                case ApprovalState.REFUSED:
+                    self._change(connection, trial, "refuse", approval.why, ended_at=now())
+                case _:
+                    self._change(connection, trial, "withdraw", approval.why, ended_at=now())
+        return True
 
     def propose(self, campaign: str, proposal: Proposal) -> int:
         """Record a person's proposal for whoever conducts the campaign to take up next; return its number."""
@@ -83,14 +114,17 @@ class Trials:
         """Let a proposed or waiting trial run, with its first runs queued; False while there is no room for it."""
         with self._database.write() as connection:
             lock(connection, stream_of(trial.campaign))
-            campaign_id = self._conducted(connection, trial.campaign)
-            spent, busy = _count(connection, campaign_id, NO_BUDGET), _in_flight(connection, campaign_id)
+            _, spent, busy = self._conducted(connection, trial.campaign)
             if spent > budget or busy >= parallel:
                 return False
-            row = self._change(connection, trial, "clear", None)
-            cleared = Held(name=f"trial {trial.id}", table=trials, id=row, state=TrialState.CLEARED)
-            self._told(connection, trial, row, move(connection, cleared, TRIAL_TRANSITIONS, "run"), None)
-            apply(connection, trial.campaign, campaign_id, (row, trial.number), following)
+            return self._run(connection, trial, self._row_of(connection, trial), following)
+
+    def _run(self, connection: Connection, trial: Trial, row: int, following: Next) -> bool:
+        self._change(connection, trial, "clear", None)
+        cleared = Held(name=f"trial {trial.id}", table=trials, id=row, state=TrialState.CLEARED)
+        self._told(connection, trial, row, move(connection, cleared, TRIAL_TRANSITIONS, "run"), None)
+        mine = select(campaigns.c.id).where(campaigns.c.name == trial.campaign)
+        apply(connection, trial.campaign, connection.execute(mine).scalar_one(), (row, trial.number), following)
         return True
 
     def turn_down(self, trial: Trial, action: str, why: str) -> None:
@@ -99,41 +133,53 @@ class Trials:
             lock(connection, stream_of(trial.campaign))
             self._change(connection, trial, action, why, ended_at=now())
 
-    def _change(self, connection: Connection, trial: Trial, action: str, why: str | None, **values: str) -> int:
-        row = connection.execute(
-            select(trials.c.id)
-            .join(campaigns)
-            .where(campaigns.c.name == trial.campaign, trials.c.number == trial.number)
-        ).scalar_one()
-        held = Held(name=f"trial {trial.id}", table=trials, id=int(row), state=trial.state)
+    def _row_of(self, connection: Connection, trial: Trial) -> int:
+        return int(connection.execute(_ROW, {"of_name": trial.campaign, "of_number": trial.number}).scalar_one())
+
+    def _change(self, connection: Connection, trial: Trial, action: str, why: str | None, **values: str) -> None:
+        row = self._row_of(connection, trial)
+        held = Held(name=f"trial {trial.id}", table=trials, id=row, state=trial.state)
         new = move(connection, held, TRIAL_TRANSITIONS, action, why=why, **values)
-        self._told(connection, trial, int(row), new, why)
-        return int(row)
+        self._told(connection, trial, row, new, why)
 
     def _told(self, connection: Connection, trial: Trial, row: int, state: TrialState, why: str | None) -> None:
         body: dict[str, Json] = {"trial": trial.number, "trial_state": state.value, "why": why}
         mark(connection, row, append(connection, stream_of(trial.campaign), f"trial.{state.value}", body).seq)
 
-    def _conducted(self, connection: Connection, campaign: str) -> int:
-        """Return the campaign's row, if it runs and nobody else conducts it."""
-        row = connection.execute(select(campaigns.c.id, campaigns.c.state).where(campaigns.c.name == campaign)).one()
-        held = select(holdings.c.worker).where(holdings.c.what == campaign_what(campaign))
-        if connection.execute(held).scalar() not in (None, self._worker):
+    def _conducted(self, connection: Connection, campaign: str) -> tuple[int, int, int]:
+        """Return the campaign's row, how many trials it has spent and how many are in flight.
+
+        Only if it runs and nobody else conducts it.
+        """
+        row = connection.execute(_CONDUCTED, {"of_name": campaign, "of_what": campaign_what(campaign)}).one()
+        if row.holder not in (None, self._worker):
             raise CampaignBusy(f"Another process conducts campaign {campaign!r} now.")
         if row.state != CampaignState.RUNNING.value:
             raise Overtaken(f"Campaign {campaign!r} is {row.state} now.")
-        return int(row.id)
+        return row.id, row.spent, row.busy
 
 
-def _count(connection: Connection, campaign_id: int, without: frozenset[TrialState]) -> int:
-    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaign_id)
-    return int(connection.execute(query.where(trials.c.state.not_in([s.value for s in without]))).scalar_one())
+def _count(*states: TrialState) -> ScalarSelect[int]:
+    """Count the trials of a campaign in these states, in the statement that asks."""
+    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaigns.c.id)
+    return query.where(trials.c.state.in_([s.value for s in states])).correlate(campaigns).scalar_subquery()
 
 
-def _in_flight(connection: Connection, campaign_id: int) -> int:
-    busy = [s.value for s in PENDING - {TrialState.PROPOSED, TrialState.WAITING}]
-    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaign_id)
-    return int(connection.execute(query.where(trials.c.state.in_(busy))).scalar_one())
+_CONDUCTED = select(
+    campaigns.c.id,
+    campaigns.c.state,
+    select(holdings.c.worker).where(holdings.c.what == bindparam("of_what")).scalar_subquery().label("holder"),
+    _count(*(s for s in TrialState if s not in NO_BUDGET)).label("spent"),
+    _count(*(PENDING - {TrialState.PROPOSED, TrialState.WAITING})).label("busy"),
+).where(campaigns.c.name == bindparam("of_name"))
+_LAST = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == bindparam("of_campaign"))
+_SINCE = trials_query().where(campaigns.c.name == bindparam("of_name"), trials.c.changed > bindparam("of_seq"))
+_ROW = (
+    select(trials.c.id)
+    .join(campaigns)
+    .where(campaigns.c.name == bindparam("of_name"), trials.c.number == bindparam("of_number"))
+)
+_INSERT = insert(trials)
 
 
 def _insert(
@@ -146,8 +192,7 @@ def _insert(
     **told: str,
 ) -> tuple[int, int]:
     """Insert a trial; return its row and its number."""
-    last = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == campaign_id)
-    number, at = int(connection.execute(last).scalar_one()) + 1, now()
+    number, at = int(connection.execute(_LAST, {"of_campaign": campaign_id}).scalar_one()) + 1, now()
     record = proposal_record(proposal)
     body: dict[str, Json] = {
         "trial": number,
@@ -160,6 +205,6 @@ def _insert(
     row: dict[str, Any] = {"campaign_id": campaign_id, "number": number, "state": state.value, "why": why}
     ended = at if state is TrialState.REFUSED else None
     texts = {"proposal": pack(record), "outcomes": "{}", "proposed_at": at, "ended_at": ended, "changed": written.seq}
-    result = connection.execute(insert(trials).values(**row, **texts))
+    result = connection.execute(_INSERT, row | texts)
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0]), number

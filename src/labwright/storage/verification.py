@@ -8,11 +8,13 @@ from itertools import groupby
 from sqlalchemy import Connection, select
 
 from labwright.core.ledger import BEGINNING, Entry
+from labwright.core.states import TrialState
+from labwright.storage import approvals, people
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import entries
 from labwright.storage.records import pack
-from labwright.storage.schema import campaigns, members, runs, trials
+from labwright.storage.schema import campaigns, members, runs, tasks, trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,12 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("epoch", "run", ("epoch",)),
     ("command_id", "run", ("command_id", "resource", "capability", "step", "attempt", "key", "room")),
     ("outcome", "run", ("outcome",)),
+    ("asked", "task", ("asked",)),
+    ("task_state", "task", ("task_state",)),
+    ("reported", "task", ("reported",)),
+    ("approval_state", "trial", ("approval_state", "signatures")),
+    ("content", "trial", ("content", "digest", "asked_at", "expires_at", "reasons", "demands")),
+    ("secret_sha256", "person", ("name", "secret_sha256", "added_at", "added_by", "ended_at")),
 )
 
 Fact = tuple[str, str | None, int | str | None, str]  # stream, whose, number, what
@@ -55,9 +63,7 @@ def _heard(entry: Entry) -> Iterator[tuple[Fact, str | None]]:
     for sign, whose, names in TOLD:
         if sign in body:
             for name in names:
-                # A trial that has no outcomes yet, or ended without, is told of either way.
-                value = None if name == "outcomes" and not body[name] else pack(body.get(name))
-                yield (entry.stream, whose, body[whose] if whose else None, name), value
+                yield (entry.stream, whose, body[whose] if whose else None, name), pack(body.get(name))
     for sign in ("trial", "joined"):
         if "inputs" in body and sign in body:
             yield _member(entry.stream, body["run"], body[sign]), pack(body["inputs"])
@@ -124,15 +130,27 @@ def _tables(connection: Connection) -> Iterator[tuple[Fact, str]]:
         yield (stream_of(row.name), None, None, "campaign_state"), pack(row.state)
     yield from _trials(connection)
     yield from _runs(connection)
+    yield from _tasks(connection)
+    for (campaign, number), facts in approvals.facts(connection).items():
+        for name, value in facts.items():
+            yield (stream_of(campaign), "trial", number, name), pack(value)
+    for person, told in people.facts(connection).items():
+        for name, value in told.items():
+            if name != "person":
+                yield (people.STREAM, "person", person, name), pack(value)
 
 
 def _trials(connection: Connection) -> Iterator[tuple[Fact, str]]:
     # Outer joins: a row that belongs to no campaign must be seen as well.
     for row in connection.execute(select(trials, campaigns.c.name).outerjoin(campaigns)):
         facts = {"trial_state": pack(row.state), "why": pack(row.why), "proposed_at": pack(row.proposed_at)}
-        facts |= {"proposal": row.proposal} | ({"outcomes": row.outcomes} if row.outcomes != "{}" else {})
+        facts |= {"proposal": row.proposal} | ({"outcomes": row.outcomes} if _has_ended(row.state) else {})
         for name, text in facts.items():
             yield (stream_of(row.name), "trial", row.number, name), text
+
+
+def _has_ended(state: str) -> bool:
+    return state in (TrialState.OBSERVED, TrialState.FAILED)
 
 
 def _runs(connection: Connection) -> Iterator[tuple[Fact, str]]:
@@ -147,6 +165,13 @@ def _runs(connection: Connection) -> Iterator[tuple[Fact, str]]:
     columns = select(members.c.run_id, members.c.inputs, trials.c.number, campaigns.c.name)
     for row in connection.execute(columns.select_from(joined)):
         yield _member(stream_of(row.name), row.run_id, row.number), row.inputs
+
+
+def _tasks(connection: Connection) -> Iterator[tuple[Fact, str]]:
+    for row in connection.execute(select(tasks, campaigns.c.name).select_from(tasks.outerjoin(campaigns))):
+        facts = {"asked": row.asked, "task_state": pack(row.state)}
+        for name, text in (facts | ({"reported": row.reported} if row.reported else {})).items():
+            yield (stream_of(row.name), "task", row.id, name), text
 
 
 def _short(text: str | None) -> str:

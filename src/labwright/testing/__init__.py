@@ -2,7 +2,8 @@
 
 from labwright.testing.instrument import FakeInstrument
 from labwright.testing.planner import FakePlanner
+from labwright.testing.postgres import PrivateServer
 from labwright.testing.session import Session
 from labwright.testing.watcher import SilentWatcher
 
-__all__ = ["FakeInstrument", "FakePlanner", "Session", "SilentWatcher"]
+__all__ = ["FakeInstrument", "FakePlanner", "PrivateServer", "Session", "SilentWatcher"]

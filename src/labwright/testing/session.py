@@ -43,16 +43,17 @@ class Session:
         poll_s: float = 0.01,
     ) -> CampaignState:
         """Conduct the campaign until it ends or is interrupted; return its state."""
-        thread = storage or StorageThread()
         database = Database.open(self._url)
+        thread = storage or StorageThread(database)
         try:
             laboratory = Laboratory.of(database)
             wiring = wire(self.file.campaign, capabilities_of(self._resources), self.file.problems())
             self._begin(laboratory)
-            posts = {name: Post(key=name, resource=resource) for name, resource in self._resources.items()}
+            posts = [Post(key=name, resource=resource) for name, resource in self._resources.items()]
+            keys = {name: name for name in self._resources}
             choice = planner or planner_of(self.file.campaign)
             with at_work(laboratory.presence, f"campaign {self.name}"):
-                crew = laboratory.crew(wiring, choice, posts, thread, watcher or SilentWatcher())
+                crew = laboratory.crew(wiring, choice, keys, posts, thread, watcher or SilentWatcher())
                 return await Attendant(crew, tell=self.told.append).conduct(poll_s=poll_s)
         finally:
             thread.close()

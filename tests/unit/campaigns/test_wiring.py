@@ -1,11 +1,13 @@
 """A campaign held against its resources: pools, units and the plan of a point."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from labwright.campaigns.file import parse_campaign
-from labwright.campaigns.wiring import Wiring, wire
+from labwright.campaigns.wiring import Wiring, declared, rewire, wire
 from labwright.core.capability import Capability, Input, Output
 from labwright.core.errors import InvalidCampaign
 from labwright.safety.limits import LimitsReviewer
@@ -137,3 +139,102 @@ def test_a_limit_is_held_in_the_unit_of_what_is_set_where_the_resource_does_not_
 def test_limits_that_cannot_be_held_or_leave_nothing_are_named(declared, limits, words):
     with pytest.raises(InvalidCampaign, match=words):
         pushed(declared, limits)
+
+
+def test_a_wiring_is_built_again_from_the_campaign_and_what_the_resources_declared():
+    wiring = wired()
+    said = declared(wiring)
+
+    again = rewire(parse_campaign(wiring.campaign.text, Path("campaign.yaml")).campaign, said)
+
+    assert declared(again) == said
+    assert "candidates" not in {k for k, v in json.loads(said)["bench.measure"].items() if v is not None}
+    assert again.plan({"x": 15.0, "s": "oil"}) == wiring.plan({"x": 15.0, "s": "oil"})
+    assert again.problem.space.pool is None
+
+
+def test_every_property_of_a_capability_is_declared():
+    levels = Input(name="s", levels=("water", 2), required=False, shared=True)
+    odd = Input(name="x", unit="mm", low=float("-inf"), high=1e-300)
+    measure = Capability(
+        name="measure",
+        inputs=(odd, levels),
+        outputs=(Output(name="y", unit="g"), Output(name="z")),
+        repeatable=True,
+        queryable=True,
+        fenced=True,
+        batch=8,
+    )
+    wiring = replace(wired(), capabilities={"bench.measure": measure})
+
+    again = rewire(wiring.campaign, declared(wiring)).capabilities["bench.measure"]
+
+    assert vars(again) == vars(measure)
+
+
+GRAPH = """
+name: graph
+space:
+  t: {kind: continuous, low: 0, high: 900, unit: degC}
+objectives: {y: {goal: maximize}}
+procedure:
+  - {name: weigh, use: oven.heat, with: {t: 20 degC}, gives: {m: $mass, k: $count}}
+  - {name: hot, use: oven.bake, with: {t: $t}, gives: {h: $mass}, when: $t > 500 degC}
+  - {name: look, use: oven.heat, with: {t: $t}, gives: {y: $count}, when: $m > 5 mg}
+resources: {oven: {kind: function, call: "math:sqrt", outputs: {y: null}}}
+budget: {trials: 3, parallel: 4}
+"""
+HEAT = Capability(
+    name="heat",
+    inputs=(Input(name="t", unit="degC", low=0, high=900),),
+    outputs=(Output(name="mass", unit="g"), Output(name="count")),
+    batch=2,
+)
+BAKE = replace(HEAT, name="bake", inputs=(Input(name="t", unit="degC", low=400, high=900),), repeatable=True, batch=4)
+
+
+def graph(old: str = "", new: str = "") -> Wiring:
+    assert old in GRAPH
+    file = parse_campaign(GRAPH.replace(old, new, 1), Path("campaign.yaml"))
+    return wire(file.campaign, {"oven.heat": HEAT, "oven.bake": BAKE}, file.problems())
+
+
+def test_a_step_that_the_point_rules_out_is_no_part_of_the_plan():
+    wiring = graph()
+    review = LimitsReviewer(wiring.capabilities, wiring.campaign.limits)
+
+    assert [a.name for a in wiring.plan({"t": 600.0}).actions] == ["oven.heat", "oven.bake", "oven.heat"]
+    assert [a.name for a in wiring.plan({"t": 300.0}).actions] == ["oven.heat", "oven.heat"]
+    assert review(wiring.plan({"t": 300.0})).allowed
+
+
+def test_the_plan_of_a_batch_is_that_of_one_trial():
+    assert graph("bake, with", "bake, batch: 4, with").plan({"t": 600.0}) == graph().plan({"t": 600.0})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "heat, with: {t: 20",
+            "heat, retries: 1, with: {t: 20",
+            "line 7: procedure.0.retries: oven.heat is not repeata",
+        ),
+        (
+            "heat, with: {t: 20",
+            "heat, batch: 3, with: {t: 20",
+            "procedure.0.batch: found 3; oven.heat takes at most 2 tr",
+        ),
+        ("$m > 5 mg", "$m > 5 mm", "line 9: procedure.2.when: m > 5 mm: 'mm' cannot be converted to 'g'"),
+        ("$m > 5 mg", "$m > 5", "line 9: procedure.2.when: m > 5: no unit was given, but 'g' is declared there"),
+        ("$m > 5 mg", "$k > 5 mg", "line 9: procedure.2.when: k > 5 mg: nobody declares a unit for k"),
+    ],
+)
+def test_what_a_step_asks_of_its_capability_is_checked(old, new, words):
+    with pytest.raises(InvalidCampaign, match=words):
+        graph(old, new)
+
+
+def test_a_repeatable_capability_may_be_retried_and_a_count_compared_with_a_bare_number():
+    assert graph("oven.bake, with", "oven.bake, retries: 3, with").campaign.procedure[1].retries == 3
+    assert graph("$m > 5 mg", "$k > 5").campaign.procedure[2].when

@@ -22,6 +22,7 @@ def test_a_run_moves_only_as_the_design_says():
         ("leased", "queued"), ("leased", "intended"),
         ("intended", "done"), ("intended", "failed"), ("intended", "unknown"), ("intended", "queued"),
         ("unknown", "done"), ("unknown", "failed"), ("unknown", "queued"),
+        ("queued", "unknown"), ("leased", "unknown"),
     }  # fmt: skip
 
 
@@ -30,6 +31,7 @@ def test_a_trial_moves_only_as_the_design_says():
         ("proposed", "cleared"), ("proposed", "waiting"), ("proposed", "refused"),
         ("waiting", "cleared"), ("waiting", "refused"), ("waiting", "withdrawn"), ("cleared", "running"),
         ("running", "observed"), ("running", "failed"), ("running", "unknown"),
+        ("unknown", "running"),
     }  # fmt: skip
 
 

@@ -1,10 +1,12 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from labwright.core.command import Command, Failure, Observation, Silent
-from labwright.core.errors import InvalidInput
-from labwright.resources.function import FunctionInput, FunctionResource
+from labwright.core.errors import InvalidInput, ResourceUnavailable
+from labwright.resources.function import FunctionResource
+from labwright.resources.plain import InputOptions
 
 BENCH = """
 import numpy as np
@@ -60,7 +62,7 @@ async def test_what_is_no_dict_is_a_failure(tmp_path):
 
 async def test_its_arguments_are_the_inputs_with_the_declared_limits(tmp_path):
     (tmp_path / "bench.py").write_text(BENCH)
-    declared = options("bench.py:brew", inputs={"t": FunctionInput(unit="degC", low=0, high=100)})
+    declared = options("bench.py:brew", inputs={"t": InputOptions(unit="degC", low=0, high=100)})
 
     async with FunctionResource.open("bench", declared, tmp_path) as function:
         [brew] = function.capabilities()
@@ -91,7 +93,7 @@ async def test_a_function_that_is_not_there_is_refused(tmp_path, called, words):
 
 async def test_limits_for_an_argument_that_is_not_there_are_refused(tmp_path):
     (tmp_path / "bench.py").write_text(BENCH)
-    declared = options("bench.py:brew", inputs={"temp": FunctionInput()})
+    declared = options("bench.py:brew", inputs={"temp": InputOptions()})
 
     with pytest.raises(InvalidInput, match="has no argument temp; it has t, grams"):
         async with FunctionResource.open("bench", declared, tmp_path):
@@ -153,3 +155,136 @@ async def test_a_file_that_cannot_be_imported_is_refused(tmp_path, text):
     with pytest.raises(InvalidInput, match="cannot be imported"):
         async with FunctionResource.open("bench", options("bad.py:f"), tmp_path):
             pass
+
+
+PLATE = """
+import asyncio
+
+import numpy as np
+
+
+def mix(x, t):
+    assert isinstance(x, list) and isinstance(t, float), (x, t)
+    return {"taste": np.array(x) * t, "oven": "A", "note": [str(v) for v in x]}
+
+
+def short(x, t):
+    return {"taste": [1.0]}
+
+
+async def slow(x, t=1.0):
+    await asyncio.sleep(0.01)
+    return {"taste": x * t}
+
+
+async def leaves(x):
+    raise SystemExit(3)
+"""
+
+
+async def call_plate(folder: Path, name: str, *rows, batch=None):
+    (folder / "plate.py").write_text(PLATE)
+    shared = {"t": InputOptions(shared=True)} if batch else {}
+    async with FunctionResource.open("bench", options(f"plate.py:{name}", inputs=shared, batch=batch), folder) as bench:
+        gathered = tuple(rows) if len(rows) > 1 else ()
+        command = Command(command_id="c", epoch=1, capability=name, inputs=rows[0], batch=gathered)
+        return bench.capabilities()[0], await bench.run(command, Silent())
+
+
+async def test_a_batch_is_one_call_with_a_list_for_each_input_that_is_not_shared(tmp_path):
+    mix, gathered = await call_plate(tmp_path, "mix", {"x": 1.0, "t": 3.0}, {"x": 2.0, "t": 3.0}, batch=8)
+
+    found = [{name: m.value for name, m in outcome.values.items()} for outcome in gathered.outcomes]
+    assert (mix.batch, mix.input("t").shared) == (8, True)
+    assert found == [{"taste": 3.0, "oven": "A", "note": "1.0"}, {"taste": 6.0, "oven": "A", "note": "2.0"}]
+
+
+async def test_a_function_of_batches_gets_lists_for_one_trial_too(tmp_path):
+    _, outcome = await call_plate(tmp_path, "mix", {"x": 2.0, "t": 3.0}, batch=8)
+
+    assert outcome.values["taste"].value == 6.0
+
+
+async def test_a_batch_with_too_few_results_fails(tmp_path):
+    _, outcome = await call_plate(tmp_path, "short", {"x": 1.0, "t": 3.0}, {"x": 2.0, "t": 3.0}, batch=8)
+
+    assert outcome == Failure(
+        reason="plate.py:short returned 1 values of taste; 2 were expected, or one value for all."
+    )
+
+
+async def test_an_async_function_is_awaited(tmp_path):
+    _, outcome = await call_plate(tmp_path, "slow", {"x": 2.0})
+
+    assert outcome.values["taste"].value == 2.0
+
+
+async def test_an_async_function_that_leaves_has_failed(tmp_path):
+    _, outcome = await call_plate(tmp_path, "leaves", {"x": 2.0})
+
+    assert outcome == Failure(reason="plate.py:leaves raised SystemExit: 3")
+
+
+WAITS = """
+import asyncio
+import threading
+import time
+
+meeting = threading.Barrier(40, timeout=20)
+
+
+def meet(t):
+    meeting.wait()
+    return {"taste": t}
+
+
+def sleep(t):
+    time.sleep(t)
+    return {"taste": t}
+
+
+async def rest(t):
+    await asyncio.sleep(t)
+    return {"taste": t}
+
+
+def late(t):
+    raise TimeoutError("no answer")
+"""
+
+
+def waits(folder: Path, name: str, **more):
+    (folder / "waits.py").write_text(WAITS)
+    return FunctionResource.open("bench", options(f"waits.py:{name}", **more), folder)
+
+
+def timed(name: str, t: float, timeout_s: float | None = 0.05) -> Command:
+    return Command(command_id="c", epoch=1, capability=name, inputs={"t": t}, timeout_s=timeout_s)
+
+
+async def test_as_many_calls_go_on_at_once_as_are_asked_for(tmp_path):
+    async with waits(tmp_path, "meet") as bench:
+        outcomes = await asyncio.gather(*(bench.run(timed("meet", 1.0, None), Silent()) for _ in range(40)))
+
+    assert all(isinstance(outcome, Observation) for outcome in outcomes)
+
+
+@pytest.mark.parametrize(("name", "repeatable"), [("rest", False), ("sleep", True)])
+async def test_a_call_that_takes_too_long_has_failed_where_nothing_can_go_on(tmp_path, name, repeatable):
+    async with waits(tmp_path, name, repeatable=repeatable) as bench:
+        outcome = await bench.run(timed(name, 0.4), Silent())
+
+    assert outcome == Failure(reason=f"waits.py:{name} has not ended within 0.05 s")
+
+
+async def test_of_a_call_that_may_still_go_on_nobody_knows_the_end(tmp_path):
+    async with waits(tmp_path, "sleep") as bench:
+        with pytest.raises(ResourceUnavailable, match=r"has not ended within 0\.05 s; it may still go on"):
+            await bench.run(timed("sleep", 0.4), Silent())
+
+
+async def test_a_timeout_of_its_own_is_the_functions_failure(tmp_path):
+    async with waits(tmp_path, "late") as bench:
+        outcome = await bench.run(timed("late", 0.0, 5.0), Silent())
+
+    assert outcome == Failure(reason="waits.py:late raised TimeoutError: no answer")

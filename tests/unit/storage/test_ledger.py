@@ -6,8 +6,8 @@ import pytest
 
 from labwright.app import Laboratory
 from labwright.core.command import Failure, Measurement, Observation
-from labwright.core.errors import InvalidTransition, Overtaken, StorageUnavailable
-from labwright.core.run import Conclusion, NewRun
+from labwright.core.errors import InvalidTransition, Overtaken
+from labwright.core.run import Conclusion, NewRun, Next
 from labwright.core.states import TrialState
 from labwright.core.trial import Prediction, Proposal
 from labwright.core.verdict import Decision, Verdict
@@ -16,13 +16,12 @@ from labwright.storage.database import Database
 PROPOSAL = Proposal(
     point={"x": 0.1}, source="fake", reason="why not", predictions={"y": Prediction(mean=1.0, sd=0.5)}, p_feasible=0.9
 )
-RUN = NewRun(step=0, resource="bench", capability="measure", command_id="c1", inputs={"x": 0.1})
 SEEN = Observation(values={"y": Measurement(value=0.01, unit="mm", sd=0.001)})
 
 
 @pytest.fixture
-def laboratory(tmp_path):
-    database = Database.open(f"sqlite:///{tmp_path}/labwright.db")
+def laboratory(database_url):
+    database = Database.open(database_url)
     laboratory = Laboratory.of(database)
     laboratory.campaigns.add("study", "name: study", "")
     laboratory.campaigns.change("study", "start")
@@ -30,14 +29,38 @@ def laboratory(tmp_path):
     database.close()
 
 
+def run_of(command_id, step=0):
+    asked = {"resource": "bench", "key": "bench", "capability": "measure", "inputs": {"x": 0.1}}
+    return NewRun(step=step, command_id=command_id, **asked)
+
+
+def queue(laboratory, command_id="c1"):
+    """Begin a trial; return its queued run, or None where there is no room for it."""
+    begun = [(PROPOSAL, Next(runs=(run_of(command_id),)))]
+    if not laboratory.trials.begin("study", begun, budget=2, parallel=2):
+        return None
+    return laboratory.runs.of("study")[-1]
+
+
 def begin(laboratory, command_id="c1"):
-    new = NewRun(step=0, resource="bench", capability="measure", command_id=command_id, inputs={"x": 0.1})
-    return laboratory.trials.begin("study", PROPOSAL, new, budget=2)
+    """Begin a trial and claim its run."""
+    return claim(laboratory, queue(laboratory, command_id))
+
+
+def claim(laboratory, run):
+    [claimed] = laboratory.runs.claim([run], {"bench": 2})
+    return claimed
+
+
+def ends(state=TrialState.OBSERVED, **found):
+    return lambda point, trial, runs: Next(conclusion=Conclusion(state=state, **found))
+
+
+OBSERVED = ends(outcomes={"y": 0.01})
 
 
 def finish(laboratory, run, outcome=SEEN):
-    done = Conclusion(state=TrialState.OBSERVED, outcomes={"y": 0.01})
-    laboratory.runs.end(laboratory.runs.intend(run), outcome, done)
+    laboratory.runs.end(run, outcome, OBSERVED)
 
 
 def tamper(laboratory, sql):
@@ -59,9 +82,7 @@ def test_what_was_recorded_reads_back_equal(laboratory):
 
 def test_a_result_that_is_not_a_number_is_kept_as_it_came(laboratory):
     odd = Observation(values={"y": Measurement(value=float("inf"))})
-    run = laboratory.runs.intend(begin(laboratory))
-
-    laboratory.runs.end(run, odd, Conclusion(state=TrialState.FAILED, why="not finite"))
+    laboratory.runs.end(begin(laboratory), odd, ends(TrialState.FAILED, why="not finite"))
 
     assert laboratory.runs.of("study")[0].outcome == odd
     assert laboratory.verify().problems == ()
@@ -70,7 +91,10 @@ def test_a_result_that_is_not_a_number_is_kept_as_it_came(laboratory):
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        ("UPDATE ledger SET body = replace(body, '0.1', '0.2') WHERE kind = 'trial.began'", "entry 3 .*changed after"),
+        (
+            "UPDATE ledger SET body = replace(body, '0.1', '0.2') WHERE kind = 'trial.running'",
+            "entry 3 .*changed after",
+        ),
         ("UPDATE ledger SET at = '2000-01-01' WHERE seq = 2", "entry 2 .*changed after"),
         ("DELETE FROM ledger WHERE seq = 3", "entry 3 is missing"),
         ("DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)", "the tables and the ledger differ"),
@@ -79,14 +103,14 @@ def test_a_result_that_is_not_a_number_is_kept_as_it_came(laboratory):
         ("UPDATE runs SET state = 'failed'", "differ on run 1: run state"),
         ("UPDATE runs SET outcome = '{}'", "differ on run 1: outcome"),
         ("UPDATE trials SET proposal = replace(proposal, 'why', 'who')", "differ on trial 1: proposal"),
-        ("UPDATE runs SET inputs = '{}'", "differ on run 1: inputs"),
+        ("UPDATE members SET inputs = '{}'", "differ on run 1 for trial 1: inputs"),
         ("UPDATE runs SET command_id = 'other'", "differ on run 1: command id"),
         ("UPDATE runs SET epoch = 7", "differ on run 1: epoch: 7 against 1"),
         ("UPDATE trials SET why = 'because'", "differ on trial 1: why"),
-        ("DELETE FROM runs", "differ on run 1: run state: nothing against"),
+        ("DELETE FROM members", "differ on run 1 for trial 1: inputs: nothing against"),
         ("UPDATE ledger SET body = 'x' || body WHERE seq = 3", "entry 3 .*changed after"),
         (
-            "INSERT INTO trials SELECT 9, 1, 9, state, proposal, outcomes, why, proposed_at, ended_at FROM trials",
+            "INSERT INTO trials SELECT 9, 1, 9, state, proposal, outcomes, why, proposed_at, ended_at, 9 FROM trials",
             "trial 9",
         ),
         ("UPDATE campaigns SET text = 'name: other'", "differ on text"),
@@ -118,30 +142,33 @@ def test_a_forged_entry_with_a_right_hash_still_breaks_the_chain_after_it(labora
 
 
 def test_the_budget_is_counted_in_the_transaction_that_spends_it(laboratory):
-    assert begin(laboratory, "a") is not None
+    assert queue(laboratory, "a") is not None
     laboratory.trials.refuse("study", PROPOSAL, Verdict(decision=Decision.REFUSE, reasons=("no",)))
-    assert begin(laboratory, "b") is not None
+    assert queue(laboratory, "b") is not None
 
-    assert begin(laboratory, "c") is None
+    assert queue(laboratory, "c") is None
     assert [t.state for t in laboratory.trials.of("study")] == ["running", "refused", "running"]
 
 
 def test_a_state_that_another_process_changed_first_is_not_overwritten(laboratory):
-    run = begin(laboratory)
-    laboratory.runs.intend(run)
+    run = queue(laboratory)
+    claim(laboratory, run)
 
-    with pytest.raises(Overtaken):
-        laboratory.runs.intend(run)
+    assert laboratory.runs.claim([run], {"bench": 2}) == []
 
     assert laboratory.verify().problems == ()
 
 
 def test_a_worker_with_a_stale_epoch_is_refused(laboratory):
     stale = begin(laboratory)
-    laboratory.runs.lease(laboratory.runs.release(stale))
+    newer = laboratory.runs.adopt(stale)
 
     with pytest.raises(Overtaken):
-        laboratory.runs.intend(stale)
+        laboratory.runs.end(stale, SEEN, OBSERVED)
+
+    laboratory.runs.note_late(stale, SEEN)
+    laboratory.runs.end(newer, SEEN, OBSERVED)
+    assert laboratory.verify().problems == ()
 
 
 def test_a_run_that_has_ended_cannot_end_again(laboratory):
@@ -149,7 +176,7 @@ def test_a_run_that_has_ended_cannot_end_again(laboratory):
     finish(laboratory, run)
 
     with pytest.raises(InvalidTransition):
-        laboratory.runs.end(laboratory.runs.get(run.id), Failure(reason="late"), None)
+        laboratory.runs.end(laboratory.runs.get(run.id), Failure(reason="late"), OBSERVED)
 
 
 def test_a_transaction_that_fails_leaves_nothing(laboratory):
@@ -158,31 +185,6 @@ def test_a_transaction_that_fails_leaves_nothing(laboratory):
         raise ZeroDivisionError
 
     assert laboratory.campaigns.get("study").state == "running"
-
-
-def test_a_locked_database_is_a_clear_error_and_nothing_is_lost(laboratory, tmp_path):
-    other = Database.open(f"sqlite:///{tmp_path}/labwright.db", busy_timeout_s=0.05)
-    with laboratory.database.write(), pytest.raises(StorageUnavailable, match="was locked"), other.write():
-        pass
-    with other.write() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM campaigns").scalar() == 1
-    other.close()
-
-
-@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "nonsense", "postgresql://localhost/lab"])
-def test_a_database_that_cannot_be_used_is_named(url):
-    with pytest.raises(StorageUnavailable, match="sqlite:///FILE"):
-        Database.open(url)
-
-
-def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path):
-    path = tmp_path / "notes.db"
-    path.write_text("these are my notes " * 100)
-
-    with pytest.raises(StorageUnavailable, match="cannot be opened"):
-        Database.open(f"sqlite:///{path}")
-
-    assert path.read_text().startswith("these are my notes")
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(laboratory):

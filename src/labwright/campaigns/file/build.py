@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from labwright.campaigns.file.approval import build_approvals
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.schema import (
     CampaignPart,
@@ -58,6 +59,7 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         text=text,
         parallel=part.budget.parallel,
         priority=part.priority,
+        approvals=build_approvals(part.safety.approval, problem.space, problems),
     )
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
+from labwright.campaigns.file.approval import ApprovalPart
 from labwright.core.errors import InvalidUnit
 from labwright.core.units import parse_quantity
 from labwright.core.values import is_number
@@ -48,17 +49,15 @@ def _one_or_more(found: Any) -> Any:
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 # What a reader of the file takes in, besides what it is read as.
-Texts = str | list[str]
-Quantities = Annotated[
-    float | str, Field(title="Quantity", description="A number, or a number with its unit: 25 degC.")
-]
+_Written = Annotated[str, Field(pattern=r"^\s*[-+]?\.?\d")]
+_Quantity = Annotated[float | _Written, Field(title="Quantity", description="A number, or one with its unit: 25 degC.")]
 
-Number = Annotated[Quantity, BeforeValidator(_quantity, json_schema_input_type=Quantities)]
+Number = Annotated[Quantity, BeforeValidator(_quantity, json_schema_input_type=_Quantity)]
 Word = Annotated[str, BeforeValidator(_word, json_schema_input_type=str | float), Field(min_length=1)]
 Name = Annotated[str, Field(pattern=NAME, max_length=60)]
 CampaignName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Whole = BeforeValidator(_not_true_or_false)
-OneOrMore = Annotated[list[str], BeforeValidator(_one_or_more, json_schema_input_type=Texts)]
+OneOrMore = Annotated[list[str], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
 
 
 class Part(BaseModel):
@@ -126,7 +125,7 @@ class ConstraintPart(Part):
 class StepPart(Part):
     """One step: which capability, what its inputs are bound to, what it gives, and when it is done."""
 
-    name: Name | None = Field(
+    name: Annotated[Name, Whole] | None = Field(
         default=None,
         description="What the step is called, for `after` and in reports. Without it: its `use`, "
         "from the second time on with a number, as `oven.heat 2`.",
@@ -182,6 +181,7 @@ class SafetyPart(Part):
         default="from_resources",
         description="`from_resources`, or narrower limits: a limit by each `resource.capability.input`.",
     )
+    approval: list[ApprovalPart] = Field(default=[], description="When people must approve a trial before it begins.")
 
 
 class BudgetPart(Part):

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from labwright.core.values import Value
 
@@ -61,8 +61,10 @@ class CapabilityPart(Part):
     lookup: NodeText | None = None
     reason: NodeText | None = None
     progress: NodeText | None = None
-    inputs: dict[str, Annotated[InputPart, BeforeValidator(_node_alone)]] = {}
-    outputs: dict[str, Annotated[OutputPart, BeforeValidator(_node_alone)]] = Field(min_length=1)
+    inputs: dict[str, Annotated[InputPart, BeforeValidator(_node_alone, json_schema_input_type=InputPart | str)]] = {}
+    outputs: dict[str, Annotated[OutputPart, BeforeValidator(_node_alone, json_schema_input_type=OutputPart | str)]] = (
+        Field(min_length=1)
+    )
     states: dict[Phase, tuple[str | int, ...]] = {}
     repeatable: bool = False
 
@@ -78,6 +80,8 @@ class CapabilityPart(Part):
 class ServerOptions(Part):
     """`exclusive`: no other client commands this server, so while it holds another command this one was never started.
 
+    That holds for one command at a time only: with a `capacity` above 1 another may have followed this one.
+
     `timeout_s` is for one request, `reconnect_s` for a lost connection, `start_s` for the server to take up a command
     that was written to a variable, and `busy_s` for another client's command to end.
     """
@@ -86,6 +90,7 @@ class ServerOptions(Part):
     capabilities: dict[str, CapabilityPart] = Field(min_length=1)
     stop: NodeText | None = None
     exclusive: bool = False
+    capacity: PositiveInt = 1
     timeout_s: PositiveFloat = 4.0
     reconnect_s: PositiveFloat = 20.0
     start_s: PositiveFloat = 10.0

@@ -101,6 +101,8 @@ class OpcUaResource:
         """Say what is known of a command that the server does not hold, and of which it keeps no record."""
         if now.held == "":
             return CannotTell(reason=f"{self.name} holds no command: it may have restarted")
+        if now.held and self._options.exclusive and self._options.capacity > 1:
+            return CannotTell(reason=f"{self.name} holds another command, which may have followed this one")
         if now.held and self._options.exclusive:
             return NeverStarted()  # it has not restarted and forgotten, for it still holds the one before
         return CannotTell(reason=f"{self.name} may hold another command, and keeps no record of earlier ones")

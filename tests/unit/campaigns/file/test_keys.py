@@ -6,6 +6,8 @@ from labwright.campaigns.file.keys import meant, possible_keys
 from labwright.campaigns.file.schema import CampaignPart
 from labwright.resources.opcua.options import ServerOptions
 
+STEP = ["name", "use", "with", "gives", "after", "when", "retries", "timeout", "always", "batch", "wait"]
+
 
 @pytest.mark.parametrize(
     ("location", "keys"),
@@ -14,9 +16,9 @@ from labwright.resources.opcua.options import ServerOptions
         (("space", "x", "discrete"), ["kind", "values", "unit"]),
         (("space", "x", "ordinal"), ["kind", "levels"]),
         (("constraints", "z"), ["at_least", "at_most", "unit"]),
-        (("procedure", 0), ["use", "with", "gives"]),
+        (("procedure", 0), STEP),
         (("safety", "limits", "dict[str,LimitPart]", "bench.mix.x"), ["low", "high", "unit"]),
-        (("budget",), ["trials"]),
+        (("budget",), ["trials", "parallel"]),
     ],
 )
 def test_a_part_of_a_campaign_has_its_own_keys_only(location, keys):
@@ -32,5 +34,5 @@ def test_the_options_of_a_plug_in_are_followed_inwards():
 
 
 def test_a_key_is_never_suggested_for_itself():
-    assert meant("unit", CampaignPart, ("procedure", 0)) == " Possible here: use, with, gives."
+    assert meant("unit", CampaignPart, ("procedure", 0)) == f" Possible here: {', '.join(STEP)}."
     assert meant("at_leest", CampaignPart, ("constraints", "z")) == " Did you mean 'at_least'?"

@@ -76,6 +76,16 @@ def _runs() -> None:
         ("ix_runs_served", ["key", "campaign_id", "claimed"], None),
     ):
         op.create_index(name, "runs", columns, sqlite_where=where, postgresql_where=where)
+    op.execute(
+        "INSERT INTO runs (id, campaign_id, step, resource, key, capability, command_id, state, epoch, worker, outcome)"
+        " SELECT r.id, t.campaign_id, r.step, r.resource, r.resource, r.capability, r.command_id, r.state, r.epoch, "
+        "r.worker, r.outcome FROM runs_before r JOIN trials t ON t.id = r.trial_id"
+    )
+    _members()
+    op.drop_table("runs_before")
+
+
+def _members() -> None:
     op.create_table(
         "members",
         sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),
@@ -83,10 +93,4 @@ def _runs() -> None:
         sa.Column("trial_id", sa.Integer, sa.ForeignKey("trials.id"), nullable=False, index=True),
         sa.Column("inputs", sa.Text, nullable=False),
     )
-    op.execute(
-        "INSERT INTO runs (id, campaign_id, step, resource, key, capability, command_id, state, epoch, worker, outcome)"
-        " SELECT r.id, t.campaign_id, r.step, r.resource, r.resource, r.capability, r.command_id, r.state, r.epoch, "
-        "r.worker, r.outcome FROM runs_before r JOIN trials t ON t.id = r.trial_id"
-    )
     op.execute("INSERT INTO members (run_id, place, trial_id, inputs) SELECT id, 0, trial_id, inputs FROM runs_before")
-    op.drop_table("runs_before")

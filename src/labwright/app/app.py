@@ -1,0 +1,297 @@
+"""What the faces call: it opens, builds and wires everything."""
+
+import asyncio
+import difflib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from labwright import plugins
+from labwright.access import Credential, authenticate, seal
+from labwright.app.equipment import Equipment, capabilities_of
+from labwright.app.laboratory import Laboratory, Standing, file_of
+from labwright.campaigns.attendant import Attendant
+from labwright.campaigns.crew import gate_of, said_by
+from labwright.campaigns.file import CampaignFile, read_campaign
+from labwright.campaigns.loop import Watcher
+from labwright.campaigns.service import Service, attend
+from labwright.campaigns.spreadsheet import read_sheet, write_sheet
+from labwright.campaigns.wiring import Wiring, wire
+from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
+from labwright.core.approval import Approval, Say
+from labwright.core.campaign import Campaign, CampaignRecord
+from labwright.core.errors import CampaignChanged, InvalidInput
+from labwright.core.person import Person
+from labwright.core.run import Run
+from labwright.core.states import CampaignState
+from labwright.core.task import PostedTask
+from labwright.core.trial import Proposal
+from labwright.core.values import digest
+from labwright.core.verdict import Verdict
+from labwright.planning.planner import Planner
+from labwright.settings import Settings
+from labwright.sites.worker import Post
+from labwright.storage.approvals import Approvals
+from labwright.storage.campaigns import Campaigns, campaign_what
+from labwright.storage.database import Database
+from labwright.storage.people import People
+from labwright.storage.presence import at_work
+from labwright.storage.tasks import Tasks
+from labwright.storage.thread import StorageThread
+
+DATABASE = "labwright.db"
+ENDED = frozenset({CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.FAILED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What a check found: the wired campaign, the first proposal, and what the gate says of it."""
+
+    wiring: Wiring
+    first: Proposal
+    verdict: Verdict
+
+
+# Puts on record what a person, by name, saw of a run, by number.
+Decision = Callable[[Laboratory, int, str], Run]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faces:
+    """Who looks on: `watcher` is made for a campaign that begins, `tell` takes a line for people."""
+
+    watcher: Callable[[Wiring], Watcher]
+    tell: Callable[[str], None]
+
+
+class App:
+    """What the faces call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._equipment = Equipment(settings)
+
+    def database_url(self, folder: Path) -> str:
+        """Return the URL that is set, or else `labwright.db` in the folder."""
+        return self._settings.database_url or f"sqlite:///{(folder / DATABASE).absolute()}"
+
+    @contextmanager
+    def laboratory(self, folder: Path, *, create: bool = False) -> Iterator[Laboratory]:
+        """Open the database for a campaign's folder; without `create`, one that is not there is an error."""
+        url = self.database_url(folder)
+        database = Database.open(url, busy_timeout_s=self._settings.busy_timeout_s, create=create)
+        try:
+            yield Laboratory.of(database)
+        finally:
+            database.close()
+
+    def check(self, path: Path) -> Checked:
+        """Read a campaign file and hold it against its resources, which are asked what they can do; nothing moves."""
+        return asyncio.run(self._check(read_campaign(path)))
+
+    def standing(self, laboratory: Laboratory, name: str) -> Standing:
+        """Return a campaign as it is on record; an unknown name raises NotFound."""
+        return laboratory.standing(name)
+
+    def run(self, path: Path, *, name: str | None, faces: Faces, serve: bool = True) -> Standing:
+        """Run a campaign file to its end, or take it up where it was left; a finished one is only shown.
+
+        Without `serve` its runs are left to other processes, which `work`.
+        """
+        file = read_campaign(path, name=name)
+        folder = path.absolute().parent
+        with self.laboratory(folder, create=True) as laboratory:
+            record = laboratory.campaigns.find(file.campaign.name)
+            if record is not None:
+                _refuse_change(record, file)
+            if record is None or record.state not in ENDED:
+                asyncio.run(self._run(file, laboratory, faces, serve=serve))
+            return self.standing(laboratory, file.campaign.name)
+
+    def work(self, folder: Path, *, tell: Callable[[str], None]) -> None:
+        """Serve the resources of every campaign at work, until interrupted."""
+        with self.laboratory(folder, create=True) as laboratory:
+            asyncio.run(self._work(laboratory, tell))
+
+    def stop(self, folder: Path, name: str) -> list[str]:
+        """Send a campaign's resources to their safe state, then record that it is stopped; return what went wrong."""
+        with self.laboratory(folder) as laboratory:
+            standing = self.standing(laboratory, name)
+            # The database lies beside the file, also where both were moved together.
+            home = Path(standing.record.folder) if self._settings.database_url else folder
+            problems = asyncio.run(self._equipment.stop_all(standing.file, home))
+            laboratory.campaigns.change(name, "stop", "stopped by a person")
+            laboratory.runs.call_off(name, "the campaign was stopped")
+        return problems
+
+    def people(self, folder: Path) -> list[Person]:
+        """Return everyone on record, also those who have left."""
+        with self.laboratory(folder) as laboratory:
+            return People(laboratory.database).all()
+
+    def add_person(self, folder: Path, name: str, secret: str, *, by: Credential | None) -> Person:
+        """Put a person on record; only the first of a database needs nobody to vouch for them."""
+        sealed = seal(secret)
+        with self.laboratory(folder, create=True) as laboratory:
+            people = People(laboratory.database)
+            voucher = None if by is None else authenticate(people, by.name, by.secret)
+            return people.add(name, sealed, by=voucher)
+
+    def remove_person(self, folder: Path, name: str, *, by: Credential) -> Person:
+        """End a person's part; what they signed stays on record, and counts no more where a trial still waits."""
+        with self.laboratory(folder) as laboratory:
+            people = People(laboratory.database)
+            return people.remove(name, by=authenticate(people, by.name, by.secret))
+
+    def change_secret(self, folder: Path, by: Credential, secret: str) -> None:
+        """Give a person a new secret in place of the one that they show."""
+        sealed = seal(secret)
+        with self.laboratory(folder) as laboratory:
+            people = People(laboratory.database)
+            people.change_secret(authenticate(people, by.name, by.secret), sealed)
+
+    def approvals(self, folder: Path) -> list[Approval]:
+        """Return what waits for people, in every campaign."""
+        with self.laboratory(folder) as laboratory:
+            return Approvals(laboratory.database).waiting()
+
+    def approval(self, folder: Path, campaign: str, number: int) -> Approval:
+        """Return what people are asked about one trial, as it stands now."""
+        with self.laboratory(folder) as laboratory:
+            return Approvals(laboratory.database).of(campaign, number)
+
+    def sign(self, folder: Path, seen: Approval, by: Credential, say: Say, why: str | None = None) -> Approval:
+        """Record what a person says of exactly what they have seen."""
+        with self.laboratory(folder) as laboratory:
+            person = authenticate(People(laboratory.database), by.name, by.secret)
+            signed = Approvals(laboratory.database)
+            return signed.sign(seen.campaign, seen.trial, person=person, say=say, seen=seen.digest, why=why)
+
+    def tasks(self, folder: Path, name: str | None = None) -> list[PostedTask]:
+        """Return the open tasks of one campaign, or of all; an unknown name raises NotFound."""
+        with self.laboratory(folder) as laboratory:
+            if name is not None:
+                laboratory.campaigns.get(name)
+            return Tasks(laboratory.database).open(name)
+
+    def worksheet(self, folder: Path, name: str, path: Path) -> list[PostedTask]:
+        """Write the open tasks of a campaign as a sheet to be filled in, and return them; none writes nothing."""
+        tasks = self.tasks(folder, name)
+        if tasks:
+            check_replaceable(path)
+            write_sheet(path, worksheet(tasks, path.name))
+        return tasks
+
+    def record(
+        self,
+        folder: Path,
+        name: str,
+        path: Path,
+        *,
+        by: str | None,
+        decimal: str | None = None,
+        valid_only: bool = False,
+    ) -> Filled:
+        """Record a filled worksheet: all of it, or its valid rows, or nothing; return what it said."""
+        with self.laboratory(folder) as laboratory:
+            laboratory.campaigns.get(name)
+            tasks = Tasks(laboratory.database)
+            filled = read_filled(read_sheet(path), name, tasks.get, decimal=decimal)
+            if filled.problems and not valid_only:
+                raise InvalidInput("\n  ".join([f"{path.name}: nothing was recorded.", *filled.problems]))
+            tasks.report(filled.reports, by)
+            return filled
+
+    def decide(self, folder: Path, number: int, by: Credential, decision: Decision) -> Run:
+        """Record what became of an unknown run, as a person who shows their secret saw it; return the run."""
+        with self.laboratory(folder) as laboratory:
+            person = authenticate(People(laboratory.database), by.name, by.secret)
+            return decision(laboratory, number, person.name)
+
+    async def _check(self, file: CampaignFile) -> Checked:
+        async with self._equipment.opened(file, file.path.absolute().parent) as resources:
+            wiring = wire(file.campaign, capabilities_of(resources), file.problems())
+        first = planner_of(file.campaign).propose(wiring.problem, [], [], 1, seed=file.campaign.seed)[0]
+        return Checked(wiring=wiring, first=first, verdict=gate_of(wiring).review(wiring.plan(first.point)))
+
+    async def _run(self, file: CampaignFile, laboratory: Laboratory, faces: Faces, *, serve: bool) -> None:
+        folder, name = file.path.absolute().parent, file.campaign.name
+        async with self._equipment.opened(file, folder) as resources:
+            wiring = wire(file.campaign, capabilities_of(resources), file.problems())
+            posts = self._equipment.posts(file.campaign, resources, folder)
+            with at_work(laboratory.presence, f"campaign {name}"):
+                if not await self._hold(laboratory, name, faces.tell):
+                    return
+                keys = {n: post.key for n, post in posts.items()}
+                _begin(laboratory.campaigns, file, said_by(wiring, keys))
+                with closing(StorageThread(laboratory.database)) as thread:
+                    served = list(posts.values()) if serve else []
+                    watcher, planner = faces.watcher(wiring), planner_of(file.campaign)
+                    crew = laboratory.crew(wiring, planner, keys, served, thread, watcher)
+                    await Attendant(crew, tell=faces.tell).conduct(poll_s=self._settings.poll_s)
+
+    async def _work(self, laboratory: Laboratory, tell: Callable[[str], None]) -> None:
+        with at_work(laboratory.presence, "worker"), closing(StorageThread(laboratory.database)) as thread:
+            service = Service(
+                lambda: self._wanted(laboratory),
+                lambda post: laboratory.worker(post, thread, tell),
+                presence=laboratory.presence,
+                storage=thread,
+                tell=tell,
+            )
+            await attend(service, poll_s=self._settings.poll_s, tell=tell)
+
+    def _wanted(self, laboratory: Laboratory) -> dict[str, Callable[[], AbstractAsyncContextManager[Post]]]:
+        """Return how to open each resource of the campaigns that are at work, by its key."""
+        wanted: dict[str, Callable[[], AbstractAsyncContextManager[Post]]] = {}
+        for record in laboratory.campaigns.at_work():
+            campaign, folder = file_of(record).campaign, Path(record.folder)
+            for name, key in self._equipment.keys(campaign, folder).items():
+                wanted.setdefault(key, partial(self._equipment.post, campaign, name, folder))
+        return wanted
+
+    async def _hold(self, laboratory: Laboratory, name: str, tell: Callable[[str], None]) -> bool:
+        """Hold a campaign, if need be after the process that conducts it now; False when it has ended meanwhile."""
+        told = False
+        while (holder := laboratory.presence.hold(campaign_what(name), fenced=True)) is not None:
+            if not told:
+                tell(f"{name} is conducted by {holder}; waiting until that ends. Interrupt to leave.")
+                told = True
+            await asyncio.sleep(self._settings.poll_s)
+            laboratory.presence.beat()
+        record = laboratory.campaigns.find(name)
+        return record is None or record.state not in ENDED
+
+
+def planner_of(campaign: Campaign) -> Planner:
+    """Return the planner that a campaign names."""
+    kind = plugins.load("labwright.planners", campaign.planner.kind)
+    planner: Planner = kind(kind.Options(**campaign.planner.options))
+    return planner
+
+
+def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
+    if digest(file.campaign.text) == record.digest:
+        return
+    lines = difflib.unified_diff(
+        record.text.splitlines(), file.campaign.text.splitlines(), "as it began", "as it is now", lineterm="", n=0
+    )
+    raise CampaignChanged(
+        f"{file.path} has changed since campaign {record.name!r} began; nothing was run.\n"
+        + "\n".join(f"  {line}" for line in lines)
+        + "\nPut the file back to go on, or start another campaign with it: --new NAME."
+    )
+
+
+def _begin(campaigns: Campaigns, file: CampaignFile, declared: str) -> None:
+    name, folder = file.campaign.name, str(file.path.absolute().parent)
+    record = campaigns.find(name)
+    if record is None:
+        record = campaigns.add(name, file.campaign.text, folder, priority=file.campaign.priority)
+    campaigns.declare(name, declared)
+    if record.state is CampaignState.DRAFT:
+        campaigns.change(name, "start")
+    elif record.state is CampaignState.PAUSED:
+        campaigns.change(name, "resume")

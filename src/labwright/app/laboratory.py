@@ -1,0 +1,162 @@
+"""Everything on record in one database."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+from labwright.campaigns.crew import Crew, assemble, brief_of, capability_of
+from labwright.campaigns.decision import observation_of
+from labwright.campaigns.file import CampaignFile, parse_campaign
+from labwright.campaigns.loop import Records, Watcher
+from labwright.campaigns.wiring import Wiring
+from labwright.core.campaign import Campaign, CampaignRecord
+from labwright.core.command import Failure, Recorder
+from labwright.core.errors import InvalidTransition, NotFound
+from labwright.core.run import Run
+from labwright.core.states import RunState
+from labwright.core.trial import Trial
+from labwright.core.values import Json
+from labwright.planning.planner import Planner
+from labwright.sites.recorder import RunRecorder
+from labwright.sites.worker import Brief, Post, Worker
+from labwright.storage.approvals import Approvals
+from labwright.storage.campaigns import Campaigns, campaign_what
+from labwright.storage.database import Database
+from labwright.storage.objects import Objects
+from labwright.storage.presence import Presence
+from labwright.storage.runs import Runs
+from labwright.storage.tasks import Tasks
+from labwright.storage.thread import StorageThread
+from labwright.storage.trials import Trials
+from labwright.storage.verification import Verification, verify
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A campaign as it stands on record, with its file and its trials; `owned`: another process conducts it now."""
+
+    file: CampaignFile
+    record: CampaignRecord
+    trials: list[Trial]
+    owned: bool
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign that the file describes."""
+        return self.file.campaign
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laboratory:
+    """One database with everything on record in it."""
+
+    database: Database
+    campaigns: Campaigns
+    trials: Trials
+    runs: Runs
+    presence: Presence
+
+    @classmethod
+    def of(cls, database: Database) -> Self:
+        """Return the laboratory of a database, seen by a worker with a random id of its own."""
+        worker = uuid4().hex
+        return cls(
+            database=database,
+            campaigns=Campaigns(database),
+            trials=Trials(database, worker),
+            runs=Runs(database, worker),
+            presence=Presence(database, worker),
+        )
+
+    def records(self, thread: StorageThread) -> Records:
+        """Return what the loop keeps its facts in, by way of the storage thread."""
+        approvals = Approvals(self.database)
+        return Records(campaigns=self.campaigns, trials=self.trials, runs=self.runs, approvals=approvals, thread=thread)
+
+    def crew(
+        self,
+        wiring: Wiring,
+        planner: Planner,
+        keys: Mapping[str, str],
+        posts: Sequence[Post],
+        thread: StorageThread,
+        watcher: Watcher,
+    ) -> Crew:
+        """Return those who conduct a campaign and serve resources in this process; `keys`: of all that it names."""
+        return assemble(
+            wiring,
+            planner,
+            keys,
+            posts,
+            records=self.records(thread),
+            presence=self.presence,
+            watcher=watcher,
+            recorder=self.recorder(thread, watcher.progress),
+            others=self.brief,
+        )
+
+    def worker(self, post: Post, thread: StorageThread, tell: Callable[[str], None]) -> Worker:
+        """Return who serves a resource for whatever campaigns use it."""
+        return Worker(
+            [post],
+            runs=self.runs,
+            presence=self.presence,
+            storage=thread,
+            brief=cache(self.brief),
+            recorder=self.recorder(thread, lambda fraction, text: None),
+        )
+
+    def recorder(self, thread: StorageThread, progress: Callable[[float, str], None]) -> Callable[[Run], Recorder]:
+        """Return what gives a run's adapter its recorder."""
+        tasks, objects = Tasks(self.database), Objects(self.database.objects)
+        return lambda run: RunRecorder(run, tasks=tasks, objects=objects, storage=thread, watcher_progress=progress)
+
+    def brief(self, name: str) -> Brief:
+        """Return what a worker must know of a campaign on record, without asking its resources again."""
+        record = self.campaigns.get(name)
+        if record.declared is None:
+            raise NotFound(f"Campaign {name!r} has not begun: nobody has said yet what its resources can do.")
+        return brief_of(file_of(record).campaign, record.declared)
+
+    def standing(self, name: str) -> Standing:
+        """Return a campaign as it is on record; an unknown name raises NotFound."""
+        record = self.campaigns.get(name)
+        owned = self.presence.holder(campaign_what(name)) is not None
+        return Standing(file=file_of(record), record=record, trials=self.trials.of(name), owned=owned)
+
+    def decide_done(self, number: int, found: Json, *, why: str, by: str) -> Run:
+        """Record what a person read off after an unknown run, by the outputs of its capability."""
+        run = self.unknown(number)
+        record = self.campaigns.get(run.campaign)
+        outcome = observation_of(run, found, capability_of(file_of(record).campaign, record.declared, run.use))
+        self.runs.decide(run, outcome, self.brief(run.campaign).advance, why=why, by=by)
+        return self.runs.get(number)
+
+    def decide_failed(self, number: int, *, why: str, by: str) -> Run:
+        """Record that an unknown run ended without a result, as a person saw."""
+        run = self.unknown(number)
+        self.runs.decide(run, Failure(reason=why), self.brief(run.campaign).advance, why=why, by=by)
+        return self.runs.get(number)
+
+    def decide_never_ran(self, number: int, *, why: str, by: str) -> Run:
+        """Record that an unknown run never moved anything, as a person saw; it is queued again."""
+        return self.runs.requeue(self.unknown(number), why, by=by)
+
+    def unknown(self, number: int) -> Run:
+        """Return a run of which nobody can say what became; any other raises InvalidTransition."""
+        run = self.runs.get(number)
+        if run.state is not RunState.UNKNOWN:
+            raise InvalidTransition(f"Run {number}, {run},", run.state, "be decided", ["only what is unknown is"])
+        return run
+
+    def verify(self) -> Verification:
+        """Check the ledger's chains, and the tables against them."""
+        return verify(self.database)
+
+
+def file_of(record: CampaignRecord) -> CampaignFile:
+    """Return the file that a campaign began with."""
+    return parse_campaign(record.text, Path(record.folder) / f"{record.name}.yaml", name=record.name)

@@ -1,0 +1,61 @@
+"""What a person says became of a run of which nobody else can tell."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from labwright.core.capability import Capability
+from labwright.core.command import Gathered, Measurement, Observation
+from labwright.core.errors import InvalidInput
+from labwright.core.run import Run
+from labwright.core.units import check_unit, parse_quantity
+from labwright.core.values import is_number, show
+
+MEANS = 'expected one JSON object such as {"y": 1.2}, or with a unit {"y": "1.2 mJ"}'
+
+
+def observation_of(run: Run, found: Any, capability: Capability) -> Observation | Gathered:
+    """Return what a person read off, by the capability's outputs; of several trials, a list with one for each.
+
+    A number without a unit is in the unit that the capability declares. What does not fit raises InvalidInput.
+    """
+    if run.room == 1:
+        return _single(found, capability, "it")
+    if not isinstance(found, list) or len(found) != len(run.members):
+        trials = ", ".join(map(str, run.trials))
+        raise InvalidInput(f"The run serves trials {trials}: a list with one JSON object for each was expected.")
+    places = (f"trial {number}" for number in run.trials)
+    return Gathered(outcomes=tuple(_single(o, capability, p) for o, p in zip(found, places, strict=True)))
+
+
+def _single(found: Any, capability: Capability, place: str) -> Observation:
+    if not isinstance(found, Mapping):
+        raise InvalidInput(f"{place} is {found!r}; {MEANS}.")
+    names = [o.name for o in capability.outputs]
+    unknown = sorted(set(found) - set(names))
+    if unknown or not found:
+        told = f"no output named {', '.join(unknown)}" if unknown else "nothing was given"
+        raise InvalidInput(f"{capability.name}: {told}; its outputs are {', '.join(names) or 'none'}.")
+    return Observation(values={name: _measurement(name, value, capability) for name, value in found.items()})
+
+
+def _measurement(name: str, found: Any, capability: Capability) -> Measurement:
+    declared = capability.output(name)
+    unit = declared.unit if declared else None
+    if is_number(found):
+        return Measurement(value=found, unit=unit)
+    if not isinstance(found, str):
+        raise InvalidInput(f"{name} is {found!r}; a number, or a text with a number and its unit, was expected.")
+    if unit is None and not found[:1].isdigit() and found[:1] not in "+-.":
+        return Measurement(value=found)
+    value, written = parse_quantity(found, name)
+    check_unit(written, unit, name)
+    return Measurement(value=value, unit=written or unit)
+
+
+def words_of(run: Run) -> str:
+    """Write what a run did, for a person who must say what became of it."""
+    lines = [f"Run {run.id}: {run} is {run.state}.", f"  command {run.command_id}, epoch {run.epoch}"]
+    for member in run.members:
+        sent = ", ".join(f"{name} = {show(value)}" for name, value in member.inputs.items())
+        lines.append(f"  for trial {run.campaign}/{member.trial}: sent {sent or 'nothing'}")
+    return "\n".join(lines)

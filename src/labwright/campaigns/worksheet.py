@@ -1,0 +1,216 @@
+"""Open tasks as a sheet that people fill in, and the filled sheet as reports."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from labwright.campaigns.spreadsheet import Sheet, read_sheet
+from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals
+from labwright.campaigns.spreadsheet.sheet import Cell, Dialect, Heading, Row, read_headings
+from labwright.core.capability import Input
+from labwright.core.command import Failure, Measurement
+from labwright.core.errors import InvalidInput, NotFound
+from labwright.core.states import TaskState
+from labwright.core.task import PostedTask, Report, expected, is_numeric, observe
+from labwright.core.values import Value
+
+FIXED = ("task", "trial", "instructions", "failed", "note")
+Find = Callable[[int], PostedTask]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """What a filled sheet says: reports to record, tasks that were recorded before, rows left empty, and problems."""
+
+    reports: tuple[Report, ...] = ()
+    known: tuple[PostedTask, ...] = ()
+    empty: tuple[int, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def worksheet(tasks: Sequence[PostedTask], name: str) -> Sheet:
+    """Return a sheet with a row for each task: what is set, and an empty column for each value to report.
+
+    A cell that is not for a task holds `-`. Where something could not be done, `failed` says why.
+    """
+    fields = list(dict.fromkeys(_field_text(f) for t in tasks for f in t.task.fields))
+    taken = {*FIXED, *fields}
+    given = list(dict.fromkeys(_given_text(n, m, taken) for t in tasks for n, m in t.task.given.items()))
+    texts = ["task", "trial", "instructions", *given, *fields, "failed", "note"]
+    rows = [_row(i, task, texts, given, fields) for i, task in enumerate(tasks, start=2)]
+    plain = all(cell.isascii() for cells in (texts, *(r.cells for r in rows)) for cell in cells)
+    # The mark tells Excel that it is UTF-8; without it, µL becomes ÂµL.
+    dialect = Dialect(encoding="utf-8" if plain else "utf-8-sig")
+    return Sheet(name=name, headings=read_headings(texts, name), rows=tuple(rows), dialect=dialect)
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to write over a file that is no worksheet, or one in which somebody has filled in something."""
+    if not path.exists():
+        return
+    try:
+        sheet = read_sheet(path)
+        last = max(sheet.find(name, path.name).index for name in ("task", "trial", "instructions"))
+        filled = any(cell not in ("", "-") for row in sheet.rows for cell in _blank(sheet, row, last))
+    except InvalidInput as error:
+        raise InvalidInput(f"{path} exists and is no worksheet. Name another file with -o.") from error
+    if filled:
+        raise InvalidInput(f"{path} exists and may be filled in. Record it first, delete it, or name another with -o.")
+
+
+def read_filled(sheet: Sheet, campaign: str, find: Find, *, decimal: str | None = None) -> Filled:
+    """Read a filled sheet; `find` gives a task by its number, or raises NotFound. Every row is checked."""
+    if decimal not in (None, ".", ","):
+        raise InvalidInput(f"--decimal {decimal}: expected '.' or ','.")
+    reading = _Reading(sheet, campaign, find, decimal)
+    for row in sheet.rows:
+        reading.take(row)
+    return Filled(
+        reports=tuple(reading.reports.values()),
+        known=tuple(reading.known),
+        empty=tuple(reading.empty),
+        problems=tuple(reading.problems),
+    )
+
+
+class _Reading:
+    """One pass over the rows of a filled sheet."""
+
+    def __init__(self, sheet: Sheet, campaign: str, find: Find, decimal: str | None) -> None:
+        self._sheet, self._campaign, self._find = sheet, campaign, find
+        self._task = sheet.find("task", "record")
+        self._note, self._failed = (_optional(sheet, name) for name in ("note", "failed"))
+        self._tasks = {row.line: found for row in sheet.rows if (found := self._look_up(row)) is not None}
+        self._numerals = Numerals(decimal=decimal) if decimal else self._find_numerals()
+        self.reports: dict[int, Report] = {}
+        self.known: list[PostedTask] = []
+        self.empty: list[int] = []
+        self.problems: list[str] = []
+
+    def take(self, row: Row) -> None:
+        """Read one row into a report, a known task, an empty line or a problem."""
+        try:
+            self._take(row)
+        except (InvalidInput, NotFound) as error:
+            place = f"{self._sheet.name}, {self._sheet.row_word} {row.line}"
+            text = str(error)
+            self.problems.append(text if text.startswith(place) else f"{place}: {text}")
+
+    def _take(self, row: Row) -> None:
+        posted = self._posted(row)
+        cells = self._cells(row, posted)
+        filled = {name: cell for name, cell in cells.items() if cell.text not in ("", "-")}
+        failed, note = self._text(row, self._failed), self._text(row, self._note)
+        if not filled and not failed:
+            if note:
+                raise InvalidInput("it has a note, but no value. Fill in the values, or say under `failed` why not.")
+            self.empty.append(row.line)
+            return
+        if filled and failed:
+            raise InvalidInput("it has values, and says that it failed. Leave one of the two empty.")
+        values = {f.name: self._value(f, filled[f.name]) for f in posted.task.fields if f.name in filled}
+        observed = None if failed else observe(posted.task, values)
+        if posted.state is not TaskState.OPEN:
+            self._check_same(posted, Failure(reason=failed) if failed else observed)
+            self.known.append(posted)
+        elif posted.id in self.reports:
+            raise InvalidInput(f"task {posted.id} stands in this sheet twice. Leave one of the rows out.")
+        else:
+            self.reports[posted.id] = Report(task=posted.id, values=values, failed=failed or None, note=note or None)
+
+    def _look_up(self, row: Row) -> PostedTask | None:
+        try:
+            return self._posted(row)
+        except (InvalidInput, NotFound):
+            return None
+
+    def _posted(self, row: Row) -> PostedTask:
+        cell = self._sheet.cell(row, self._task)
+        number = Numerals(decimal=".").read(cell.text)
+        if number is None or number != int(number):
+            raise InvalidInput(f"{cell.place}: found {cell.text!r}, expected the number of a task.")
+        posted = self._find(int(number))
+        if posted.campaign != self._campaign:
+            raise InvalidInput(f"{posted} belongs to campaign {posted.campaign!r}, not to {self._campaign!r}.")
+        return posted
+
+    def _cells(self, row: Row, posted: PostedTask) -> dict[str, Cell]:
+        return {f.name: self._sheet.cell(row, self._heading(f)) for f in posted.task.fields}
+
+    def _heading(self, field: Input) -> Heading:
+        exact = [h for h in self._sheet.headings if h.text == _field_text(field)]
+        return exact[0] if exact else self._sheet.find(field.name, "record")
+
+    def _text(self, row: Row, heading: Heading | None) -> str:
+        text = "" if heading is None else self._sheet.cell(row, heading).text
+        return "" if text == "-" else text
+
+    def _find_numerals(self) -> Numerals:
+        cells: list[Cell] = []
+        for row in self._sheet.rows:
+            posted = self._tasks.get(row.line)
+            numeric = [] if posted is None else [f for f in posted.task.fields if is_numeric(f)]
+            cells += [self._sheet.cell(row, self._heading(field)) for field in numeric]
+        return find_numerals(cells, self._sheet.dialect.delimiter)
+
+    def _value(self, field: Input, cell: Cell) -> Measurement:
+        number = self._numerals.read(cell.text)
+        if number is None and is_numeric(field):
+            self._numerals.require(cell, f"{field.name}: {expected(field)}.")
+        if number is None or (field.levels is not None and cell.text in field.levels):
+            return Measurement(value=cell.text)
+        unit = self._heading(field).unit
+        value: Value = number
+        return Measurement(value=value, unit=unit if field.unit is not None else None)
+
+    def _check_same(self, posted: PostedTask, found: object) -> None:
+        if found != posted.outcome:
+            who = f" by {posted.by}" if posted.by else ""
+            raise InvalidInput(
+                f"{posted} was recorded already, {posted.ended_at}{who}, with other values: {_words(posted)}. "
+                "What is recorded stays; leave the row out."
+            )
+
+
+def _words(posted: PostedTask) -> str:
+    if isinstance(posted.outcome, Failure):
+        return f"failed, {posted.outcome.reason}"
+    values: Mapping[str, Measurement] = getattr(posted.outcome, "values", {})
+    return ", ".join(f"{n} = {m.value}{f' {m.unit}' if m.unit else ''}" for n, m in values.items())
+
+
+def _row(line: int, posted: PostedTask, texts: Sequence[str], given: Sequence[str], fields: Sequence[str]) -> Row:
+    task, write = posted.task, Numerals(decimal=".").write
+    asked = "; ".join(f"{f.name}: {expected(f)}" for f in task.fields)
+    cells = {
+        "task": str(posted.id),
+        "trial": " ".join(map(str, posted.trials)),
+        "instructions": f"{' '.join(task.instructions.split())} [{asked}]",
+        **dict.fromkeys((*given, *fields), "-"),
+        **{_field_text(f): "" for f in task.fields},
+    }
+    for name, measurement in task.given.items():
+        cells[_given_text(name, measurement, {*FIXED, *fields})] = write(measurement.value)
+    return Row(line=line, cells=tuple(cells.get(text, "") for text in texts))
+
+
+def _field_text(field: Input) -> str:
+    text = f"{field.name} ({field.unit})" if field.unit and field.unit != "1" else field.name
+    return f"result {text}" if text in FIXED else text
+
+
+def _given_text(name: str, measurement: Measurement, taken: set[str]) -> str:
+    text = f"{name} ({measurement.unit})" if measurement.unit and measurement.unit != "1" else name
+    return f"set {text}" if text in taken else text
+
+
+def _optional(sheet: Sheet, name: str) -> Heading | None:
+    return next((h for h in sheet.headings if h.text.casefold() == name), None)
+
+
+def _blank(sheet: Sheet, row: Row, last: int) -> tuple[str, ...]:
+    """Return the cells that a fresh sheet leaves empty: those of the fields that the instructions name."""
+    instructions = row.cells[sheet.find("instructions", sheet.name).index]
+    asked = {part.partition(":")[0].strip() for part in instructions.rpartition("[")[2].split(";")}
+    names = {*asked, *(f"result {name}" for name in asked), "failed", "note"}
+    return tuple(row.cells[h.index] for h in sheet.headings[last + 1 :] if {h.name, h.text.partition(" (")[0]} & names)

@@ -1,0 +1,75 @@
+"""Says what became of a run that nobody else can tell of."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labwright.cli.campaign import Folder
+from labwright.cli.credentials import AsPerson, SecretFile
+
+if TYPE_CHECKING:
+    from labwright.app.app import Decision
+    from labwright.core.values import Json
+
+Done = Annotated[
+    Path | None, typer.Option("--done", metavar="FILE", help="It ended with these values: JSON; - reads them here.")
+]
+
+
+def decide(
+    number: Annotated[int, typer.Argument(metavar="RUN", help="The run's number.", show_default=False)],
+    folder: Folder = None,
+    *,
+    as_: AsPerson,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="What you saw, for the record.")],
+    done: Done = None,
+    never_ran: Annotated[
+        bool, typer.Option("--never-ran", help="It never moved anything; it is queued again.")
+    ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="It ended without a result.")] = False,
+    secret_file: SecretFile = None,
+) -> None:
+    """Say what became of an unknown run, with your secret: give one of --done, --never-ran and --failed.
+
+    `labwright status` lists the unknown runs. What you decide is in the ledger, with your name and your reason.
+    """
+    from labwright.campaigns.decision import words_of
+    from labwright.cli.credentials import credential
+    from labwright.cli.target import make_app
+
+    decision = _decision(done, never_ran, failed, why)
+    app, where = make_app(), folder or Path.cwd()
+    with app.laboratory(where) as laboratory:
+        typer.echo(words_of(laboratory.unknown(number)))
+    run = app.decide(where, number, credential(as_, secret_file), decision)
+    typer.echo(f"Run {number} is {run.state} now, by {as_}. The campaign goes on with `labwright run`.")
+
+
+def _decision(done: Path | None, never_ran: bool, failed: bool, why: str) -> "Decision":
+    from labwright.core.errors import InvalidInput
+
+    if [done is not None, never_ran, failed].count(True) != 1:
+        raise InvalidInput("Say what you saw with exactly one of --done FILE, --never-ran and --failed.")
+    if never_ran:
+        return lambda laboratory, number, by: laboratory.decide_never_ran(number, why=why, by=by)
+    if failed:
+        return lambda laboratory, number, by: laboratory.decide_failed(number, why=why, by=by)
+    assert done is not None
+    found = _read(done)
+    return lambda laboratory, number, by: laboratory.decide_done(number, found, why=why, by=by)
+
+
+def _read(file: Path) -> "Json":
+    from labwright.core.errors import InvalidInput
+
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+        found: Json = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f'The values in {file} cannot be read: {error}. Expected JSON such as {{"y": 1.2}}.'
+        ) from error
+    return found

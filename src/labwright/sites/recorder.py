@@ -1,0 +1,51 @@
+"""What the worker hands to a resource: where one run's progress, files and tasks go."""
+
+import asyncio
+from collections.abc import Callable
+
+from labwright.core.command import Outcome
+from labwright.core.run import Run
+from labwright.core.task import Task
+from labwright.storage.objects import Objects
+from labwright.storage.tasks import Tasks
+from labwright.storage.thread import StorageThread
+
+
+class RunRecorder:
+    """The recorder of one run. `poll_s`: how often it looks whether somebody has reported."""
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        tasks: Tasks,
+        objects: Objects,
+        storage: StorageThread,
+        watcher_progress: Callable[[float, str], None],
+        poll_s: float = 1.0,
+    ) -> None:
+        self._run = run
+        self._tasks = tasks
+        self._objects = objects
+        self._storage = storage
+        self._progress = watcher_progress
+        self._poll_s = poll_s
+
+    def progress(self, fraction: float, text: str = "") -> None:
+        """Show how far the run is."""
+        self._progress(fraction, text)
+
+    async def keep(self, name: str, data: bytes) -> str:
+        """Store a file of the run; it is on disk when its reference is returned."""
+        return await self._storage(self._objects.put, data)
+
+    async def task(self, task: Task) -> Outcome:
+        """Put a task before people, once for each command, and wait for what they report."""
+        run = self._run
+        posted = await self._storage(self._tasks.put, run.command_id, run.campaign, run.trials, run.resource, task)
+        self._progress(0.0, f"waits for {posted}")
+        while True:
+            outcome = await self._storage(self._tasks.answered, run.command_id)
+            if outcome is not None:
+                return outcome
+            await asyncio.sleep(self._poll_s)

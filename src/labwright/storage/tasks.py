@@ -1,0 +1,183 @@
+"""Tasks for people: put once for each command, ended once by what somebody reports."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, insert, or_, select, update
+
+from labwright.core.capability import Input
+from labwright.core.command import Failure, Measurement, Outcome
+from labwright.core.errors import InvalidInput, NotFound
+from labwright.core.states import OPEN_RUNS, CampaignState, TaskState
+from labwright.core.task import PostedTask, Report, Task, observe
+from labwright.core.values import Json
+from labwright.storage.campaigns import stream_of
+from labwright.storage.database import Database
+from labwright.storage.ledger import append, now
+from labwright.storage.records import outcome_from, outcome_record, pack, unpack
+from labwright.storage.schema import campaigns, runs, tasks
+
+
+class Tasks:
+    """The tasks of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, command_id: str, campaign: str, trials: Sequence[int], resource: str, task: Task) -> PostedTask:
+        """Put a task before people; one that is there already for that command stays as it is."""
+        with self._database.write() as connection:
+            if not _find(connection, _tasks().where(tasks.c.command_id == command_id)):
+                self._insert(connection, command_id, campaign, _asked(command_id, trials, resource, task))
+            return _found(_find(connection, _tasks().where(tasks.c.command_id == command_id)))
+
+    def open(self, campaign: str | None = None) -> list[PostedTask]:
+        """Return the tasks that somebody still waits for, of one campaign or of all, the oldest first."""
+        query = _tasks().where(tasks.c.state == TaskState.OPEN.value)
+        # Where a person has decided what became of the run, nobody waits for its task any more.
+        open_runs = [state.value for state in OPEN_RUNS]
+        joined = query.outerjoin(runs, runs.c.command_id == tasks.c.command_id)
+        query = joined.where(or_(runs.c.state.is_(None), runs.c.state.in_(open_runs)))
+        with self._database.read() as connection:
+            found = connection.execute(query if campaign is None else query.where(campaigns.c.name == campaign))
+            return [_posted(row) for row in found]
+
+    def get(self, task_id: int) -> PostedTask:
+        """Return one task; an unknown number raises NotFound."""
+        with self._database.read() as connection:
+            return _get(connection, task_id)
+
+    def answer(
+        self, task_id: int, values: Mapping[str, Measurement], by: str | None = None, note: str | None = None
+    ) -> PostedTask:
+        """Record what was found; what does not fit its fields, or comes a second time, raises InvalidInput."""
+        [posted] = self.report([Report(task=task_id, values=values, note=note)], by)
+        return posted
+
+    def fail(self, task_id: int, why: str, by: str | None = None) -> PostedTask:
+        """Record that a task was not done, or not to its end, and why."""
+        [posted] = self.report([Report(task=task_id, values={}, failed=why)], by)
+        return posted
+
+    def report(self, reports: Sequence[Report], by: str | None = None) -> list[PostedTask]:
+        """Record several reports together, or none of them; see `answer`."""
+        with self._database.write() as connection:
+            for report in reports:
+                _end(connection, _get(connection, report.task), report, by)
+            return [_get(connection, report.task) for report in reports]
+
+    def answered(self, command_id: str) -> Outcome | None:
+        """Return what was reported for a command, or None while nobody has."""
+        query = select(tasks.c.reported).where(tasks.c.command_id == command_id)
+        with self._database.read() as connection:
+            text = connection.execute(query).scalar()
+        return None if text is None else outcome_from(unpack(text)["outcome"])
+
+    def _insert(self, connection: Connection, command_id: str, campaign: str, asked: dict[str, Json]) -> None:
+        campaign_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == campaign)).scalar()
+        if campaign_id is None:
+            raise NotFound(f"No campaign named {campaign!r}; its task cannot be put before anybody.")
+        row = {"campaign_id": campaign_id, "command_id": command_id, "asked": pack(asked)}
+        result = connection.execute(insert(tasks).values(**row, state=TaskState.OPEN.value, since=now()))
+        assert result.inserted_primary_key is not None
+        body: dict[str, Json] = {"task": int(result.inserted_primary_key[0]), "task_state": TaskState.OPEN.value}
+        append(connection, stream_of(campaign), "task.open", {**body, "asked": asked})
+
+
+def _end(connection: Connection, posted: PostedTask, report: Report, by: str | None) -> None:
+    if posted.state is not TaskState.OPEN:
+        who = f" by {posted.by}" if posted.by else ""
+        raise InvalidInput(
+            f"{posted} was recorded already, {posted.ended_at}{who}, as {posted.state}. Nothing was recorded now."
+        )
+    outcome: Outcome = Failure(reason=report.failed) if report.failed else _observed(posted, report)
+    state = TaskState.FAILED if report.failed else TaskState.DONE
+    reported: dict[str, Json] = {"outcome": outcome_record(outcome), "by": by, "note": report.note}
+    body: dict[str, Json] = {"task": posted.id, "task_state": state.value, "reported": reported}
+    at = append(connection, stream_of(posted.campaign), f"task.{state.value}", body).at
+    held = update(tasks).where(tasks.c.id == posted.id, tasks.c.state == TaskState.OPEN.value)
+    changed = connection.execute(held.values(state=state.value, reported=pack(reported), ended_at=at)).rowcount
+    if changed != 1:
+        raise InvalidInput(f"{posted} was recorded by somebody else just now. Nothing was recorded now.")
+
+
+def _observed(posted: PostedTask, report: Report) -> Outcome:
+    try:
+        return observe(posted.task, report.values)
+    except InvalidInput as error:
+        raise InvalidInput(f"{posted}: {error}") from error
+
+
+def _asked(command_id: str, trials: Sequence[int], resource: str, task: Task) -> dict[str, Json]:
+    given: dict[str, Json] = {n: {"value": m.value, "unit": m.unit, "sd": m.sd} for n, m in task.given.items()}
+    fields: list[Json] = [asdict(field) for field in task.fields]
+    said: dict[str, Json] = {"title": task.title, "instructions": task.instructions, "due_s": task.due_s}
+    what: dict[str, Json] = {"command": command_id, "trials": list(trials), "resource": resource}
+    return {**what, **said, "given": given, "fields": fields}
+
+
+def _tasks() -> Select[tuple[Any, ...]]:
+    columns = select(tasks, campaigns.c.name.label("campaign"), campaigns.c.state.label("campaign_state"))
+    return columns.join(campaigns, tasks.c.campaign_id == campaigns.c.id).order_by(tasks.c.id)
+
+
+def _find(connection: Connection, query: Select[tuple[Any, ...]]) -> PostedTask | None:
+    row = connection.execute(query).first()
+    return None if row is None else _posted(row)
+
+
+def _found(posted: PostedTask | None) -> PostedTask:
+    assert posted is not None
+    return posted
+
+
+def _get(connection: Connection, task_id: int) -> PostedTask:
+    found = _find(connection, _tasks().where(tasks.c.id == task_id))
+    if found is None:
+        raise NotFound(f"There is no task {task_id}. See `labwright tasks` for those that are open.")
+    return found
+
+
+def _posted(row: Row[tuple[Any, ...]]) -> PostedTask:
+    asked, reported = unpack(row.asked), unpack(row.reported) if row.reported else {}
+    task = _task(asked)
+    return PostedTask(
+        id=row.id,
+        command_id=row.command_id,
+        campaign=row.campaign,
+        campaign_state=CampaignState(row.campaign_state),
+        trials=tuple(asked["trials"]),
+        resource=asked["resource"],
+        task=task,
+        state=TaskState(row.state),
+        since=row.since,
+        due=_due(row.since, task.due_s),
+        ended_at=row.ended_at,
+        by=reported.get("by"),
+        note=reported.get("note"),
+        outcome=outcome_from(reported["outcome"]) if reported else None,
+    )
+
+
+def _task(asked: Mapping[str, Any]) -> Task:
+    return Task(
+        title=asked["title"],
+        instructions=asked["instructions"],
+        given={name: Measurement(**m) for name, m in asked["given"].items()},
+        fields=tuple(_field(f) for f in asked["fields"]),
+        due_s=asked["due_s"],
+    )
+
+
+def _field(record: Mapping[str, Any]) -> Input:
+    levels = record["levels"]
+    return Input(**{**record, "levels": None if levels is None else tuple(levels)})
+
+
+def _due(since: str, due_s: float | None) -> str | None:
+    if due_s is None:
+        return None
+    at = datetime.fromisoformat(since).astimezone(UTC) + timedelta(seconds=due_s)
+    return at.isoformat(timespec="milliseconds")

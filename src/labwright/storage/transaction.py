@@ -1,0 +1,97 @@
+"""What one write transaction has done so far, and the locks that it holds besides its rows."""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from sqlalchemy import Connection, Engine, bindparam, event, func, select
+
+from labwright.core.errors import StorageUnavailable
+
+OPTION = "labwright_transaction"
+
+
+class Contended(StorageUnavailable):
+    """Another process holds what a call needs; nothing was written, and the same call may be made again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """The entry by which a transaction can be recognised in the ledger."""
+
+    stream: str
+    seq: int
+    hash: str
+
+
+@dataclass(kw_only=True)
+class Transaction:
+    """The locks that a transaction holds and the entries that it wrote, but for what a savepoint took back.
+
+    `hurried`: others wait for its COMMIT, so it does not wait for a lock: Contended is raised instead.
+    """
+
+    locks: set[str] = field(default_factory=set)
+    heads: dict[str, tuple[int, str]] = field(default_factory=dict)
+    marks: list[Mark] = field(default_factory=list)
+    savepoints: list[int] = field(default_factory=list)  # how many marks there were at each
+    hurried: bool = False
+
+    def wrote(self, mark: Mark) -> None:
+        """Take note of an entry."""
+        self.marks.append(mark)
+        self.heads[mark.stream] = (mark.seq, mark.hash)
+
+    def take_back(self) -> None:
+        """Forget what was done since the last savepoint."""
+        del self.marks[self.savepoints.pop() :]
+        self.heads.clear()
+        self.locks.clear()
+
+
+def transaction_of(connection: Connection) -> Transaction:
+    """Return the transaction of a connection that `Database.write` gave."""
+    found = connection.get_execution_options().get(OPTION)
+    return found if isinstance(found, Transaction) else Transaction()
+
+
+def follow_savepoints(engine: Engine) -> None:
+    """Have each transaction forget what a savepoint takes back."""
+
+    @event.listens_for(engine, "savepoint")
+    def _(connection: Connection, name: str) -> None:
+        transaction = transaction_of(connection)
+        transaction.savepoints.append(len(transaction.marks))
+
+    @event.listens_for(engine, "release_savepoint")
+    def _(connection: Connection, name: str, context: object) -> None:
+        transaction_of(connection).savepoints.pop()
+
+    @event.listens_for(engine, "rollback_savepoint")
+    def _(connection: Connection, name: str, context: object) -> None:
+        transaction_of(connection).take_back()
+
+
+_LOCK = select(func.pg_advisory_xact_lock(bindparam("key")))
+_TRY_LOCK = select(func.pg_try_advisory_xact_lock(bindparam("key")))
+
+
+def lock(connection: Connection, name: str) -> None:
+    """Hold a lock of that name until the transaction ends; take several in a fixed order.
+
+    In SQLite, one writer at a time holds everything already.
+    """
+    transaction = transaction_of(connection)
+    if name in transaction.locks or connection.dialect.name == "sqlite":
+        return
+    if not transaction.hurried:
+        connection.execute(_LOCK, {"key": lock_key(name)})
+    elif not connection.execute(_TRY_LOCK, {"key": lock_key(name)}).scalar():
+        raise Contended(f"Another process is writing to {name}; nothing was written. Try again.")
+    transaction.locks.add(name)
+
+
+@lru_cache(maxsize=1024)
+def lock_key(name: str) -> int:
+    """Return the number by which PostgreSQL knows a lock: the same in every process and version."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

@@ -3,10 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from labwright.sites import patience
 from labwright.testing.simulation.audit import audit
 from labwright.testing.simulation.cabinet import Cabinet
 from labwright.testing.simulation.loop import Stuck, VirtualLoop
@@ -18,6 +20,7 @@ from labwright.testing.simulation.world import Tools, World
 
 ALONE = ("queryable", "two steps", "unqueryable", "parallel")  # one process: the naive engine cannot share at all
 SPAN = 120  # the last place at which a drawn blow may fall, counted from the one before
+FIRST_LOOK_S = 5.0
 PAUSES = (0.0, 0.0, 0.0, 5.0, 20.0, 40.0)  # none: it dies
 
 
@@ -60,7 +63,8 @@ class Simulator:
         self._cabinet.follow(loop.time)
         try:
             world = World(schedule, setup, self._cabinet, self._tools)
-            problems = _until_end(loop, world)
+            with _few_looks():
+                problems = _until_end(loop, world)
         finally:
             loop.close()
         return Report(
@@ -118,6 +122,16 @@ def _until_end(loop: VirtualLoop, world: World) -> list[str]:
         _sweep(loop)
         world.clean()
     return audit(world)
+
+
+@contextmanager
+def _few_looks() -> Iterator[None]:
+    """Let processes look for news seldom: they wait in no time, but each look costs some."""
+    before, patience.SHORTEST_S = patience.SHORTEST_S, FIRST_LOOK_S
+    try:
+        yield
+    finally:
+        patience.SHORTEST_S = before
 
 
 def _sweep(loop: VirtualLoop) -> None:

@@ -17,6 +17,7 @@ from labwright.core.crash import watched
 from labwright.core.errors import CampaignBusy, CampaignHalted, ResourceUnavailable
 from labwright.core.states import CampaignState, RunState
 from labwright.sites.worker import Post
+from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.presence import Machine, Presence
 from labwright.storage.runs import Runs
@@ -215,12 +216,15 @@ class World:
         self._lock_files.append(presence)
         runs = self._tools.runs(database, process.worker)
         trials = Trials(database, process.worker)
-        records = Records(campaigns=Campaigns(database), trials=trials, runs=runs, thread=storage)
-        posts = {n: Post(key=n, resource=Wire(process, d), capacity=d.kind.capacity) for n, d in self.devices.items()}
+        records = Records(
+            campaigns=Campaigns(database), trials=trials, runs=runs, approvals=Approvals(database), thread=storage
+        )
+        posts = [Post(key=n, resource=Wire(process, d), capacity=d.kind.capacity) for n, d in self.devices.items()]
         planner = FakePlanner(*({"x": float(i + 1)} for i in range(self.setup.trials)))
         crew = assemble(
             self.setup.wiring,
             planner,
+            {name: name for name in self.devices},
             posts,
             records=records,
             presence=presence,

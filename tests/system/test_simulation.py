@@ -131,6 +131,7 @@ def test_a_change_without_the_check_of_its_epoch_is_found(cabinet, monkeypatch):
         found = first_bad(map(simulator.play, woken_in_the_act_of_another))
 
     assert found is not None
+    assert found.has("stale")
     assert simulator.play(found.schedule).problems == ()
 
 

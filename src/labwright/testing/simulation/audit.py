@@ -31,6 +31,7 @@ def audit(world: World) -> list[str]:
             found += _repeated(device, runs)
             found += _guessed(device, runs, told, world.seen.granted)
         found += _lost(device, runs, told)
+    found += _stale(told)
     found += _left_open(trials, list(runs.values()))
     found += _budget(world, trials)
     return found
@@ -64,6 +65,18 @@ def _guessed(
             command = mine[body["run"]]  # type: ignore[index]
             if command not in device.promised | granted:
                 yield f"guessed: {command} was queued again, and nobody had said that it never began"
+
+
+def _stale(told: Sequence[tuple[Entry, dict[str, object]]]) -> Iterator[str]:
+    """Look for changes of a run by somebody from whom it had been taken over."""
+    newest: dict[object, int] = {}
+    for entry, body in told:
+        run, epoch = body.get("run"), body.get("epoch")
+        if not isinstance(epoch, int):
+            continue
+        if epoch < newest.get(run, 0):
+            yield f"stale: {entry.kind} of run {run} by {body.get('worker')}, who held it in epoch {epoch}"
+        newest[run] = max(newest.get(run, 0), epoch)
 
 
 def _lost(

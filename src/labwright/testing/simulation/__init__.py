@@ -2,6 +2,7 @@
 
 from labwright.testing.simulation.cabinet import Cabinet
 from labwright.testing.simulation.device import Device, Kind
+from labwright.testing.simulation.idle import idle_over_bound
 from labwright.testing.simulation.naive import LateRuns, NaiveRuns
 from labwright.testing.simulation.schedule import ANY, Blow, Schedule
 from labwright.testing.simulation.setups import SETUPS, Setup
@@ -24,6 +25,7 @@ __all__ = [
     "Simulator",
     "Tools",
     "count_up",
+    "idle_over_bound",
     "replay",
     "survey",
 ]

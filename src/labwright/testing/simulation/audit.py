@@ -56,15 +56,15 @@ def _repeated(device: Device, runs: Mapping[str, Run]) -> Iterator[str]:
 
 
 def _guessed(
-    device: Device, runs: Mapping[str, Run], told: Sequence[tuple[Entry, dict[str, object]]], granted: set[str]
+    device: Device, runs: Mapping[str, Run], told: Sequence[tuple[Entry, dict[str, object]]], granted: set[int]
 ) -> Iterator[str]:
     """Look for runs that were queued again though neither the instrument nor a person had said that they never began."""
     mine = {run.id: run.command_id for run in runs.values() if run.key == device.kind.name}
     for entry, body in told:
         if entry.kind == "run.queued" and "command_id" not in body and body["run"] in mine:
-            command = mine[body["run"]]  # type: ignore[index]
-            if command not in device.promised | granted:
-                yield f"guessed: {command} was queued again, and nobody had said that it never began"
+            number = body["run"]
+            if mine[number] not in device.promised and number not in granted:  # type: ignore[index]
+                yield f"guessed: run {number} was queued again, and nobody had said that it never began"
 
 
 def _stale(told: Sequence[tuple[Entry, dict[str, object]]]) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """The database of the simulations: one file, emptied before each, with a handle for every process."""
 
 import tempfile
+import time
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from typing import Self
@@ -21,7 +23,7 @@ class Cabinet:
     def __init__(self) -> None:
         folder = IN_MEMORY if IN_MEMORY.is_dir() else None
         self._folder = tempfile.TemporaryDirectory(prefix="labwright-", dir=folder)
-        self._clock = lambda: 0.0
+        self._clock: Callable[[], float] = time.time
         url = f"sqlite:///{self._folder.name}/simulated.db"
         self.records = Database.open(url, clock=self._now)
         self._handles = [WatchedDatabase.open(url, clock=self._now) for _ in range(HANDLES)]
@@ -46,9 +48,9 @@ class Cabinet:
                 if table.name not in KEPT:
                     connection.execute(table.delete())
 
-    def follow(self, clock: "object") -> None:
+    def follow(self, clock: Callable[[], float]) -> None:
         """Take the time from a clock."""
-        self._clock = clock  # type: ignore[assignment]
+        self._clock = clock
 
     def _now(self) -> float:
         return EPOCH + self._clock()

@@ -71,6 +71,7 @@ class Job:
     """One physical act: what came of it, and who waits to hear."""
 
     command: Command
+    takes_s: float
     outcome: Outcome | None = None
     hangs: bool = False
     listeners: list[Reply] = field(default_factory=list)
@@ -160,12 +161,12 @@ class Device:
         return self.world.dice.choice(TROUBLES) if self.world.dice.random() < self.kind.trouble else None
 
     def _begin(self, command: Command, trouble: str | None) -> Job:
-        job = Job(command=command, hangs=trouble == "hang")
+        takes = self.world.dice.uniform(*self.kind.act_s)
+        job = Job(command=command, takes_s=takes, hangs=trouble == "hang")
         self.world.started(self, command)
         self.starts.append(job)
         if self.kind.queryable or self.kind.fenced:
             self._journal[command.command_id] = job
-        takes = self.world.dice.uniform(*self.kind.act_s)
         if trouble == "power cut":
             self.world.later(takes / 2, self._cut)
         elif trouble != "hang":

@@ -35,7 +35,7 @@ class LateRuns(Runs):
         super().claim([queued], {run.key: ROOM})
         super().end(run, outcome, advance)
 
-    def requeue(self, run: Run, why: str) -> Run:
+    def requeue(self, run: Run, why: str, *, by: str | None = None) -> Run:
         """Forget it: it is queued, as far as anybody knows."""
         self._begun.discard(run.id)
         return run

@@ -56,17 +56,8 @@ class Simulator:
         """Play one schedule from begin to end."""
         setup = self._setups[schedule.setup]
         setup = setup.troubled(schedule.trouble) if schedule.trouble else setup
-        loop = VirtualLoop()
-        loop.set_task_factory(_in_its_process)
-        loop.set_exception_handler(lambda loop, context: None)
-        self._cabinet.clear()
-        self._cabinet.follow(loop.time)
-        try:
-            world = World(schedule, setup, self._cabinet, self._tools)
-            with _few_looks():
-                problems = _until_end(loop, world)
-        finally:
-            loop.close()
+        world = World(schedule, setup, self._cabinet, self._tools)
+        problems = play_in(VirtualLoop(), world)
         return Report(
             schedule=schedule,
             problems=tuple(problems),
@@ -111,6 +102,19 @@ def replay(text: str, *, tools: Tools | None = None) -> Report:
     """Play a schedule again, given as the line that a failure printed."""
     with Cabinet() as cabinet:
         return Simulator(cabinet, tools=tools).play(Schedule.read(text))
+
+
+def play_in(loop: VirtualLoop, world: World) -> list[str]:
+    """Let a world begin and end in a loop, which is closed then; return what is wrong with it."""
+    loop.set_task_factory(_in_its_process)
+    loop.set_exception_handler(lambda loop, context: None)
+    world.cabinet.clear()
+    world.cabinet.follow(loop.time)
+    try:
+        with _few_looks():
+            return _until_end(loop, world)
+    finally:
+        loop.close()
 
 
 def _until_end(loop: VirtualLoop, world: World) -> list[str]:

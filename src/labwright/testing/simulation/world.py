@@ -54,7 +54,7 @@ class Seen:
 
     points: list[tuple[str, int]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    granted: set[str] = field(default_factory=set)
+    granted: set[int] = field(default_factory=set)
     blows: int = 0
 
 
@@ -68,6 +68,7 @@ class World:
         self.dice = Random(f"{schedule.setup}/{schedule.seed}")  # noqa: S311
         self.devices = {k.name: tools.device(kind=k, world=self) for k in setup.kinds}
         self.seen = Seen()
+        self.ended_at = 0.0
         self._tools = tools
         self._outside = contextvars.copy_context()
         self._counts: Counter[str] = Counter()
@@ -111,9 +112,9 @@ class World:
         """Check that what begins to move is on record as intended, and not ended."""
         if device.kind.repeatable:
             return
-        found = next((r for r in self.runs.of(NAME) if r.command_id == command.command_id), None)
+        found = next((r for r in self.runs.open(NAME) if r.command_id == command.command_id), None)
         if found is None or found.state is not RunState.INTENDED:
-            state = "not on record" if found is None else found.state.value
+            state = "not open on record" if found is None else found.state.value
             self.seen.problems.append(f"unrecorded: {command.command_id} began while it was {state}")
 
     @property
@@ -134,6 +135,7 @@ class World:
         runners = [asyncio.create_task(self._keep("runner", self._run)) for _ in range(self.setup.runners)]
         try:
             await asyncio.wait(runners, return_when=asyncio.FIRST_COMPLETED)
+            self.ended_at = self.time()
         finally:
             for task in (*servers, *runners):
                 task.cancel()
@@ -220,7 +222,7 @@ class World:
             campaigns=Campaigns(database), trials=trials, runs=runs, approvals=Approvals(database), thread=storage
         )
         posts = [Post(key=n, resource=Wire(process, d), capacity=d.kind.capacity) for n, d in self.devices.items()]
-        planner = FakePlanner(*({"x": float(i + 1)} for i in range(self.setup.trials)))
+        planner = FakePlanner(*({"x": float(i % 9 + 1)} for i in range(self.setup.trials)))
         crew = assemble(
             self.setup.wiring,
             planner,
@@ -247,8 +249,8 @@ class World:
             if job is not None:
                 device.halt(job)
             if job is None:
-                self.seen.granted.add(run.command_id)
-                self.runs.requeue(run, "a person saw that it never ran")
+                self.seen.granted.add(run.id)
+                self.runs.requeue(run, "a person saw that it never ran", by="person")
             elif job.outcome is not None:
                 told = {"why": "a person saw it", "by": "person"}
                 self.runs.decide(run, job.outcome, self._judge.advance, **told)

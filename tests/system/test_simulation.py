@@ -40,10 +40,11 @@ def cabinet() -> Iterator[Cabinet]:
 
 def fine(reports: Iterable[Report]) -> int:
     """Count the schedules; the first that goes wrong is printed, to be given to `replay`."""
-    count = 0
-    for count, report in enumerate(reports, start=1):
+    played = 0
+    for report in reports:
         assert report.problems == (), f"replay({str(report.schedule)!r})"
-    return count
+        played += 1
+    return played
 
 
 def first_bad(reports: Iterable[Report]) -> Report | None:

@@ -58,12 +58,12 @@ def _repeated(device: Device, runs: Mapping[str, Run]) -> Iterator[str]:
 def _guessed(
     device: Device, runs: Mapping[str, Run], told: Sequence[tuple[Entry, dict[str, object]]], granted: set[int]
 ) -> Iterator[str]:
-    """Look for runs that were queued again though neither the instrument nor a person had said that they never began."""
+    """Look for runs queued again though neither the instrument nor a person had said that they never began."""
     mine = {run.id: run.command_id for run in runs.values() if run.key == device.kind.name}
     for entry, body in told:
         if entry.kind == "run.queued" and "command_id" not in body and body["run"] in mine:
             number = body["run"]
-            if mine[number] not in device.promised and number not in granted:  # type: ignore[index]
+            if mine[number] not in device.promised and number not in granted:
                 yield f"guessed: run {number} was queued again, and nobody had said that it never began"
 
 
@@ -79,9 +79,7 @@ def _stale(told: Sequence[tuple[Entry, dict[str, object]]]) -> Iterator[str]:
         newest[run] = max(newest.get(run, 0), epoch)
 
 
-def _lost(
-    device: Device, runs: Mapping[str, Run], told: Sequence[tuple[Entry, dict[str, object]]]
-) -> Iterator[str]:
+def _lost(device: Device, runs: Mapping[str, Run], told: Sequence[tuple[Entry, dict[str, object]]]) -> Iterator[str]:
     late = {(body["late_of"], json.dumps(body["late"], sort_keys=True)) for _, body in told if "late_of" in body}
     for job in device.starts:
         run = runs.get(original(job.command.command_id))

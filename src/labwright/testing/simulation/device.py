@@ -62,8 +62,16 @@ class Kind:
 
     def capabilities(self) -> Sequence[Capability]:
         """Offer `measure`, from x to y."""
-        told = {"queryable": self.queryable, "fenced": self.fenced, "repeatable": self.repeatable}
-        return (Capability(name="measure", inputs=(Input(name="x", low=-1e4, high=1e4),), outputs=(Output(name="y"),), batch=self.batch, **told),)
+        capability = Capability(
+            name="measure",
+            inputs=(Input(name="x", low=-1e4, high=1e4),),
+            outputs=(Output(name="y"),),
+            queryable=self.queryable,
+            fenced=self.fenced,
+            repeatable=self.repeatable,
+            batch=self.batch,
+        )
+        return (capability,)
 
 
 @dataclass(kw_only=True)
@@ -195,11 +203,16 @@ class Device:
 
     def _troubled(self, reply: Reply, trouble: str | None) -> Reply:
         if trouble == "double reply":
-            return lambda outcome: (reply(outcome), reply(outcome))[0]
+            return lambda outcome: _twice(reply, outcome)
         if trouble == "lost reply":
             silence = ResourceUnavailable(f"{self.kind.name} did not answer")
             return lambda outcome: self.world.later(NO_REPLY_S, lambda: reply(silence))
         return reply
+
+
+def _twice(reply: Reply, outcome: Outcome | Exception) -> None:
+    reply(outcome)
+    reply(outcome)
 
 
 def _observe(command: Command) -> Outcome:

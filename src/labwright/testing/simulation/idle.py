@@ -30,7 +30,7 @@ SHOP = Setup(
     ),
     STEPS,
     trials=200,
-    parallel=24,
+    parallel=48,
 )
 
 
@@ -61,7 +61,9 @@ def bound(trials: Sequence[Sequence[float]], instruments: Sequence[int]) -> floa
     """Return the least time in which trials (n, steps) can be done on so many instruments for each step."""
     steps = range(len(instruments))
     busiest = max(
-        sum(t[k] for t in trials) / instruments[k] + min(sum(t[:k]) for t in trials) + min(sum(t[k + 1 :]) for t in trials)
+        sum(t[k] for t in trials) / instruments[k]
+        + min(sum(t[:k]) for t in trials)
+        + min(sum(t[k + 1 :]) for t in trials)
         for k in steps
     )
     return max(busiest, max(sum(t) for t in trials))

@@ -8,7 +8,7 @@ from typing import Any
 LONGEST_S = 6 * 3600.0
 
 
-class Stuck(Exception):  # noqa: N818
+class Stuck(Exception):
     """Nothing can happen any more, or nothing ends."""
 
 
@@ -38,7 +38,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return the seconds since the loop began."""
         return self._virtual.now
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
         """Call the function here and now."""
         done = self.create_future()
         try:
@@ -47,7 +47,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             done.set_exception(error)
         return done
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., Any], *args: Any) -> None:
+    def add_signal_handler(self, sig: int, callback: Callable[..., Any], *args: Any) -> None:  # type: ignore[override]
         """Do nothing: there are no signals."""
 
     def remove_signal_handler(self, sig: int) -> bool:

@@ -127,7 +127,7 @@ class LockFile(Presence):
 
 
 class Wire:
-    """One process's line to an instrument: what is sent arrives a little later, also when the sender is dead by then."""
+    """One process's line to an instrument: what is sent arrives, also when the sender is dead by then."""
 
     def __init__(self, process: Process, device: Device) -> None:
         self.name = device.kind.name

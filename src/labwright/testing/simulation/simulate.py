@@ -26,7 +26,7 @@ PAUSES = (0.0, 0.0, 0.0, 5.0, 20.0, 40.0)  # none: it dies
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What came of one schedule. `points`: the crash points since its last blow, each with how often it came by then."""
+    """What came of one schedule. `points`: the crash points since its last blow, each with its count by then."""
 
     schedule: Schedule
     problems: tuple[str, ...]
@@ -45,9 +45,7 @@ class Report:
 class Simulator:
     """Plays schedules one after another on the same database, each from nothing."""
 
-    def __init__(
-        self, cabinet: Cabinet, *, tools: Tools | None = None, setups: Mapping[str, Setup] = SETUPS
-    ) -> None:
+    def __init__(self, cabinet: Cabinet, *, tools: Tools | None = None, setups: Mapping[str, Setup] = SETUPS) -> None:
         self._cabinet = cabinet
         self._tools = tools or Tools()
         self._setups = setups
@@ -81,9 +79,7 @@ class Simulator:
     ) -> Iterator[Report]:
         for point, count in self.play(base).points if points is None else points:
             blow = Blow(point=point, count=count, pause_s=pause_s)
-            yield self.play(
-                Schedule(setup=base.setup, seed=base.seed, blows=(*base.blows, blow), trouble=base.trouble)
-            )
+            yield self.play(Schedule(setup=base.setup, seed=base.seed, blows=(*base.blows, blow), trouble=base.trouble))
 
     def drawn(self, seed: int, count: int, *, setups: Iterable[str] | None = None) -> Iterator[Report]:
         """Play schedules of one to three blows, crashes and pauses, on instruments with and without troubles."""
@@ -171,7 +167,9 @@ def survey(seed: int, count: int) -> dict[str, int]:
     """
     with Cabinet() as cabinet:
         found = count_up(Simulator(cabinet).drawn(seed, count))
-        naive = count_up(Simulator(cabinet, tools=Tools(runs=NaiveRuns)).drawn(seed, max(count // 10, 20), setups=ALONE))
+        naive = count_up(
+            Simulator(cabinet, tools=Tools(runs=NaiveRuns)).drawn(seed, max(count // 10, 20), setups=ALONE)
+        )
     return {
         "sim_schedules": found["schedules"],
         "sim_repeated": found["repeated"],

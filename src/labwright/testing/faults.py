@@ -36,6 +36,7 @@ class FaultyInstrument:
 
     def __init__(self, inner: Resource, faults: Sequence[Fault | None]) -> None:
         self.name = inner.name
+        self.faults = tuple(faults)
         self.happened: list[tuple[str, Fault]] = []
         self._inner = inner
         self._left = list(faults)

@@ -102,8 +102,10 @@ def _left_open(trials: Sequence[Trial], runs: Sequence[Run]) -> Iterator[str]:
 
 def _budget(world: World, trials: Sequence[Trial]) -> Iterator[str]:
     spent = sum(trial.uses_budget for trial in trials)
+    state = world.campaigns.get(NAME).state
+    if state is CampaignState.STOPPED and world.setup.stopped_s is not None:
+        return
     if spent != world.setup.trials:
         yield f"budget: {spent} of {world.setup.trials} trials were spent"
-    state = world.campaigns.get(NAME).state
     if state is not CampaignState.FINISHED:
         yield f"open: the campaign is {state}"

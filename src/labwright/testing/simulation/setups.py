@@ -18,7 +18,10 @@ PLUG = '{kind: function, call: "math:sqrt", outputs: {y: null}, capacity: CAPACI
 
 @dataclass(frozen=True)
 class Setup:
-    """A laboratory in small: `runners` processes run the campaign, `servers` only serve its instruments."""
+    """A laboratory in small: `runners` processes run the campaign, `servers` only serve its instruments.
+
+    `stopped_s`: when a person stops the campaign.
+    """
 
     name: str
     kinds: tuple[Kind, ...]
@@ -28,6 +31,7 @@ class Setup:
     parallel: int = 1
     runners: int = 1
     servers: int = 0
+    stopped_s: float | None = None
 
     @cached_property
     def file(self) -> CampaignFile:
@@ -83,6 +87,7 @@ SETUPS: Mapping[str, Setup] = {
         Setup("parallel", (replace(BENCH, capacity=2),), ONE, trials=4, parallel=3),
         Setup("branches", (BENCH, replace(OVEN, queryable=False)), BRANCHES),
         Setup("gathered", (BENCH, replace(OVEN, batch=2)), GATHERED, trials=3, parallel=3),
+        Setup("stopped", (BENCH, OVEN), BRANCHES, parallel=2, stopped_s=4.0),
         Setup("unfenced pair", (BENCH,), ONE, servers=1),
     )
 }

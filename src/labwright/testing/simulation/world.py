@@ -131,6 +131,8 @@ class World:
         """Let everything happen, until the campaign has ended."""
         self.campaigns.add(NAME, self.setup.text, "")
         self.campaigns.change(NAME, "start")
+        if self.setup.stopped_s is not None:
+            self.later(self.setup.stopped_s, self._stop)
         servers = [asyncio.create_task(self._keep("server", self._serve)) for _ in range(self.setup.servers)]
         runners = [asyncio.create_task(self._keep("runner", self._run)) for _ in range(self.setup.runners)]
         try:
@@ -151,7 +153,7 @@ class World:
 
     async def _keep(self, role: str, work: Callable[[Process], Any]) -> None:
         """Start a process again whenever it has died, until its campaign has ended."""
-        while self.campaigns.get(NAME).state not in ENDED:
+        while not self._is_over():
             self._lives += 1
             if self._lives > MOST_LIVES:
                 raise Stuck("processes die again and again")
@@ -191,7 +193,7 @@ class World:
             state = (await storage(crew.conductor.records.campaigns.get, NAME)).state
             if state is CampaignState.PAUSED:
                 await storage(crew.conductor.records.campaigns.change, NAME, "resume")
-            if state not in ENDED:
+            if not self._is_over():
                 await Attendant(crew, tell=lambda text: None).conduct(poll_s=POLL_S)
         finally:
             await storage(crew.presence.leave)
@@ -238,6 +240,17 @@ class World:
 
     def _is_alive(self, worker: str) -> bool:
         return not self._processes[worker].is_dead
+
+    def _is_over(self) -> bool:
+        return self.campaigns.get(NAME).state in ENDED and not self.runs.open(NAME)
+
+    def _stop(self) -> None:
+        """Let a person stop the campaign, as `labwright stop` does."""
+        for device in self.devices.values():
+            device.stop()
+        if self.campaigns.get(NAME).state not in ENDED:
+            self.campaigns.change(NAME, "stop", "stopped by a person")
+            self.runs.call_off(NAME, "the campaign was stopped")
 
     def _look(self) -> None:
         """Let a person look at what is unknown, and say truthfully what there is to see."""

@@ -106,7 +106,7 @@ class App:
             record = laboratory.campaigns.find(file.campaign.name)
             if record is not None:
                 _refuse_change(record, file)
-            if record is None or record.state not in ENDED:
+            if record is None or not _is_over(laboratory, record):
                 asyncio.run(self._run(file, laboratory, faces, serve=serve))
             return self.standing(laboratory, file.campaign.name)
 
@@ -268,7 +268,12 @@ class App:
             await asyncio.sleep(self._settings.poll_s)
             laboratory.presence.beat()
         record = laboratory.campaigns.find(name)
-        return record is None or record.state not in ENDED
+        return record is None or not _is_over(laboratory, record)
+
+
+def _is_over(laboratory: Laboratory, record: CampaignRecord) -> bool:
+    """Whether nothing is left to do: a process may have died before it recorded what a stopped campaign had begun."""
+    return record.state in ENDED and not laboratory.runs.open(record.name)
 
 
 def planner_of(campaign: Campaign) -> Planner:

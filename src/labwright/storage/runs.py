@@ -25,7 +25,7 @@ from labwright.storage.campaigns import stream_of
 from labwright.storage.clock import database_now
 from labwright.storage.database import Database
 from labwright.storage.ledger import append
-from labwright.storage.queueing import Advance, advance_trials, apply, at_a_stop, mark, runs_of
+from labwright.storage.queueing import STOPPED, Advance, advance_trials, apply, at_a_stop, mark, runs_of
 from labwright.storage.records import outcome_record, pack
 from labwright.storage.rows import read_runs, runs_query
 from labwright.storage.schema import campaigns, runs, trials, workers
@@ -167,6 +167,9 @@ class Runs:
                 self._rename(connection, run)
             if run.state is RunState.UNKNOWN:
                 self._resume_trials(connection, run, why)
+            state = select(campaigns.c.state).where(campaigns.c.name == run.campaign)
+            if connection.execute(state).scalar_one() == CampaignState.STOPPED.value:
+                self._call_off(connection, run.campaign, STOPPED)  # nobody would ever take it
         return self.get(run.id)
 
     def _rename(self, connection: Connection, run: Run) -> None:
@@ -224,11 +227,14 @@ class Runs:
         """End the trials of a stopped campaign, but those with a run in flight: they end with it."""
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
-            rows = select(trials.c.id, trials.c.number, campaigns.c.id).join(campaigns)
-            running = rows.where(campaigns.c.name == campaign, trials.c.state == TrialState.RUNNING.value)
-            for trial_id, number, campaign_id in connection.execute(running).all():
-                following = at_a_stop(runs_of(connection, trial_id), why)
-                apply(connection, campaign, campaign_id, (trial_id, number), following)
+            self._call_off(connection, campaign, why)
+
+    def _call_off(self, connection: Connection, campaign: str, why: str) -> None:
+        rows = select(trials.c.id, trials.c.number, campaigns.c.id).join(campaigns)
+        running = rows.where(campaigns.c.name == campaign, trials.c.state == TrialState.RUNNING.value)
+        for trial_id, number, campaign_id in connection.execute(running).all():
+            following = at_a_stop(runs_of(connection, trial_id), why)
+            apply(connection, campaign, campaign_id, (trial_id, number), following)
 
     def _resume_trials(self, connection: Connection, run: Run, why: str) -> None:
         """Let the trials go on that waited for an unknown run, unless another of their runs is unknown as well."""

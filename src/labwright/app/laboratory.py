@@ -25,6 +25,7 @@ from labwright.sites.worker import Brief, Post, Worker
 from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
+from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
 from labwright.storage.presence import Presence
 from labwright.storage.runs import Runs
@@ -58,6 +59,7 @@ class Laboratory:
     trials: Trials
     runs: Runs
     presence: Presence
+    materials: Materials
 
     @classmethod
     def of(cls, database: Database) -> Self:
@@ -69,12 +71,20 @@ class Laboratory:
             trials=Trials(database, worker),
             runs=Runs(database, worker),
             presence=Presence(database, worker),
+            materials=Materials(database),
         )
 
     def records(self, thread: StorageThread) -> Records:
         """Return what the loop keeps its facts in, by way of the storage thread."""
         approvals = Approvals(self.database)
-        return Records(campaigns=self.campaigns, trials=self.trials, runs=self.runs, approvals=approvals, thread=thread)
+        return Records(
+            campaigns=self.campaigns,
+            trials=self.trials,
+            runs=self.runs,
+            approvals=approvals,
+            materials=self.materials,
+            thread=thread,
+        )
 
     def crew(
         self,

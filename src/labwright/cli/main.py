@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labwright import __version__
-from labwright.cli import approvals, campaign, decide, people, records, starting, suggest, tasks
+from labwright.cli import approvals, campaign, decide, materials, people, records, starting, suggest, tasks
 
 app = typer.Typer(
     name="labwright",
@@ -52,6 +52,8 @@ app.command()(approvals.approve)
 app.command()(approvals.refuse)
 app.command()(decide.decide)
 app.add_typer(people.app)
+app.add_typer(materials.lots)
+app.command()(materials.samples)
 app.command()(tasks.tasks)
 app.command()(tasks.worksheet)
 app.command()(tasks.record)

@@ -149,7 +149,7 @@ def plan(connection: Connection, stream: str, trial: tuple[int, int], wanted: It
         return
     lock(connection, STREAM)
     for t in new:
-        row = {"step": t.step, "lot": t.lot, "amount": t.amount, "unit": t.unit}
+        row = {"step": t.step, "lot": t.lot, "amount": float(t.amount or 0.0), "unit": t.unit}
         connection.execute(insert(takings).values(trial_id=trial[0], **row))
     told = [_told(t) for t in connection.execute(held)]
     append(connection, stream, "trial.reserved", {"trial": trial[1], "takings": told})
@@ -198,6 +198,7 @@ def enter(
     told: Mapping[str, Json] | None = None,
 ) -> None:
     """Write an entry of a lot; `told` is what the ledger says besides."""
+    amount = float(amount)  # as the table gives it back
     lot_id = connection.execute(select(lots.c.id).where(lots.c.name == name)).scalar_one()
     row = {"lot_id": lot_id, "kind": kind.value, "amount": amount, "run_id": run, "why": why, "at": now()}
     result = connection.execute(insert(lot_entries).values(**row))

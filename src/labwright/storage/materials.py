@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from labwright.core.errors import InvalidInput, NotFound
 from labwright.core.material import EntryKind, Fate, Lot, LotEntry, Sample, amount_words
 from labwright.core.run import Run
+from labwright.core.states import RunState
 from labwright.core.units import convert, parse_unit
 from labwright.core.values import Json
 from labwright.storage import lots as stock
@@ -17,7 +18,7 @@ from labwright.storage.clock import now as clock_now
 from labwright.storage.database import Database
 from labwright.storage.ledger import now
 from labwright.storage.lots import STREAM, end_of, read_lots
-from labwright.storage.schema import lot_entries, lots
+from labwright.storage.schema import lot_entries, lots, runs
 from labwright.storage.transaction import lock
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
@@ -99,6 +100,9 @@ class Materials:
     def lacking(self, run: Run) -> str | None:
         """Say why a queued run cannot begin: what its lots lack; None where they have enough."""
         with self._database.read() as connection:
+            is_queued = select(runs.c.id).where(runs.c.id == run.id, runs.c.state == RunState.QUEUED.value)
+            if connection.execute(is_queued).first() is None:
+                return None  # it was begun just now
             return stock.lacking_for(connection, run.id, str(run))
 
     def outlook(self, run: Run) -> list[tuple[Sample, dict[Fate | None, Sample]]]:

@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import CampaignChanged, InvalidInput
+from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.person import Person
 from labwright.core.run import Run
 from labwright.core.states import CampaignState
@@ -53,6 +55,9 @@ class Checked:
     first: Proposal
     verdict: Verdict
 
+
+# A number with its unit, as it was written.
+Quantity = tuple[float, str | None]
 
 # Puts on record what a person, by name, saw of a run, by number.
 Decision = Callable[[Laboratory, int, str], Run]
@@ -215,6 +220,42 @@ class App:
         with self.laboratory(folder) as laboratory:
             person = authenticate(People(laboratory.database), by.name, by.secret)
             return decision(laboratory, number, person.name)
+
+    def lots(self, folder: Path) -> list[Lot]:
+        """Return every lot as it stands now."""
+        with self.laboratory(folder) as laboratory:
+            return laboratory.materials.lots()
+
+    def lot(self, folder: Path, name: str) -> tuple[Lot, list[LotEntry]]:
+        """Return a lot, and each change of its amount, the oldest first."""
+        with self.laboratory(folder) as laboratory:
+            return laboratory.materials.lot(name), laboratory.materials.entries(name)
+
+    def add_lot(
+        self,
+        folder: Path,
+        name: str,
+        amount: Quantity,
+        *,
+        expires: date | None = None,
+        location: str | None = None,
+        why: str | None = None,
+    ) -> Lot:
+        """Put an amount of a lot on record, new or besides what is there."""
+        with self.laboratory(folder, create=True) as laboratory:
+            return laboratory.materials.add(name, *amount, expires=expires, location=location, why=why)
+
+    def correct_lot(self, folder: Path, name: str, amount: Quantity, *, why: str) -> Lot:
+        """Record how much of a lot is there, as somebody saw it."""
+        with self.laboratory(folder) as laboratory:
+            return laboratory.materials.correct(name, *amount, why=why)
+
+    def samples(self, folder: Path, campaign: str | None = None) -> list[Sample]:
+        """Return the samples of one campaign, or of all; an unknown name raises NotFound."""
+        with self.laboratory(folder) as laboratory:
+            if campaign is not None:
+                laboratory.campaigns.get(campaign)
+            return laboratory.materials.samples(campaign)
 
     async def _check(self, file: CampaignFile) -> Checked:
         async with self._equipment.opened(file, file.path.absolute().parent) as resources:

@@ -28,6 +28,7 @@ from labwright.storage.approvals import Approvals
 from labwright.storage.backup import Restored, backup, restore
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
+from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
 from labwright.storage.presence import Presence, WorkerRecord
 from labwright.storage.runs import Runs
@@ -77,6 +78,7 @@ class Laboratory:
     trials: Trials
     runs: Runs
     presence: Presence
+    materials: Materials
 
     @classmethod
     def of(cls, database: Database) -> Self:
@@ -88,12 +90,20 @@ class Laboratory:
             trials=Trials(database, worker),
             runs=Runs(database, worker),
             presence=Presence(database, worker),
+            materials=Materials(database),
         )
 
     def records(self, thread: StorageThread) -> Records:
         """Return what the loop keeps its facts in, by way of the storage thread."""
         approvals = Approvals(self.database)
-        return Records(campaigns=self.campaigns, trials=self.trials, runs=self.runs, approvals=approvals, thread=thread)
+        return Records(
+            campaigns=self.campaigns,
+            trials=self.trials,
+            runs=self.runs,
+            approvals=approvals,
+            materials=self.materials,
+            thread=thread,
+        )
 
     def crew(
         self,

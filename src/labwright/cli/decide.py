@@ -43,7 +43,8 @@ def decide(
     decision = _decision(done, never_ran, failed, why)
     app, where = make_app(), folder or Path.cwd()
     with app.laboratory(where) as laboratory:
-        typer.echo(words_of(laboratory.unknown(number)))
+        unknown, materials = laboratory.unknown(number), laboratory.materials
+        typer.echo(words_of(unknown, materials.outlook(unknown), materials.taken(unknown)))
     run = app.decide(where, number, credential(as_, secret_file), decision)
     typer.echo(f"Run {number} is {run.state} now, by {as_}. The campaign goes on with `labwright run`.")
 

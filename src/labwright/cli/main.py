@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labwright import __version__
-from labwright.cli import approvals, backup, campaign, decide, people, records, starting, suggest, tasks
+from labwright.cli import approvals, backup, campaign, decide, materials, people, records, starting, suggest, tasks
 
 app = typer.Typer(
     name="labwright",
@@ -55,6 +55,8 @@ app.command()(approvals.refuse)
 app.command()(decide.decide)
 app.command()(decide.gone)
 app.add_typer(people.app)
+app.add_typer(materials.lots)
+app.command()(materials.samples)
 app.command()(tasks.tasks)
 app.command()(tasks.worksheet)
 app.command()(tasks.record)

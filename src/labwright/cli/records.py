@@ -57,10 +57,12 @@ def show(
     with app.laboratory(folder) as laboratory:
         campaign = app.standing(laboratory, name).campaign
         trial, runs = laboratory.trials.get(name, number), laboratory.runs.of(name, number)
+        samples = laboratory.materials.samples(name, number)
     if json:
-        machine.print_json(machine.trial_json(trial) | {"runs": [machine.run_json(r) for r in runs]})
+        found = machine.trial_json(trial) | {"runs": [machine.run_json(r) for r in runs]}
+        machine.print_json(found | {"samples": [machine.sample_json(s) for s in samples]})
     else:
-        tables.print_trial(campaign, trial, runs)
+        tables.print_trial(campaign, trial, runs, samples)
 
 
 def report(

@@ -11,6 +11,7 @@ from labwright.campaigns.wiring import Wiring
 from labwright.cli.words import best_words, input_words, nature, outcome_words, point_words, with_unit
 from labwright.core.campaign import Campaign
 from labwright.core.command import Failure, Measurement
+from labwright.core.material import Lot, LotEntry, Sample, amount_words, standing_words
 from labwright.core.problem import Problem
 from labwright.core.run import Run
 from labwright.core.space import Parameter
@@ -122,7 +123,7 @@ def _print_below(trials: Sequence[Trial], found: Trial | None) -> None:
         console.print("* the best")
 
 
-def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run]) -> None:
+def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run], samples: Sequence[Sample] = ()) -> None:
     """Show all that is known of a trial."""
     console, problem = make_console(), campaign.problem
     console.print(f"{trial.id} is {outcome_words(problem, trial)}")
@@ -135,6 +136,8 @@ def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run]) -> None:
         console.print(f"    command {run.command_id}, epoch {run.epoch}")
         console.print(f"    sent {', '.join(f'{n} = {show(v)}' for n, v in run.inputs.items())}")
         console.print(f"    {_came_back(run, trial.number)}")
+    for sample in samples:
+        console.print(f"  sample {sample.name}: {standing_words(sample.state, sample.place)}")
 
 
 def _print_expectations(console: Console, problem: Problem, campaign: Campaign, trial: Trial) -> None:
@@ -157,6 +160,42 @@ def _came_back(run: Run, trial: int) -> str:
 
 def _measured(measurement: Measurement) -> str:
     return with_unit(measurement.value, measurement.unit)
+
+
+def print_lots(lots: Sequence[Lot]) -> None:
+    """Show each lot in a line."""
+    if not lots:
+        _console().print('No lot is on record here. Begin with: labwright lots add NAME --amount "500 mL"')
+        return
+    table = Table("lot", "left", "reserved", "expires", "place", box=None)
+    for lot in lots:
+        expires = f"{lot.expires} (over)" if lot.has_expired else lot.expires or ""
+        reserved = amount_words(lot.reserved, lot.unit) if lot.reserved else ""
+        table.add_row(lot.name, amount_words(lot.left, lot.unit), reserved, expires, lot.location or "")
+    _print_table(table)
+
+
+def print_lot(lot: Lot, entries: Sequence[LotEntry]) -> None:
+    """Show one lot, and how it came to what is left."""
+    print_lots([lot])
+    console = _console()
+    for entry in entries:
+        run = f" by run {entry.run}" if entry.run is not None else ""
+        why = f": {entry.why}" if entry.why else ""
+        amount = f"{'+' if entry.amount >= 0 else ''}{amount_words(entry.amount, lot.unit)}"
+        console.print(f"  {entry.at[:16]} {entry.kind}{run} {amount}{why}")
+
+
+def print_samples(samples: Sequence[Sample]) -> None:
+    """Show each sample in a line."""
+    if not samples:
+        _console().print("No sample is on record here.")
+        return
+    table = Table("sample", "state", "place", "made by", box=None)
+    for sample in samples:
+        made_by = "" if sample.made_by is None else f"run {sample.made_by}"
+        table.add_row(sample.id, sample.state, sample.place or "", made_by)
+    _print_table(table)
 
 
 def print_verification(found: Verification) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, MetaData, Row, Table, delete, func, insert, s
 from labwright.core.errors import InvalidInput, LedgerBroken, NotFound, StorageUnavailable
 from labwright.core.states import RUN_TRANSITIONS, TRIAL_TRANSITIONS, RunState, TrialState
 from labwright.core.values import Json
+from labwright.storage import lots, samples
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import append
@@ -177,6 +178,10 @@ def _doubt_runs(connection: Connection) -> Iterator[int]:
         new = move(connection, held, RUN_TRANSITIONS, "doubt")
         body: dict[str, Json] = {"run": run.id, "run_state": new.value, "epoch": run.epoch, "why": WHY}
         append(connection, stream_of(run.campaign), f"run.{new.value}", body)
+        if run.material:
+            if run.state != RunState.INTENDED.value:
+                lots.take(connection, run.id)  # nobody knows that it was not: it may have been
+            samples.settle(connection, stream_of(run.campaign), run.id)
         _lose_trials(connection, run)
         yield run.id
 

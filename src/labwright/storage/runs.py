@@ -21,17 +21,19 @@ from labwright.core.states import (
     after,
 )
 from labwright.core.values import Json
+from labwright.storage import lots, samples
 from labwright.storage.campaigns import stream_of
 from labwright.storage.clock import database_now
 from labwright.storage.database import Database
 from labwright.storage.ledger import append
-from labwright.storage.queueing import STOPPED, Advance, advance_trials, apply, at_a_stop, mark, runs_of
+from labwright.storage.queueing import STOPPED, Advance, advance_trials, apply, at_a_stop, mark
 from labwright.storage.records import outcome_record, pack
-from labwright.storage.rows import read_runs, runs_query
+from labwright.storage.rows import read_runs, runs_of, runs_query
 from labwright.storage.schema import campaigns, runs, trials, workers
 from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
+SHORT_S = 1.0  # until a run whose lots lack something is looked at again
 AT_WORK = (CampaignState.RUNNING, CampaignState.PAUSED)  # a paused campaign finishes the trials that it has begun
 
 
@@ -111,21 +113,31 @@ class Runs:
     def claim(self, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
         """Lease queued runs and record the intent to send them; return those that are now ours.
 
-        One that another worker was faster to take, or for which its resource (by key) has no room, is left out.
+        One that another worker was faster to take, for which its resource (by key) has no room, or whose lots lack what
+        it takes, is left out.
         """
         with self._database.write() as connection:
             for name in sorted({thing_of(r.key) for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
                 lock(connection, name)
+            if any(r.material for r in wanted):
+                lock(connection, lots.STREAM)
             return [taken for r in wanted if (taken := self._claim(connection, r, capacities[r.key]))]
 
     def _claim(self, connection: Connection, run: Run, capacity: int) -> Run | None:
         if connection.execute(_LIVE, {"of_thing": thing_of(run.key)}).scalar_one() >= capacity:
+            return None
+        if run.material and lots.lacking_for(connection, run.id, str(run)):
+            # The others behind it need not wait: it is not looked at again before that.
+            waits = update(runs).where(runs.c.id == run.id, _in((RunState.QUEUED,)))
+            connection.execute(waits.values(ready=database_now() + SHORT_S))
             return None
         state = after(RUN_TRANSITIONS, f"run {run.id}", RunState.QUEUED, "lease")
         state = after(RUN_TRANSITIONS, f"run {run.id}", state, "intend")
         row = {"of_run": run.id, "of_epoch": run.epoch, "next_epoch": run.epoch + 1, "by": self.worker}
         if connection.execute(_CLAIM, row).rowcount != 1:
             return None
+        if run.material:
+            lots.take(connection, run.id)
         self._tell(connection, run, "run.intended", state, epoch=run.epoch + 1)
         return replace(run, state=state, epoch=run.epoch + 1, worker=self.worker)
 
@@ -165,6 +177,9 @@ class Runs:
             self._tell(connection, run, f"run.{new.value}", new, why=why, by=by)
             if by is not None:
                 self._rename(connection, run)
+            if run.material:
+                lots.give_back(connection, run.id, why)
+                samples.settle(connection, stream_of(run.campaign), run.id)
             if run.state is RunState.UNKNOWN:
                 self._resume_trials(connection, run, why)
             state = select(campaigns.c.state).where(campaigns.c.name == run.campaign)
@@ -195,6 +210,8 @@ class Runs:
         action = "fail" if isinstance(outcome, Failure) else "finish"
         new = _move_run(connection, run, action, outcome=pack(record))
         self._tell(connection, run, f"run.{new.value}", new, outcome=record, **told)
+        if run.material:
+            samples.settle(connection, stream_of(run.campaign), run.id)
         if run.state is RunState.UNKNOWN:
             self._resume_trials(connection, run, "decided")
         advance_trials(connection, run, advance)
@@ -210,6 +227,8 @@ class Runs:
         with self._changing(run) as connection:
             new = _move_run(connection, run, "lose")
             self._tell(connection, run, "run.unknown", new, why=why)
+            if run.material:
+                samples.settle(connection, stream_of(run.campaign), run.id)
             for trial_id, number in _trials_in(connection, run, TrialState.RUNNING):
                 self._move_trial(
                     connection, run, trial_id, number, (TrialState.RUNNING, "lose"), f"run {run.id}: {why}"

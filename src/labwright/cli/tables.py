@@ -165,20 +165,20 @@ def _measured(measurement: Measurement) -> str:
 def print_lots(lots: Sequence[Lot]) -> None:
     """Show each lot in a line."""
     if not lots:
-        _console().print('No lot is on record here. Begin with: labwright lots add NAME --amount "500 mL"')
+        make_console().print('No lot is on record here. Begin with: labwright lots add NAME --amount "500 mL"')
         return
     table = Table("lot", "left", "reserved", "expires", "place", box=None)
     for lot in lots:
         expires = f"{lot.expires} (over)" if lot.has_expired else lot.expires or ""
         reserved = amount_words(lot.reserved, lot.unit) if lot.reserved else ""
         table.add_row(lot.name, amount_words(lot.left, lot.unit), reserved, expires, lot.location or "")
-    _print_table(table)
+    print_table(table)
 
 
 def print_lot(lot: Lot, entries: Sequence[LotEntry]) -> None:
     """Show one lot, and how it came to what is left."""
     print_lots([lot])
-    console = _console()
+    console = make_console()
     for entry in entries:
         run = f" by run {entry.run}" if entry.run is not None else ""
         why = f": {entry.why}" if entry.why else ""
@@ -189,13 +189,13 @@ def print_lot(lot: Lot, entries: Sequence[LotEntry]) -> None:
 def print_samples(samples: Sequence[Sample]) -> None:
     """Show each sample in a line."""
     if not samples:
-        _console().print("No sample is on record here.")
+        make_console().print("No sample is on record here.")
         return
     table = Table("sample", "state", "place", "made by", box=None)
     for sample in samples:
         made_by = "" if sample.made_by is None else f"run {sample.made_by}"
         table.add_row(sample.id, sample.state, sample.place or "", made_by)
-    _print_table(table)
+    print_table(table)
 
 
 def print_verification(found: Verification) -> None:

@@ -77,7 +77,8 @@ EXITS = {
 }
 
 SETTINGS = {
-    "database_url": "The database, as `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`. Without it: `labwright.db` beside the campaign file.",
+    "database_url": "The database, as `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`. "
+    "Without it: `labwright.db` beside the campaign file.",
     "urls": "The address of the resource NAME, in place of the `url` in the campaign file.",
     "busy_timeout_s": "Seconds to wait for the database when another process writes.",
     "poll_s": "Seconds between two looks at what other processes have put on record.",

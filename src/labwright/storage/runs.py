@@ -27,13 +27,14 @@ from labwright.storage.clock import database_now
 from labwright.storage.database import Database
 from labwright.storage.ledger import append
 from labwright.storage.queueing import STOPPED, Advance, advance_trials, apply, at_a_stop, mark
-from labwright.storage.records import outcome_record, pack
+from labwright.storage.records import outcome_from, outcome_record, pack, unpack
 from labwright.storage.rows import read_runs, runs_of, runs_query
-from labwright.storage.schema import campaigns, runs, trials, workers
+from labwright.storage.schema import campaigns, ledger, runs, trials, workers
 from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 SHORT_S = 1.0  # until a run whose lots lack something is looked at again
+LATE = "run.late"
 AT_WORK = (CampaignState.RUNNING, CampaignState.PAUSED)  # a paused campaign finishes the trials that it has begun
 
 
@@ -220,7 +221,14 @@ class Runs:
         """Keep a result as evidence that came when the run was not ours any more."""
         with self._changing(run) as connection:
             body: dict[str, Json] = {"late_of": run.id, "late": outcome_record(outcome), "of_epoch": run.epoch}
-            append(connection, stream_of(run.campaign), "run.late", body)
+            append(connection, stream_of(run.campaign), LATE, body)
+
+    def late(self, run: Run) -> list[Outcome]:
+        """Return the results that came for a run when it was not their sender's any more: evidence, no more."""
+        query = select(ledger.c.body).where(ledger.c.stream == stream_of(run.campaign), ledger.c.kind == LATE)
+        with self._database.read() as connection:
+            bodies = [unpack(body) for (body,) in connection.execute(query.order_by(ledger.c.seq))]
+        return [outcome_from(body["late"]) for body in bodies if body["late_of"] == run.id]
 
     def lose(self, run: Run, why: str) -> None:
         """Record that nobody can say what became of a run; its trials wait for a person."""

@@ -167,6 +167,7 @@ def test_a_worker_with_a_stale_epoch_is_refused(laboratory):
         laboratory.runs.end(stale, SEEN, OBSERVED)
 
     laboratory.runs.note_late(stale, SEEN)
+    assert laboratory.runs.late(newer) == [SEEN]
     laboratory.runs.end(newer, SEEN, OBSERVED)
     assert laboratory.verify().problems == ()
 

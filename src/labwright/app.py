@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from labwright import plugins
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import Crew, assemble, gate_of
-from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign
+from labwright.campaigns.file import CampaignFile, find_file, parse_campaign, read_campaign, renamed
+from labwright.campaigns.hand import Hand, Imported
 from labwright.campaigns.loop import Records, Watcher
 from labwright.campaigns.wiring import Wiring, wire
 from labwright.core.campaign import Campaign, CampaignRecord, PlugIn
@@ -30,6 +31,7 @@ from labwright.resources.resource import Resource, ResourceKind
 from labwright.settings import Settings
 from labwright.sites.worker import Brief, Post
 from labwright.storage.campaigns import Campaigns, campaign_what
+from labwright.storage.corrections import Corrections
 from labwright.storage.database import Database
 from labwright.storage.presence import Presence, at_work
 from labwright.storage.runs import Runs
@@ -60,6 +62,7 @@ class Laboratory:
     database: Database
     campaigns: Campaigns
     trials: Trials
+    corrections: Corrections
     runs: Runs
     presence: Presence
 
@@ -71,6 +74,7 @@ class Laboratory:
             database=database,
             campaigns=Campaigns(database),
             trials=Trials(database, worker),
+            corrections=Corrections(database),
             runs=Runs(database, worker),
             presence=Presence(database, worker),
         )
@@ -98,6 +102,11 @@ class Laboratory:
         """Return what a worker must know of a campaign on record."""
         raise NotFound(f"Campaign {name!r} is served by another process.")
 
+    def hand(self, name: str) -> Hand:
+        """Return a person's hand on a campaign; an unknown name raises NotFound."""
+        campaign = file_of(self.campaigns.get(name)).campaign
+        return Hand(campaign, self.campaigns, self.trials, self.corrections)
+
     def verify(self) -> Verification:
         """Check the ledger's chains, and the tables against them."""
         return verify(self.database)
@@ -114,8 +123,18 @@ class Standing:
 
     @property
     def campaign(self) -> Campaign:
-        """The campaign that the file describes."""
-        return self.file.campaign
+        """The campaign that the file describes, with the budget that it has by now."""
+        campaign, budget = self.file.campaign, self.record.budget
+        return campaign if budget is None else replace(campaign, trials=budget)
+
+    def how_to_run(self, folder: Path) -> str:
+        """Return the command with which a campaign of that folder goes on."""
+        path = find_file(folder, self.record.text)
+        if path is None:
+            return "labwright run with its file"
+        own = parse_campaign(self.record.text, path).campaign.name == self.record.name
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        return f"labwright run {shown}{'' if own else f' --new {self.record.name}'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +200,7 @@ class App:
             problems = asyncio.run(self._stop_all(standing.file, home))
             laboratory.campaigns.change(name, "stop", "stopped by a person")
             laboratory.runs.call_off(name, "the campaign was stopped")
+            laboratory.trials.withdraw_open(name, "the campaign was stopped")
         return problems
 
     async def _check(self, file: CampaignFile) -> Checked:
@@ -273,6 +293,31 @@ class App:
                 f"{', '.join(campaign.resources)}."
             )
 
+    def draft(self, path: Path) -> str:
+        """Put a campaign on record that is to be run later, or only look whether its file is still the same."""
+        file = read_campaign(path)
+        with self.laboratory(path.absolute().parent, create=True) as laboratory:
+            record = laboratory.campaigns.find(file.campaign.name)
+            if record is None:
+                _add(laboratory.campaigns, file)
+            else:
+                _refuse_change(record, file)
+        return file.campaign.name
+
+    def clone(self, standing: Standing, new: str, out: Path, *, with_history: bool) -> Imported:
+        """Write a campaign's file under a new name; with its history, that campaign is a draft with these results."""
+        file = parse_campaign(renamed(standing.record.text, new), out, name=new)
+        if out.exists():
+            raise InvalidInput(f"{out} exists; nothing was written. Name another file: -o FILE.yaml.")
+        with self.laboratory(out.absolute().parent, create=with_history) as laboratory:
+            if laboratory.campaigns.find(new) is not None:
+                raise InvalidInput(f"A campaign named {new!r} is on record; nothing was written. Choose another --new.")
+            out.write_text(file.campaign.text, encoding="utf-8")
+            if not with_history:
+                return Imported(numbers=())
+            _add(laboratory.campaigns, file)
+            return laboratory.hand(new).take_over(standing.record.name, standing.trials)
+
 
 def planner_of(campaign: Campaign) -> Planner:
     """Return the planner that a campaign names."""
@@ -322,11 +367,14 @@ def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
     )
 
 
+def _add(campaigns: Campaigns, file: CampaignFile) -> CampaignRecord:
+    campaign, folder = file.campaign, str(file.path.absolute().parent)
+    return campaigns.add(campaign.name, campaign.text, folder, priority=campaign.priority)
+
+
 def _begin(campaigns: Campaigns, file: CampaignFile, declared: str) -> None:
-    name, folder = file.campaign.name, str(file.path.absolute().parent)
-    record = campaigns.find(name)
-    if record is None:
-        record = campaigns.add(name, file.campaign.text, folder, priority=file.campaign.priority)
+    name = file.campaign.name
+    record = campaigns.find(name) or _add(campaigns, file)
     campaigns.declare(name, declared)
     if record.state is CampaignState.DRAFT:
         campaigns.change(name, "start")

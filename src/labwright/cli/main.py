@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labwright import __version__
-from labwright.cli import campaign, records, starting, suggest
+from labwright.cli import campaign, hand, records, starting, suggest
 
 app = typer.Typer(
     name="labwright",
@@ -39,6 +39,15 @@ app.command()(starting.init)
 app.command()(campaign.check)
 app.command()(campaign.run)
 app.command()(campaign.stop)
+app.command()(hand.pause)
+app.command()(hand.resume)
+app.command()(hand.extend)
+app.command()(hand.clone)
+app.command()(hand.add)
+app.command()(hand.correct)
+app.command()(hand.exclude)
+app.command()(hand.include)
+app.command("import")(hand.import_)
 app.command()(records.status)
 app.command()(records.trials)
 app.command()(records.show)

@@ -62,10 +62,12 @@ def show(
     with app.laboratory(folder) as laboratory:
         campaign = app.standing(laboratory, name).campaign
         trial, runs = laboratory.trials.get(name, number), laboratory.runs.of(name, number)
+        acts = laboratory.corrections.of(name, number)
     if json:
-        machine.print_json(machine.trial_json(trial) | {"runs": [machine.run_json(r) for r in runs]})
+        more = {"runs": [machine.run_json(r) for r in runs], "corrections": [machine.correction_json(a) for a in acts]}
+        machine.print_json(machine.trial_json(trial) | more)
     else:
-        tables.print_trial(campaign, trial, runs)
+        tables.print_trial(campaign, trial, runs, acts)
 
 
 def report(

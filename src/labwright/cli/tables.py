@@ -8,14 +8,23 @@ from rich.table import Table
 
 from labwright.app import Checked, Standing
 from labwright.campaigns.wiring import Wiring
-from labwright.cli.words import best_words, counts, input_words, nature, outcome_words, point_words, with_unit
+from labwright.cli.words import (
+    best_words,
+    counts,
+    input_words,
+    nature,
+    outcome_words,
+    point_words,
+    state_words,
+    with_unit,
+)
 from labwright.core.campaign import Campaign
 from labwright.core.command import Failure, Measurement
 from labwright.core.problem import Problem
 from labwright.core.run import Run
 from labwright.core.space import Parameter
 from labwright.core.states import CampaignState
-from labwright.core.trial import Trial, best
+from labwright.core.trial import Correction, Trial, best
 from labwright.core.values import show
 from labwright.core.verdict import Verdict
 from labwright.storage.verification import Verification
@@ -104,8 +113,11 @@ def print_status(standings: Sequence[Standing]) -> None:
     table = Table("campaign", "state", "trials", "best so far", "why", box=None)
     for s in standings:
         done = sum(t.uses_budget and not t.is_pending for t in s.trials)
-        others = ", ".join(f"{n} {state}" for state, n in counts(s.trials).items() if state != "observed")
-        trials = f"{done}/{s.campaign.trials}" + (f" ({others})" if others else "")
+        others = [f"{n} {state}" for state, n in counts(s.trials).items() if state != "observed"]
+        others += [
+            f"{n} {what}" for what in ("imported", "excluded") if (n := sum(bool(getattr(t, what)) for t in s.trials))
+        ]
+        trials = f"{done}/{s.campaign.trials}" + (f" ({', '.join(others)})" if others else "")
         table.add_row(s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), _status_words(s))
     if standings:
         _print_table(table)
@@ -127,7 +139,7 @@ def print_trials(standing: Standing) -> None:
         point = [show(t.point[n]) if n in t.point else "" for n in problem.space.names]
         outcomes = [show(t.outcomes[n]) if n in t.outcomes else "" for n in problem.outcomes]
         mark = "*" if found is not None and t.number == found.number else ""
-        table.add_row(mark, str(t.number), t.state, *point, *outcomes)
+        table.add_row(mark, str(t.number), state_words(t), *point, *outcomes)
     _print_table(table)
     _print_below(standing.trials, found)
 
@@ -135,13 +147,13 @@ def print_trials(standing: Standing) -> None:
 def _print_below(trials: Sequence[Trial], found: Trial | None) -> None:
     console = _console()
     for t in trials:
-        if t.why:
-            console.print(f"{t.number} {t.state}: {t.why}")
+        if t.remark:
+            console.print(f"{t.number} {t.state}: {t.remark}")
     if found is not None:
         console.print("* the best")
 
 
-def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run]) -> None:
+def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run], acts: Sequence[Correction] = ()) -> None:
     """Show all that is known of a trial."""
     console, problem = _console(), campaign.problem
     console.print(f"{trial.id} is {outcome_words(problem, trial)}")
@@ -149,6 +161,12 @@ def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run]) -> None:
     console.print(f"  chosen by {trial.proposal.source}: {trial.proposal.reason}")
     _print_expectations(console, problem, campaign, trial)
     console.print(f"  proposed {trial.proposed_at}, ended {trial.ended_at or 'not yet'}")
+    if trial.measured is not None:
+        came = ", ".join(f"{n} = {with_unit(v, campaign.units.get(n))}" for n, v in trial.measured.items())
+        console.print(f"  what came back before it was corrected: {came or 'nothing'}")
+    for act in acts:
+        held = ", ".join(f"{n} = {with_unit(v, campaign.units.get(n))}" for n, v in act.outcomes.items())
+        console.print(f"  {act.at} {act.kind}: {act.why}{f' ({held} since then)' if act.kind == 'correct' else ''}")
     for run in runs:
         console.print(f"  run {run.id}, {run.resource}.{run.capability}: {run.state}")
         console.print(f"    command {run.command_id}, epoch {run.epoch}")

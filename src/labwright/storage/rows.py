@@ -4,33 +4,49 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, and_, select
 
+from labwright.core.errors import NotFound
 from labwright.core.run import Member, Run
 from labwright.core.states import RunState, TrialState
 from labwright.core.trial import Trial
 from labwright.storage.records import outcome_from, proposal_from, unpack
-from labwright.storage.schema import campaigns, members, runs, trials
+from labwright.storage.schema import campaigns, corrections, members, runs, trials
 
 
 def trials_query(campaign: str) -> Select[tuple[Any, ...]]:
     """Return the query of a campaign's trials, in their order."""
-    joined = select(trials, campaigns.c.name.label("campaign")).join(campaigns)
+    newest = and_(corrections.c.trial_id == trials.c.id, corrections.c.number == trials.c.corrections)
+    held = (corrections.c.outcomes.label("held"), corrections.c.corrected, corrections.c.excluded)
+    joined = select(trials, campaigns.c.name.label("campaign"), *held).join(campaigns).outerjoin(corrections, newest)
     return joined.where(campaigns.c.name == campaign).order_by(trials.c.number)
 
 
 def trial_from(row: Row[tuple[Any, ...]]) -> Trial:
-    """Return the trial of a row."""
+    """Return the trial of a row, as its newest correction says."""
+    measured = unpack(row.outcomes)
     return Trial(
         number=row.number,
         proposal=proposal_from(unpack(row.proposal)),
         state=TrialState(row.state),
-        outcomes=unpack(row.outcomes),
+        outcomes=measured if row.held is None else unpack(row.held),
         why=row.why,
         campaign=row.campaign,
         proposed_at=row.proposed_at,
         ended_at=row.ended_at,
+        measured=measured if row.corrected is not None else None,
+        corrected=row.corrected,
+        excluded=row.excluded,
+        imported=row.imported,
     )
+
+
+def the_trial(connection: Connection, campaign: str, number: int) -> tuple[int, Trial]:
+    """Return one trial with the id of its row; an unknown number raises NotFound."""
+    row = connection.execute(trials_query(campaign).where(trials.c.number == number)).first()
+    if row is None:
+        raise NotFound(f"Campaign {campaign!r} has no trial {number}.")
+    return row.id, trial_from(row)
 
 
 def runs_query() -> Select[tuple[Any, ...]]:

@@ -40,7 +40,7 @@ class Hand:
         self._corrections = corrections
 
     def add(self, texts: Sequence[str], *, why: str | None, count: int = 1) -> list[Trial]:
-        """Record a point of one's own, `count` times, for whoever conducts the campaign to take up before its planner."""
+        """Record a point of one's own, `count` times; whoever conducts the campaign takes it up before its planner."""
         proposal = Proposal(point=point_of(self._campaign, texts), source=PERSON, reason=(why or "").strip() or ASKED)
         record = self._campaigns.get(self._name)
         budget = self._campaign.trials if record.budget is None else record.budget

@@ -97,7 +97,7 @@ def import_(
     for note in found.notes:
         typer.echo(note)
     if found.numbers:
-        typer.echo(f"{name} has {len(found.numbers)} results from {table}, {_range(name, found.numbers)}.")
+        typer.echo(f"Imported from {table}: {_range(name, found.numbers)}. They use no budget.")
     else:
         typer.echo(f"{table} was imported into {name} before, as it is now; nothing was imported.")
 

@@ -64,8 +64,8 @@ def show(
         trial, runs = laboratory.trials.get(name, number), laboratory.runs.of(name, number)
         acts = laboratory.corrections.of(name, number)
     if json:
-        more = {"runs": [machine.run_json(r) for r in runs], "corrections": [machine.correction_json(a) for a in acts]}
-        machine.print_json(machine.trial_json(trial) | more)
+        found = machine.trial_json(trial) | {"runs": [machine.run_json(r) for r in runs]}
+        machine.print_json(found | {"corrections": [machine.correction_json(a) for a in acts]})
     else:
         tables.print_trial(campaign, trial, runs, acts)
 

@@ -158,7 +158,8 @@ def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run], acts: Seq
     console, problem = _console(), campaign.problem
     console.print(f"{trial.id} is {outcome_words(problem, trial)}")
     console.print(f"  point: {point_words(problem, trial)}")
-    console.print(f"  chosen by {trial.proposal.source}: {trial.proposal.reason}")
+    chosen = "" if trial.imported else "chosen by "
+    console.print(f"  {chosen}{trial.proposal.source}: {trial.proposal.reason}")
     _print_expectations(console, problem, campaign, trial)
     console.print(f"  proposed {trial.proposed_at}, ended {trial.ended_at or 'not yet'}")
     if trial.measured is not None:

@@ -40,7 +40,8 @@ class Corrections:
 
     def of(self, campaign: str, number: int) -> list[Correction]:
         """Return what was done to a trial after it had ended, the oldest first."""
-        query = select(corrections).join(trials).join(campaigns).order_by(corrections.c.number)
+        joined = corrections.join(trials).join(campaigns)
+        query = select(corrections).select_from(joined).order_by(corrections.c.number)
         with self._database.read() as connection:
             rows = connection.execute(query.where(campaigns.c.name == campaign, trials.c.number == number)).all()
         return [Correction(kind=r.kind, why=r.why, at=r.at, outcomes=unpack(r.outcomes)) for r in rows]

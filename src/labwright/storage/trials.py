@@ -21,7 +21,6 @@ from labwright.storage.rows import the_trial, trial_from, trials_query
 from labwright.storage.schema import campaigns, holdings, trials
 from labwright.storage.transitions import Held, move
 
-
 ADDING = tuple(s.value for s in (CampaignState.DRAFT, CampaignState.RUNNING, CampaignState.PAUSED))
 
 

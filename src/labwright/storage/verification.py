@@ -61,11 +61,7 @@ def _heard(entry: Entry) -> Iterator[tuple[Fact, str | None]]:
                 yield (entry.stream, whose, body[whose] if whose else None, name), pack(body.get(name))
     if "correction" in body:
         yield from _correction(entry.stream, body["trial"], body["correction"])
-    for sign in ("trial", "joined"):
-        if "inputs" in body and sign in body:
-            yield _member(entry.stream, body["run"], body[sign]), pack(body["inputs"])
-    if "left" in body:
-        yield _member(entry.stream, body["run"], body["left"]), None
+    yield from _members(entry.stream, body)
 
 
 CORRECTED = ("kind", "why", "at", "outcomes", "corrected", "excluded")
@@ -75,6 +71,14 @@ def _correction(stream: str, trial: int, said: Mapping[str, Any]) -> Iterator[tu
     yield (stream, "trial", trial, "corrections"), pack(said["number"])
     for name in CORRECTED:
         yield (stream, "correction", f"{said['number']} of trial {trial}", name), pack(said[name])
+
+
+def _members(stream: str, body: Mapping[str, Any]) -> Iterator[tuple[Fact, str | None]]:
+    for sign in ("trial", "joined"):
+        if "inputs" in body and sign in body:
+            yield _member(stream, body["run"], body[sign]), pack(body["inputs"])
+    if "left" in body:
+        yield _member(stream, body["run"], body["left"]), None
 
 
 def _member(stream: str, run: int, trial: int) -> Fact:

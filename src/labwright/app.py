@@ -306,6 +306,7 @@ class App:
 
     def clone(self, standing: Standing, new: str, out: Path, *, with_history: bool) -> Imported:
         """Write a campaign's file under a new name; with its history, that campaign is a draft with these results."""
+        parse_campaign(standing.record.text, out, name=new)  # says what is wrong with the name
         file = parse_campaign(renamed(standing.record.text, new), out, name=new)
         if out.exists():
             raise InvalidInput(f"{out} exists; nothing was written. Name another file: -o FILE.yaml.")

@@ -13,7 +13,8 @@ def renamed(text: str, name: str) -> str:
     assert isinstance(node, yaml.MappingNode)
     value = next(value for key, value in node.value if key.value == "name")
     start, end = value.start_mark.index, value.end_mark.index
-    return f"{text[:start]}{name}{text[end:]}"
+    plain = yaml.safe_load(name) == name  # 123 and true are names only in quotes
+    return f"{text[:start]}{name if plain else repr(name)}{text[end:]}"
 
 
 def find_file(folder: Path, text: str) -> Path | None:

@@ -1,6 +1,6 @@
 """Answers for people: tables and a few sentences on the standard output."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -162,17 +162,26 @@ def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run], acts: Seq
     console.print(f"  {chosen}{trial.proposal.source}: {trial.proposal.reason}")
     _print_expectations(console, problem, campaign, trial)
     console.print(f"  proposed {trial.proposed_at}, ended {trial.ended_at or 'not yet'}")
-    if trial.measured is not None:
-        came = ", ".join(f"{n} = {with_unit(v, campaign.units.get(n))}" for n, v in trial.measured.items())
-        console.print(f"  what came back before it was corrected: {came or 'nothing'}")
-    for act in acts:
-        held = ", ".join(f"{n} = {with_unit(v, campaign.units.get(n))}" for n, v in act.outcomes.items())
-        console.print(f"  {act.at} {act.kind}: {act.why}{f' ({held} since then)' if act.kind == 'correct' else ''}")
+    _print_acts(console, campaign, trial, acts)
     for run in runs:
         console.print(f"  run {run.id}, {run.resource}.{run.capability}: {run.state}")
         console.print(f"    command {run.command_id}, epoch {run.epoch}")
         console.print(f"    sent {', '.join(f'{n} = {show(v)}' for n, v in run.inputs.items())}")
         console.print(f"    {_came_back(run)}")
+
+
+def _print_acts(console: Console, campaign: Campaign, trial: Trial, acts: Sequence[Correction]) -> None:
+    if trial.measured is not None:
+        console.print(f"  what came back before it was corrected: {_values(campaign, trial.measured) or 'nothing'}")
+    for act in acts:
+        held = f" ({_values(campaign, act.outcomes)} since then)" if act.kind == "correct" else ""
+        console.print(f"  {act.at} {act.kind}: {act.why}{held}")
+
+
+def _values(campaign: Campaign, outcomes: Mapping[str, float]) -> str:
+    """Write outcomes: those that the campaign wants first, in its order."""
+    names = dict.fromkeys([*campaign.problem.outcomes, *outcomes])
+    return ", ".join(f"{n} = {with_unit(outcomes[n], campaign.units.get(n))}" for n in names if n in outcomes)
 
 
 def _print_expectations(console: Console, problem: Problem, campaign: Campaign, trial: Trial) -> None:

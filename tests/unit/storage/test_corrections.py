@@ -19,11 +19,11 @@ MEASURED = {"y": 4.0, "z": 1.0}
 
 @pytest.fixture
 def laboratory(tmp_path):
-    with opened(tmp_path / "labwright.db") as laboratory:
+    with Opened(tmp_path / "labwright.db") as laboratory:
         yield laboratory
 
 
-class opened:
+class Opened:
     """A laboratory with a running campaign whose first trial was observed and whose second failed."""
 
     def __init__(self, path):
@@ -136,7 +136,7 @@ ACTS = st.lists(
 
 @given(acts=ACTS, number=st.sampled_from([1, 2]))
 def test_whatever_is_done_the_newest_holds_and_the_original_is_never_lost(tmp_path_factory, acts, number):
-    with opened(tmp_path_factory.mktemp("acts") / "labwright.db") as laboratory:
+    with Opened(tmp_path_factory.mktemp("acts") / "labwright.db") as laboratory:
         first = laboratory.trials.get("study", number)
         outcomes, excluded, done = dict(first.outcomes), False, []
         for i, (kind, name, value) in enumerate(acts):

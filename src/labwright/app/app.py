@@ -15,7 +15,8 @@ from labwright.app.equipment import Equipment, capabilities_of
 from labwright.app.laboratory import Laboratory, Standing, file_of
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import gate_of, said_by
-from labwright.campaigns.file import CampaignFile, read_campaign
+from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign, renamed
+from labwright.campaigns.hand import Imported
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, attend
 from labwright.campaigns.spreadsheet import read_sheet, write_sheet
@@ -129,6 +130,7 @@ class App:
             problems = asyncio.run(self._equipment.stop_all(standing.file, home))
             laboratory.campaigns.change(name, "stop", "stopped by a person")
             laboratory.runs.call_off(name, "the campaign was stopped")
+            laboratory.trials.withdraw_open(name, "the campaign was stopped")
         return problems
 
     def people(self, folder: Path) -> list[Person]:
@@ -173,6 +175,32 @@ class App:
             person = authenticate(People(laboratory.database), by.name, by.secret)
             signed = Approvals(laboratory.database)
             return signed.sign(seen.campaign, seen.trial, person=person, say=say, seen=seen.digest, why=why)
+
+    def draft(self, path: Path) -> str:
+        """Put a campaign on record that is to be run later, or only look whether its file is still the same."""
+        file = read_campaign(path)
+        with self.laboratory(path.absolute().parent, create=True) as laboratory:
+            record = laboratory.campaigns.find(file.campaign.name)
+            if record is None:
+                _add(laboratory.campaigns, file)
+            else:
+                _refuse_change(record, file)
+        return file.campaign.name
+
+    def clone(self, standing: Standing, new: str, out: Path, *, with_history: bool) -> Imported:
+        """Write a campaign's file under a new name; with its history, that campaign is a draft with these results."""
+        parse_campaign(standing.record.text, out, name=new)  # says what is wrong with the name
+        file = parse_campaign(renamed(standing.record.text, new), out, name=new)
+        if out.exists():
+            raise InvalidInput(f"{out} exists; nothing was written. Name another file: -o FILE.yaml.")
+        with self.laboratory(out.absolute().parent, create=with_history) as laboratory:
+            if laboratory.campaigns.find(new) is not None:
+                raise InvalidInput(f"A campaign named {new!r} is on record; nothing was written. Choose another --new.")
+            out.write_text(file.campaign.text, encoding="utf-8")
+            if not with_history:
+                return Imported(numbers=())
+            _add(laboratory.campaigns, file)
+            return laboratory.hand(new).take_over(standing.record.name, standing.trials)
 
     def tasks(self, folder: Path, name: str | None = None) -> list[PostedTask]:
         """Return the open tasks of one campaign, or of all; an unknown name raises NotFound."""
@@ -337,11 +365,14 @@ def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
     )
 
 
+def _add(campaigns: Campaigns, file: CampaignFile) -> CampaignRecord:
+    campaign, folder = file.campaign, str(file.path.absolute().parent)
+    return campaigns.add(campaign.name, campaign.text, folder, priority=campaign.priority)
+
+
 def _begin(campaigns: Campaigns, file: CampaignFile, declared: str, keys: Mapping[str, str]) -> None:
-    name, folder = file.campaign.name, str(file.path.absolute().parent)
-    record = campaigns.find(name)
-    if record is None:
-        record = campaigns.add(name, file.campaign.text, folder, priority=file.campaign.priority)
+    name = file.campaign.name
+    record = campaigns.find(name) or _add(campaigns, file)
     campaigns.declare(name, declared, keys)
     if record.state is CampaignState.DRAFT:
         campaigns.change(name, "start")

@@ -15,7 +15,7 @@ from labwright.core.errors import CampaignHalted, OutOfStock, Overtaken, PoolExh
 from labwright.core.material import then_again
 from labwright.core.run import Run, thing_of
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
-from labwright.core.trial import Proposal, Trial
+from labwright.core.trial import NO_BUDGET, PERSON, Proposal, Trial, taught
 from labwright.core.verdict import Decision, Verdict
 from labwright.planning.planner import Planner
 from labwright.sites.patience import Patience
@@ -129,8 +129,12 @@ class Conductor:
         spent = sum(t.uses_budget for t in trials)
         if not in_flight and (why := _hopeless(trials[self._first_new :])):
             raise CampaignHalted(why)
-        if (refused := _last_in_a_row(trials, TrialState.REFUSED)) >= REFUSED_IN_A_ROW and not in_flight:
-            why = f"{refused} proposals in a row were refused; the last because {trials[-1].why}"
+        proposed = [t for t in trials if t.state is TrialState.PROPOSED]
+        if proposed:  # what a person asked for goes before what the planner would like
+            return await self._take_up(proposed[0], in_flight, budget)
+        planned = [t for t in trials if t.proposal.source != PERSON and t.imported is None]
+        if (refused := _last_in_a_row(planned, TrialState.REFUSED)) >= REFUSED_IN_A_ROW and not in_flight:
+            why = f"{refused} proposals in a row were refused; the last because {planned[-1].why}"
             return await self._finish("fail", why)
         if spent >= budget and not any(t.is_pending for t in trials):
             return await self._finish("finish", f"the budget of {budget} trials is spent")
@@ -141,6 +145,32 @@ class Conductor:
             return False
         return await self._try_next(trials, room, budget)
 
+    async def _take_up(self, trial: Trial, in_flight: int, budget: int) -> bool:
+        """Have the gate review a person's proposal, and do what it says; say whether anything was done."""
+        if self._leaving:
+            return False
+        verdict = self._permission.review(trial.point)
+        with suppress(Overtaken):  # somebody paused or stopped the campaign just now
+            return await self._settle(trial, verdict, in_flight, budget)
+        return False
+
+    async def _settle(self, trial: Trial, verdict: Verdict, in_flight: int, budget: int) -> bool:
+        """Do with a recorded proposal what the gate's verdict calls for: this is the one place that does."""
+        keep, thread = self.records.trials, self.records.thread
+        if verdict.decision is Decision.NEEDS_APPROVAL:
+            question = self._permission.question(trial.number, trial.point, verdict)
+            await thread(keep.put_before_people, trial, question)
+            return True
+        if not verdict.allowed:
+            await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
+            return True
+        if in_flight >= self.campaign.parallel:
+            return False
+        first = self._judge.first(trial.point)
+        cleared = await thread(keep.clear, trial, first, budget=budget, parallel=self.campaign.parallel)
+        self.queued()
+        return cleared
+
     async def _try_next(self, trials: Sequence[Trial], room: int, budget: int) -> bool:
         pending = [t for t in trials if t.is_pending]
         try:
@@ -148,7 +178,7 @@ class Conductor:
         except PoolExhausted as error:
             if pending:
                 return False
-            tried = any(t.uses_budget for t in trials)
+            tried = any(not t.is_pending and t.state not in NO_BUDGET for t in trials)
             why = str(error) if tried else f"every candidate was refused; the last because {trials[-1].why}"
             return await self._finish("finish" if tried else "fail", why)
         if self._leaving:
@@ -202,8 +232,7 @@ class Conductor:
         return False
 
     def _propose(self, trials: Sequence[Trial], pending: Sequence[Trial], count: int) -> list[Proposal]:
-        history = [t for t in trials if not t.is_pending]
-        return self._planner.propose(self._wiring.problem, history, pending, count, seed=self.campaign.seed)
+        return self._planner.propose(self._wiring.problem, taught(trials), pending, count, seed=self.campaign.seed)
 
     async def _check_stuck(self, trials: Sequence[Trial]) -> None:
         """Halt when all that is open is unknown, waits for a resource that this takes up, or for a lot to be filled."""
@@ -237,7 +266,7 @@ def _last_in_a_row(trials: Sequence[Trial], state: TrialState) -> int:
 
 
 def _hopeless(trials: Sequence[Trial]) -> str | None:
-    tried = [t for t in trials if t.uses_budget and not t.is_pending]
+    tried = [t for t in taught(trials) if t.uses_budget]
     if _last_in_a_row(tried, TrialState.FAILED) < FAILED_IN_A_ROW:
         return None
     return (

@@ -4,34 +4,52 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, select
 
+from labwright.core.errors import NotFound
 from labwright.core.run import Member, Run
 from labwright.core.states import RunState, TrialState
 from labwright.core.trial import Trial
 from labwright.storage.records import outcome_from, proposal_from, unpack
-from labwright.storage.schema import campaigns, members, runs, trials
+from labwright.storage.schema import campaigns, corrections, members, runs, trials
 
 Query: TypeAlias = Select[tuple[Any, ...]]
 
 
 def trials_query() -> Query:
-    """Return the query of trials, in their order."""
-    return select(trials, campaigns.c.name.label("campaign")).join(campaigns).order_by(trials.c.number)
+    """Return the query of trials with their newest corrections, in their order."""
+    newest = and_(corrections.c.trial_id == trials.c.id, corrections.c.number == trials.c.corrections)
+    held = (corrections.c.outcomes.label("held"), corrections.c.corrected, corrections.c.excluded)
+    joined = select(trials, campaigns.c.name.label("campaign"), *held).join(campaigns).outerjoin(corrections, newest)
+    return joined.order_by(trials.c.number)
 
 
 def trial_from(row: Row[tuple[Any, ...]]) -> Trial:
-    """Return the trial of a row."""
+    """Return the trial of a row, as its newest correction says."""
+    measured = unpack(row.outcomes)
     return Trial(
         number=row.number,
         proposal=proposal_from(unpack(row.proposal)),
         state=TrialState(row.state),
-        outcomes=unpack(row.outcomes),
+        outcomes=measured if row.held is None else unpack(row.held),
         why=row.why,
         campaign=row.campaign,
         proposed_at=row.proposed_at,
         ended_at=row.ended_at,
+        measured=measured if row.corrected is not None else None,
+        corrected=row.corrected,
+        excluded=row.excluded,
+        imported=row.imported,
     )
+
+
+def the_trial(connection: Connection, campaign: str, number: int) -> tuple[int, Trial]:
+    """Return one trial with the id of its row; an unknown number raises NotFound."""
+    mine = trials_query().where(campaigns.c.name == campaign)
+    row = connection.execute(mine.where(trials.c.number == number)).first()
+    if row is None:
+        raise NotFound(f"Campaign {campaign!r} has no trial {number}.")
+    return row.id, trial_from(row)
 
 
 def runs_query() -> Query:

@@ -1,14 +1,15 @@
 """Trials: each method is one fact, in one transaction with its ledger entries."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, bindparam, func, insert, select
+from sqlalchemy import Connection, ScalarSelect, bindparam, func, insert, select, update
 
 from labwright.core.approval import ApprovalState, Question
-from labwright.core.errors import CampaignBusy, NotFound, OutOfStock, Overtaken
+from labwright.core.errors import CampaignBusy, InvalidInput, OutOfStock, Overtaken
 from labwright.core.material import then_again
-from labwright.core.run import Next
+from labwright.core.run import Conclusion, Next
 from labwright.core.states import TRIAL_TRANSITIONS, CampaignState, TrialState
 from labwright.core.trial import NO_BUDGET, PENDING, Proposal, Trial
 from labwright.core.values import Json
@@ -20,10 +21,20 @@ from labwright.storage.ledger import append, now
 from labwright.storage.lots import lacking
 from labwright.storage.queueing import apply, mark
 from labwright.storage.records import pack, proposal_record
-from labwright.storage.rows import trial_from, trials_query
+from labwright.storage.rows import the_trial, trial_from, trials_query
 from labwright.storage.schema import campaigns, holdings, trials
 from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
+
+ADDING = tuple(s.value for s in (CampaignState.DRAFT, CampaignState.RUNNING, CampaignState.PAUSED))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """A result that was there before, or elsewhere: what was tried, and what came of it."""
+
+    proposal: Proposal
+    conclusion: Conclusion
 
 
 class Trials:
@@ -47,11 +58,7 @@ class Trials:
     def get(self, campaign: str, number: int) -> Trial:
         """Return one trial; an unknown number raises NotFound."""
         with self._database.read() as connection:
-            mine = trials_query().where(campaigns.c.name == campaign)
-            row = connection.execute(mine.where(trials.c.number == number)).first()
-        if row is None:
-            raise NotFound(f"Campaign {campaign!r} has no trial {number}.")
-        return trial_from(row)
+            return the_trial(connection, campaign, number)[1]
 
     def begin(self, campaign: str, begun: Sequence[tuple[Proposal, Next]], *, budget: int, parallel: int) -> int:
         """Record proposals that the gate allowed and queue their first runs; return how many there was room for.
@@ -93,6 +100,14 @@ class Trials:
             row, _ = _insert(connection, campaign, campaign_id, proposal, TrialState.WAITING, why)
             ask(connection, row, asked)
 
+    def put_before_people(self, trial: Trial, question: Question) -> None:
+        """Let a proposed trial wait for people, who are asked the question."""
+        with self._database.write() as connection:
+            lock(connection, stream_of(trial.campaign))
+            self._conducted(connection, trial.campaign)
+            self._change(connection, trial, "hold", "; ".join(question.reasons))
+            ask(connection, self._row_of(connection, trial), question)
+
     def answer(self, trial: Trial, would_do: str, following: Next, *, budget: int, parallel: int) -> bool:
         """Do what people said of a waiting trial, if they agreed to exactly what it `would_do` now, by its sha256.
 
@@ -114,12 +129,43 @@ class Trials:
                     self._change(connection, trial, "withdraw", approval.why, ended_at=now())
         return True
 
-    def propose(self, campaign: str, proposal: Proposal) -> int:
-        """Record a person's proposal for whoever conducts the campaign to take up next; return its number."""
+    def propose(self, campaign: str, proposals: Sequence[Proposal], *, budget: int) -> list[int]:
+        """Record a person's proposals for whoever conducts the campaign to take up next; return their numbers.
+
+        Raises InvalidInput where the campaign has ended, or its budget has no room for all of them.
+        """
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
-            row_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == campaign)).scalar_one()
-            return _insert(connection, campaign, row_id, proposal, TrialState.PROPOSED)[1]
+            campaign_id = _open(connection, campaign, "added")
+            left = budget - _spent(connection, campaign_id)
+            if left < len(proposals):
+                raise InvalidInput(
+                    f"The budget of {budget} trials leaves room for {max(left, 0)} more, not for {len(proposals)}; "
+                    f"nothing was added. More: labwright extend {campaign} --trials N."
+                )
+            states = [_insert(connection, campaign, campaign_id, p, TrialState.PROPOSED) for p in proposals]
+            return [number for _, number in states]
+
+    def remember(self, campaign: str, earlier: Sequence[Earlier], *, sha256: str, origin: str) -> list[int]:
+        """Record earlier results as ended trials that use no budget; return their numbers.
+
+        None, and nothing is written, where something with the same sha256 was imported into the campaign before.
+        """
+        with self._database.write() as connection:
+            lock(connection, stream_of(campaign))
+            campaign_id = _open(connection, campaign, "imported")
+            mine = select(trials.c.id).where(trials.c.campaign_id == campaign_id, trials.c.imported == sha256)
+            if connection.execute(mine.limit(1)).first() is not None:
+                return []
+            told: dict[str, Json] = {"origin": origin, "sha256": sha256, "count": len(earlier)}
+            append(connection, stream_of(campaign), "campaign.imported", told)
+            return [_insert_earlier(connection, campaign, campaign_id, e, sha256) for e in earlier]
+
+    def withdraw_open(self, campaign: str, why: str) -> None:
+        """Withdraw the proposed and waiting trials of a campaign that has ended: nobody takes them up any more."""
+        for trial in self.of(campaign):
+            if trial.state in (TrialState.PROPOSED, TrialState.WAITING):
+                self.turn_down(trial, "withdraw", why)
 
     def clear(self, trial: Trial, following: Next, *, budget: int, parallel: int) -> bool:
         """Let a proposed or waiting trial run, with its first runs queued; False while there is no room for it.
@@ -183,12 +229,38 @@ def _lacking(connection: Connection, following: Next) -> str | None:
     return None if why is None else then_again(why)
 
 
+def _open(connection: Connection, campaign: str, done: str) -> int:
+    """Return the row of a campaign to which trials may still be added."""
+    row = connection.execute(select(campaigns.c.id, campaigns.c.state).where(campaigns.c.name == campaign)).one()
+    if row.state in ADDING:
+        return int(row.id)
+    how = (
+        f"Give it more trials first: labwright extend {campaign} --trials N."
+        if row.state == CampaignState.FINISHED.value
+        else f"Begin another with the same question: labwright clone {campaign} --new NAME --with-history."
+    )
+    raise InvalidInput(f"Campaign {campaign!r} is {row.state}; nothing was {done}. {how}")
+
+
+def _spent(connection: Connection, campaign_id: int) -> int:
+    """Return how many trials use budget, as `Trial.uses_budget` says."""
+    return int(connection.execute(_SPENT, {"of_campaign": campaign_id}).scalar_one())
+
+
 def _count(*states: TrialState) -> ScalarSelect[int]:
-    """Count the trials of a campaign in these states, in the statement that asks."""
-    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaigns.c.id)
+    """Count the trials of a campaign in these states, but the imported ones, in the statement that asks."""
+    mine = (trials.c.campaign_id == campaigns.c.id, trials.c.imported.is_(None))
+    query = select(func.count()).select_from(trials).where(*mine)
     return query.where(trials.c.state.in_([s.value for s in states])).correlate(campaigns).scalar_subquery()
 
 
+SPENDING = [s.value for s in TrialState if s not in NO_BUDGET]
+_SPENT = (
+    select(func.count())
+    .select_from(trials)
+    .where(trials.c.campaign_id == bindparam("of_campaign"), trials.c.imported.is_(None))
+    .where(trials.c.state.in_(SPENDING))
+)
 _CONDUCTED = select(
     campaigns.c.id,
     campaigns.c.state,
@@ -217,7 +289,7 @@ def _insert(
     proposal: Proposal,
     state: TrialState,
     why: str | None = None,
-    **told: str,
+    **told: Json,
 ) -> tuple[int, int]:
     """Insert a trial; return its row and its number."""
     number, at = _next_number(connection, campaign_id), now()
@@ -236,3 +308,13 @@ def _insert(
     result = connection.execute(_INSERT, row | texts)
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0]), number
+
+
+def _insert_earlier(connection: Connection, campaign: str, campaign_id: int, earlier: Earlier, sha256: str) -> int:
+    """Insert a trial that has ended elsewhere; return its number."""
+    outcomes, conclusion = dict(earlier.conclusion.outcomes), earlier.conclusion
+    told: dict[str, Json] = {"outcomes": outcomes, "imported": sha256}
+    row, number = _insert(connection, campaign, campaign_id, earlier.proposal, conclusion.state, conclusion.why, **told)
+    values = {"outcomes": pack(outcomes), "imported": sha256, "ended_at": trials.c.proposed_at}
+    connection.execute(update(trials).where(trials.c.id == row).values(**values))
+    return number

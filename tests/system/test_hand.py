@@ -127,7 +127,7 @@ def test_a_clone_with_history_knows_what_the_other_found_and_spends_its_own_budg
     assert text == CAMPAIGN.replace("name: press ", "name: press-2 ")
     assert command_line("run", "second.yaml")[0] == 0
     found = trials(command_line, "press-2")
-    assert [t["outcomes"]["y"] for t in found][0] == 0.25
+    assert found[0]["outcomes"] == {"y": 0.25}
     assert [t["imported"] is None for t in found] == [False, False, True, True, True]
     assert whole(command_line)
 

@@ -94,12 +94,12 @@ def import_(
     if json:
         machine.print_json({"imported": list(found.numbers), "notes": list(found.notes)})
         return
+    if not found.numbers:
+        typer.echo(f"{table} was imported into {name} before, as it is now; nothing was imported.")
+        return
     for note in found.notes:
         typer.echo(note)
-    if found.numbers:
-        typer.echo(f"Imported from {table}: {_range(name, found.numbers)}. They use no budget.")
-    else:
-        typer.echo(f"{table} was imported into {name} before, as it is now; nothing was imported.")
+    typer.echo(f"Imported from {table}: {_range(name, found.numbers)}. They use no budget.")
 
 
 def pause(target: Target) -> None:

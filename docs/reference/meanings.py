@@ -55,11 +55,11 @@ Labwright reads these variables of the environment once, at its start. A campaig
     "states": """\
 # States
 
-These are all the changes of state that there are; any other is an error. Each is one transaction with its entry in the
-ledger. Some names are there for what is to come: nothing puts a trial on `waiting` yet. A finished campaign that is given
-more trials is paused: nobody conducts it before somebody says so. A trial may be corrected as often as needed; what came
-back stays on record. The words are explained in the [glossary](../explanation/glossary.md), the protocol in [never lost,
-never repeated](../explanation/never-lost-never-repeated.md).
+These are all the changes of state that there are; any other is an error. Each is one transaction with its entry in
+the ledger. A finished campaign that is given more trials is paused: nobody conducts it before somebody says so. A
+trial may be corrected as often as needed; what came back stays on record. The words are explained in the
+[glossary](../explanation/glossary.md), the protocol in [never lost, never
+repeated](../explanation/never-lost-never-repeated.md).
 """,
 }
 

@@ -91,7 +91,7 @@ def test_a_scientist_has_a_hand_on_a_campaign_from_before_it_begins_to_after_its
     assert "exclude: it burst after all" in shown
     rows = list(csv.DictReader(io.StringIO(command_line("trials", "press", "--csv")[1])))
     assert (rows[6]["excluded"], rows[6]["corrected"]) == ("it burst after all", "read off the chart")
-    standing = json.loads(command_line("status", "--json")[1])[0]
+    standing = json.loads(command_line("status", "--json")[1])["campaigns"][0]
     assert (standing["budget"], standing["best"]["number"]) == (6, 6)
     assert "6/6" in told(command_line, "status")
     assert "1 excluded" in told(command_line, "status")

@@ -37,7 +37,7 @@ from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
 from labwright.storage.people import People
-from labwright.storage.presence import at_work
+from labwright.storage.presence import WorkerRecord, at_work
 from labwright.storage.tasks import Tasks
 from labwright.storage.thread import StorageThread
 
@@ -203,6 +203,12 @@ class App:
                 raise InvalidInput("\n  ".join([f"{path.name}: nothing was recorded.", *filled.problems]))
             tasks.report(filled.reports, by)
             return filled
+
+    def declare_gone(self, folder: Path, worker: str, by: Credential, why: str) -> WorkerRecord:
+        """Record that a process acts no more, by the word of a person who shows their secret."""
+        with self.laboratory(folder) as laboratory:
+            person = authenticate(People(laboratory.database), by.name, by.secret)
+            return laboratory.presence.declare_gone(worker, why=why, by=person.name)
 
     def decide(self, folder: Path, number: int, by: Credential, decision: Decision) -> Run:
         """Record what became of an unknown run, as a person who shows their secret saw it; return the run."""

@@ -68,7 +68,7 @@ def standing_json(standing: Standing) -> dict[str, Json]:
         "state": standing.record.state.value,
         "why": standing.record.why,
         "owned": standing.owned,
-        "budget": standing.campaign.trials,
+        "budget": standing.budget,
         "trials": dict(counts(standing.trials)),
         "best": None if found is None else trial_json(found),
     }

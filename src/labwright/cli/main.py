@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labwright import __version__
-from labwright.cli import approvals, campaign, decide, people, records, starting, suggest, tasks
+from labwright.cli import approvals, backup, campaign, decide, people, records, starting, suggest, tasks
 
 app = typer.Typer(
     name="labwright",
@@ -46,11 +46,14 @@ app.command()(records.trials)
 app.command()(records.show)
 app.command()(records.report)
 app.command()(records.verify)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(suggest.suggest)
 app.command()(approvals.approvals)
 app.command()(approvals.approve)
 app.command()(approvals.refuse)
 app.command()(decide.decide)
+app.command()(decide.gone)
 app.add_typer(people.app)
 app.command()(tasks.tasks)
 app.command()(tasks.worksheet)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from labwright.app import Checked, Standing
 from labwright.campaigns.wiring import Wiring
-from labwright.cli.words import best_words, counts, input_words, nature, outcome_words, point_words, with_unit
+from labwright.cli.words import best_words, input_words, nature, outcome_words, point_words, with_unit
 from labwright.core.campaign import Campaign
 from labwright.core.command import Failure, Measurement
 from labwright.core.problem import Problem
@@ -21,18 +21,19 @@ from labwright.core.verdict import Verdict
 from labwright.storage.verification import Verification
 
 
-def _console(width: int | None = None) -> Console:
+def make_console(width: int | None = None) -> Console:
+    """Return a console on the standard output, which takes no text for markup."""
     return Console(markup=False, highlight=False, soft_wrap=True, width=width)
 
 
-def _print_table(table: Table) -> None:
+def print_table(table: Table) -> None:
     """Print a table as wide as it is; a narrow terminal wraps its lines, and nothing is cut off."""
-    _console(width=10_000).print(table)
+    make_console(width=10_000).print(table)
 
 
 def print_checked(checked: Checked) -> None:
     """Say what a checked campaign would do."""
-    console, wiring = _console(), checked.wiring
+    console, wiring = make_console(), checked.wiring
     campaign = wiring.campaign
     console.print(f"{campaign.name} is well formed. {campaign.question}".strip())
     _print_problem(console, wiring.problem)
@@ -77,10 +78,10 @@ def _print_capabilities(console: Console, wiring: Wiring) -> None:
 
 def print_answer(standing: Standing, file: Path, new: str | None) -> None:
     """Say how a run of a file, under a new name or its own, ended, the best that was found, and what to do next."""
-    console, record, problem = _console(), standing.record, standing.campaign.problem
+    console, record, problem = make_console(), standing.record, standing.campaign.problem
     done = sum(t.uses_budget and not t.is_pending for t in standing.trials)
     why = f": {record.why.rstrip('.')}" if record.why else ""
-    console.print(f"{record.name} is {record.state} after {done} of {standing.campaign.trials} trials{why}.")
+    console.print(f"{record.name} is {record.state} after {done} of {standing.budget} trials{why}.")
     found = best(problem, standing.trials)
     if found is None:
         console.print(f"Best: {best_words(problem, standing.trials)}.")
@@ -91,26 +92,6 @@ def print_answer(standing: Standing, file: Path, new: str | None) -> None:
     else:
         name, number = file.parent / new if new else file, 1 if found is None else found.number
         console.print(f"Look: labwright trials {name}; labwright show {name}/{number}; labwright report {name}")
-
-
-def _status_words(standing: Standing) -> str:
-    if standing.record.state is CampaignState.RUNNING and not standing.owned:
-        return "no process runs it now; labwright run with its file goes on"
-    return standing.record.why or ""
-
-
-def print_status(standings: Sequence[Standing]) -> None:
-    """Show each campaign in a line."""
-    table = Table("campaign", "state", "trials", "best so far", "why", box=None)
-    for s in standings:
-        done = sum(t.uses_budget and not t.is_pending for t in s.trials)
-        others = ", ".join(f"{n} {state}" for state, n in counts(s.trials).items() if state != "observed")
-        trials = f"{done}/{s.campaign.trials}" + (f" ({others})" if others else "")
-        table.add_row(s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), _status_words(s))
-    if standings:
-        _print_table(table)
-    else:
-        _console().print("No campaign is on record here.")
 
 
 def print_trials(standing: Standing) -> None:
@@ -128,12 +109,12 @@ def print_trials(standing: Standing) -> None:
         outcomes = [show(t.outcomes[n]) if n in t.outcomes else "" for n in problem.outcomes]
         mark = "*" if found is not None and t.number == found.number else ""
         table.add_row(mark, str(t.number), t.state, *point, *outcomes)
-    _print_table(table)
+    print_table(table)
     _print_below(standing.trials, found)
 
 
 def _print_below(trials: Sequence[Trial], found: Trial | None) -> None:
-    console = _console()
+    console = make_console()
     for t in trials:
         if t.why:
             console.print(f"{t.number} {t.state}: {t.why}")
@@ -143,7 +124,7 @@ def _print_below(trials: Sequence[Trial], found: Trial | None) -> None:
 
 def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run]) -> None:
     """Show all that is known of a trial."""
-    console, problem = _console(), campaign.problem
+    console, problem = make_console(), campaign.problem
     console.print(f"{trial.id} is {outcome_words(problem, trial)}")
     console.print(f"  point: {point_words(problem, trial)}")
     console.print(f"  chosen by {trial.proposal.source}: {trial.proposal.reason}")
@@ -180,7 +161,7 @@ def _measured(measurement: Measurement) -> str:
 
 def print_verification(found: Verification) -> None:
     """Say whether the ledger holds."""
-    console = _console()
+    console = make_console()
     if found.problems:
         console.print(f"The ledger does NOT hold: {len(found.problems)} problem(s) in {found.entries} entries.")
         for problem in found.problems:

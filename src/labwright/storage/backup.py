@@ -38,8 +38,11 @@ class Restored:
     unknown: tuple[int, ...]
 
 
-def backup(database: Database, file: Path) -> None:
-    """Write all that is on record, as it stands at one moment, to a new SQLite file; it appears whole or not at all."""
+def backup(database: Database, file: Path) -> int:
+    """Write all that is on record, as it stands at one moment, to a new SQLite file; it appears whole or not at all.
+
+    Return how many entries of the ledger it holds.
+    """
     if file.exists():
         raise InvalidInput(f"{file} exists already; nothing was written. Name a new file, or move that one away.")
     try:
@@ -49,10 +52,11 @@ def backup(database: Database, file: Path) -> None:
             with _opened(made) as copy, database.read() as source, copy.write() as target:
                 _copy(source, target)
             with closing(sqlite3.connect(made)) as connection:
-                connection.execute(
-                    "PRAGMA journal_mode=DELETE"
-                )  # one file, that can also be read where none is written
+                # One file, that can also be read where none is written.
+                connection.execute("PRAGMA journal_mode=DELETE")
+                entries = connection.execute("SELECT count(*) FROM ledger").fetchone()[0]
             _keep(made, file)
+            return int(entries)
     except OSError as error:
         raise StorageUnavailable(f"The backup {file} cannot be written: {error}") from error
 

@@ -137,9 +137,10 @@ class Runs:
         with self._database.read() as connection:
             return read_runs(connection, apart.where(ended)), read_runs(connection, apart.where(expired))
 
-    def unknown(self, keys: Sequence[str]) -> list[Run]:
-        """Return the runs on these resources of which nobody could say what became."""
-        return self._where(runs.c.key.in_(keys), _in((RunState.UNKNOWN,)))
+    def unknown(self, keys: Sequence[str] | None = None) -> list[Run]:
+        """Return the runs, on these resources or on all, of which nobody could say what became."""
+        on = [] if keys is None else [runs.c.key.in_(keys)]
+        return self._where(_in((RunState.UNKNOWN,)), *on)
 
     def adopt(self, run: Run) -> Run:
         """Take over a run that another worker left behind; its epoch rises by one. Overtaken: another was faster."""
@@ -205,7 +206,9 @@ class Runs:
             new = _move_run(connection, run, "lose")
             self._tell(connection, run, "run.unknown", new, why=why)
             for trial_id, number in _trials_in(connection, run, TrialState.RUNNING):
-                self._move_trial(connection, run, trial_id, number, (TrialState.RUNNING, "lose"), why)
+                self._move_trial(
+                    connection, run, trial_id, number, (TrialState.RUNNING, "lose"), f"run {run.id}: {why}"
+                )
 
     def refuse(self, run: Run, why: str, advance: Advance) -> None:
         """Record that the gate at the device refused a queued run: it never moved, and its trials fail."""

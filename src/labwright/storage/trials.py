@@ -79,8 +79,10 @@ class Trials:
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
             campaign_id, _, _ = self._conducted(connection, campaign)
-            row, number = _insert(connection, campaign, campaign_id, proposal, TrialState.WAITING)
-            ask(connection, row, question(number))
+            asked = question(_next_number(connection, campaign_id))
+            why = "; ".join(asked.reasons)
+            row, _ = _insert(connection, campaign, campaign_id, proposal, TrialState.WAITING, why)
+            ask(connection, row, asked)
 
     def answer(self, trial: Trial, would_do: str, following: Next, *, budget: int, parallel: int) -> bool:
         """Do what people said of a waiting trial, if they agreed to exactly what it `would_do` now, by its sha256.
@@ -182,6 +184,10 @@ _ROW = (
 _INSERT = insert(trials)
 
 
+def _next_number(connection: Connection, campaign_id: int) -> int:
+    return int(connection.execute(_LAST, {"of_campaign": campaign_id}).scalar_one()) + 1
+
+
 def _insert(
     connection: Connection,
     campaign: str,
@@ -192,7 +198,7 @@ def _insert(
     **told: str,
 ) -> tuple[int, int]:
     """Insert a trial; return its row and its number."""
-    number, at = int(connection.execute(_LAST, {"of_campaign": campaign_id}).scalar_one()) + 1, now()
+    number, at = _next_number(connection, campaign_id), now()
     record = proposal_record(proposal)
     body: dict[str, Json] = {
         "trial": number,

@@ -5,7 +5,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from labwright.core.command import Failure, Outcome
 from labwright.core.errors import NotFound, Overtaken
@@ -27,7 +40,7 @@ from labwright.storage.database import Database
 from labwright.storage.ledger import append
 from labwright.storage.queueing import Advance, advance_trials, apply, at_a_stop, mark, runs_of
 from labwright.storage.records import outcome_record, pack
-from labwright.storage.rows import read_runs, runs_query
+from labwright.storage.rows import chunks, read_runs, runs_query
 from labwright.storage.schema import campaigns, runs, trials, workers
 from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
@@ -36,7 +49,8 @@ AT_WORK = (CampaignState.RUNNING, CampaignState.PAUSED)  # a paused campaign fin
 
 
 def _in(states: Sequence[RunState]) -> ColumnElement[bool]:
-    return runs.c.state.in_([s.value for s in states])
+    # Written out, not bound: the statement is then the same each time, and the index of open runs serves it.
+    return runs.c.state.in_([literal_column(f"'{s.value}'") for s in states])
 
 
 def _next() -> Select[tuple[Any, ...]]:
@@ -51,7 +65,7 @@ def _next() -> Select[tuple[Any, ...]]:
         _in((RunState.QUEUED,)),
         _in(OPEN_RUNS),  # so that the index of open runs serves
         runs.c.ready <= database_now(),
-        campaigns.c.state.in_([s.value for s in AT_WORK]),
+        campaigns.c.state.in_([literal_column(f"'{s.value}'") for s in AT_WORK]),
     )
     order = (campaigns.c.priority.desc(), func.coalesce(served, 0.0), runs.c.id)
     return query.order_by(None).order_by(*order).limit(bindparam("most", type_=Integer))
@@ -61,13 +75,10 @@ _NEXT = _next()
 _LIVE = select(func.count()).select_from(runs).where(runs.c.key == bindparam("of_key"), _in(LIVE_RUNS), _in(OPEN_RUNS))
 _CLAIM = (
     update(runs)
-    .where(runs.c.id == bindparam("of_run"), _in((RunState.QUEUED,)), runs.c.epoch == bindparam("of_epoch"))
-    .values(
-        state=RunState.INTENDED.value,
-        epoch=bindparam("next_epoch"),
-        worker=bindparam("by"),
-        claimed=database_now(),
-    )
+    .where(runs.c.id.in_(bindparam("of_ids", expanding=True)), _in((RunState.QUEUED,)))
+    .where(tuple_(runs.c.id, runs.c.epoch).in_(bindparam("of_epochs", expanding=True)))
+    .values(state=RunState.INTENDED.value, epoch=runs.c.epoch + 1, worker=bindparam("by"), claimed=database_now())
+    .returning(runs.c.id)
 )
 
 
@@ -112,20 +123,28 @@ class Runs:
         One that another worker was faster to take, or for which its resource (by key) has no room, is left out.
         """
         with self._database.write() as connection:
-            for name in sorted({r.key for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
+            keys = sorted({r.key for r in wanted})
+            for name in keys + sorted({stream_of(r.campaign) for r in wanted}):
                 lock(connection, name)
-            return [taken for r in wanted if (taken := self._claim(connection, r, capacities[r.key]))]
+            free = {key: capacities[key] - connection.execute(_LIVE, {"of_key": key}).scalar_one() for key in keys}
+            fitting = []
+            for run in wanted:
+                if free[run.key] > 0:
+                    free[run.key] -= 1
+                    fitting.append(run)
+            claimed = self._claim(connection, fitting)
+            for run in claimed:
+                self._tell(connection, run, "run.intended", run.state)
+            return claimed
 
-    def _claim(self, connection: Connection, run: Run, capacity: int) -> Run | None:
-        if connection.execute(_LIVE, {"of_key": run.key}).scalar_one() >= capacity:
-            return None
-        state = after(RUN_TRANSITIONS, f"run {run.id}", RunState.QUEUED, "lease")
-        state = after(RUN_TRANSITIONS, f"run {run.id}", state, "intend")
-        row = {"of_run": run.id, "of_epoch": run.epoch, "next_epoch": run.epoch + 1, "by": self.worker}
-        if connection.execute(_CLAIM, row).rowcount != 1:
-            return None
-        self._tell(connection, run, "run.intended", state, epoch=run.epoch + 1)
-        return replace(run, state=state, epoch=run.epoch + 1, worker=self.worker)
+    def _claim(self, connection: Connection, wanted: Sequence[Run]) -> list[Run]:
+        state = after(RUN_TRANSITIONS, "a run", RunState.QUEUED, "lease")
+        state = after(RUN_TRANSITIONS, "a run", state, "intend")
+        ours: set[int] = set()
+        for some in chunks(wanted):
+            seen = {"of_ids": [r.id for r in some], "of_epochs": [(r.id, r.epoch) for r in some]}
+            ours.update(connection.execute(_CLAIM, {**seen, "by": self.worker}).scalars())
+        return [replace(r, state=state, epoch=r.epoch + 1, worker=self.worker) for r in wanted if r.id in ours]
 
     def left_behind(self, keys: Sequence[str]) -> tuple[list[Run], list[Run]]:
         """Return the begun runs on these resources whose worker has ended, and those whose lease has only expired."""

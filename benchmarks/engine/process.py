@@ -6,7 +6,9 @@ It opens the database, says `ready`, waits for a line, works, and writes one lin
 import asyncio
 import contextlib
 import json
+import os
 import sys
+import threading
 import time
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
@@ -68,6 +70,8 @@ class Process:
         """Work to the end of every campaign, or for as long as there is time."""
         with closing(StorageThread(self._laboratory.database)) as thread:
             crews = [self._begin(name, thread) for name in self._work.names]
+            import scipy.stats.qmc  # noqa: F401  (the planner loads it with its first proposal: no part of the work)
+
             print("ready", flush=True)
             sys.stdin.readline()
             self._seen.commits, self._seen.began, cpu_s = 0, time.time(), time.process_time()
@@ -94,8 +98,21 @@ class Process:
         return Attendant(crew, tell=lambda line: None)
 
 
+def end_with_parent() -> None:
+    """End this process soon after the one that started it has ended, however that came about."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> None:
     """Do the work that the first argument describes."""
+    end_with_parent()
     work = Work(**json.loads(sys.argv[1]))
     with ExitStack() as stack:
         database = stack.enter_context(closing(Database.open(work.url)))

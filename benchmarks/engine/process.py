@@ -24,9 +24,10 @@ from labwright.core.states import CampaignState
 from labwright.sites.worker import Post
 from labwright.storage.database import Database
 from labwright.storage.presence import at_work
+from labwright.storage.transaction import OPTION
 from labwright.storage.thread import StorageThread
 from labwright.testing import SilentWatcher
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +64,9 @@ class Process:
         self._seen = Seen(acts=[])
         event.listen(Engine, "commit", self._committed)
 
-    def _committed(self, _: object) -> None:
-        self._seen.commits += 1
+    def _committed(self, connection: Connection) -> None:
+        if OPTION in connection.get_execution_options():  # and no transaction that only reads
+            self._seen.commits += 1
 
     async def conduct(self) -> Seen:
         """Work to the end of every campaign, or for as long as there is time."""

@@ -92,6 +92,7 @@ class Database:
                 return
             with closing(self._place.begin("read")) as connection:
                 yield connection
+                connection.commit()  # at a ROLLBACK, psycopg forgets every statement that it has prepared
         except (DBAPIError, NoneFree) as error:
             raise self._unavailable("read", error) from error
 

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.permission import Permission
 from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import ApprovalState
+from labwright.core.campaign import CampaignRecord
 from labwright.core.crash import crash_point
 from labwright.core.errors import CampaignHalted, OutOfStock, Overtaken, PoolExhausted
 from labwright.core.material import then_again
@@ -28,6 +30,7 @@ from labwright.storage.trials import Trials
 
 REFUSED_IN_A_ROW = 10
 FAILED_IN_A_ROW = 5
+AT_A_TIME = 64  # trials read in one call: whoever serves the resources does not wait for a long history
 
 
 class Watcher(Protocol):
@@ -94,8 +97,7 @@ class Conductor:
         await self._see()
         self._first_new = len(self._trials)
         while True:
-            trials = await self._see()
-            record = await self.records.thread(self.records.campaigns.get, self.campaign.name)
+            trials, record = await self._see()
             in_flight = sum(t.state in BEGUN for t in trials)
             budget = self.campaign.trials if record.budget is None else record.budget
             if not in_flight and (self._leaving or record.state is not CampaignState.RUNNING):
@@ -104,13 +106,23 @@ class Conductor:
                 await self._check_stuck(trials)
                 await self._patience.rest()
 
-    async def _see(self) -> list[Trial]:
-        changed, self._seq = await self.records.thread(self.records.trials.since, self.campaign.name, self._seq)
+    async def _see(self) -> tuple[list[Trial], CampaignRecord]:
+        """Return the trials and the campaign as they stand now."""
+        changed: list[Trial] = []
+        while True:
+            some, self._seq, record = await self.records.thread(self._look)
+            changed += some
+            if len(some) < AT_A_TIME:
+                break
         if changed or not self._trials:
-            self._trials.update((t.number, t) for t in changed)
+            self._trials.update((t.number, t) for t in sorted(changed, key=lambda t: t.number))
             self._watcher.trials(list(self._trials.values()))
             self._patience.renew()
-        return list(self._trials.values())
+        return list(self._trials.values()), record
+
+    def _look(self) -> tuple[list[Trial], int, CampaignRecord]:
+        name = self.campaign.name
+        return *self.records.trials.since(name, self._seq, AT_A_TIME), self.records.campaigns.get(name)
 
     async def _try_step(self, trials: Sequence[Trial], in_flight: int, budget: int) -> bool:
         """Do a step; where a lot lacks something, wait for what is in flight first, and see what has changed then."""
@@ -266,11 +278,12 @@ def _last_in_a_row(trials: Sequence[Trial], state: TrialState) -> int:
 
 
 def _hopeless(trials: Sequence[Trial]) -> str | None:
-    tried = [t for t in taught(trials) if t.uses_budget]
-    if _last_in_a_row(tried, TrialState.FAILED) < FAILED_IN_A_ROW:
+    tried = (t for t in reversed(taught(trials)) if t.uses_budget)
+    last = list(islice(tried, FAILED_IN_A_ROW))
+    if len(last) < FAILED_IN_A_ROW or any(t.state is not TrialState.FAILED for t in last):
         return None
     return (
-        f"{FAILED_IN_A_ROW} trials in a row failed; the last, {tried[-1].id}, because: {tried[-1].why} "
+        f"{FAILED_IN_A_ROW} trials in a row failed; the last, {last[0].id}, because: {last[0].why} "
         "Mend the cause, then run the same command again to go on."
     )
 

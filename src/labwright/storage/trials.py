@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Integer, ScalarSelect, bindparam, func, insert, select, update
 
 from labwright.core.approval import ApprovalState, Question
 from labwright.core.errors import CampaignBusy, InvalidInput, OutOfStock, Overtaken
@@ -19,7 +19,7 @@ from labwright.storage.campaigns import campaign_what, stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import append, now
 from labwright.storage.lots import lacking
-from labwright.storage.queueing import apply, mark
+from labwright.storage.queueing import apply, apply_all, mark
 from labwright.storage.records import pack, proposal_record
 from labwright.storage.rows import the_trial, trial_from, trials_query
 from labwright.storage.schema import campaigns, holdings, trials
@@ -49,11 +49,14 @@ class Trials:
         with self._database.read() as connection:
             return [trial_from(row) for row in connection.execute(trials_query().where(campaigns.c.name == campaign))]
 
-    def since(self, campaign: str, seq: int) -> tuple[list[Trial], int]:
-        """Return the trials that changed after an entry of the campaign's stream, and the newest such entry."""
+    def since(self, campaign: str, seq: int, most: int) -> tuple[list[Trial], int]:
+        """Return the trials that changed after an entry of the campaign's stream, and the newest such entry.
+
+        At most so many, the change that is the longest ago first.
+        """
         with self._database.read() as connection:
-            rows = connection.execute(_SINCE, {"of_name": campaign, "of_seq": seq}).all()
-        return [trial_from(row) for row in rows], max((row.changed for row in rows), default=seq)
+            rows = connection.execute(_SINCE, {"of_name": campaign, "of_seq": seq, "most": most}).all()
+        return [trial_from(row) for row in rows], rows[-1].changed if rows else seq
 
     def get(self, campaign: str, number: int) -> Trial:
         """Return one trial; an unknown number raises NotFound."""
@@ -70,17 +73,18 @@ class Trials:
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
             campaign_id, spent, busy = self._conducted(connection, campaign)
-            room, done = min(budget - spent, parallel - busy), 0
-            for proposal, following in begun[: max(room, 0)]:
-                why = _lacking(connection, following)
+            begun = begun[: max(min(budget - spent, parallel - busy), 0)]
+            if not any(f.materials is not None for _, f in begun):
+                _begin_all(connection, campaign, campaign_id, begun)
+                return len(begun)
+            for done, one in enumerate(begun):
+                why = _lacking(connection, one[1])
                 if why is not None and not done:
                     raise OutOfStock(why)
                 if why is not None:
-                    break
-                trial = _insert(connection, campaign, campaign_id, proposal, TrialState.RUNNING)
-                apply(connection, campaign, campaign_id, trial, following)
-                done += 1
-        return done
+                    return done
+                _begin_all(connection, campaign, campaign_id, [one])
+        return len(begun)
 
     def refuse(self, campaign: str, proposal: Proposal, found: Verdict) -> None:
         """Record a proposal that the gate did not allow; it uses no budget."""
@@ -221,6 +225,12 @@ class Trials:
         return row.id, row.spent, row.busy
 
 
+def _begin_all(connection: Connection, campaign: str, campaign_id: int, begun: Sequence[tuple[Proposal, Next]]) -> None:
+    if begun:
+        rows = _insert_all(connection, campaign, campaign_id, [p for p, _ in begun], TrialState.RUNNING)
+        apply_all(connection, campaign, campaign_id, [(row, f) for row, (_, f) in zip(rows, begun, strict=True)])
+
+
 def _lacking(connection: Connection, following: Next) -> str | None:
     """Say why the lots cannot give what a trial takes, and what to do now."""
     if following.materials is None or not following.materials.takings:
@@ -269,13 +279,19 @@ _CONDUCTED = select(
     _count(*(PENDING - {TrialState.PROPOSED, TrialState.WAITING})).label("busy"),
 ).where(campaigns.c.name == bindparam("of_name"))
 _LAST = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == bindparam("of_campaign"))
-_SINCE = trials_query().where(campaigns.c.name == bindparam("of_name"), trials.c.changed > bindparam("of_seq"))
+_SINCE = (
+    trials_query()
+    .where(campaigns.c.name == bindparam("of_name"), trials.c.changed > bindparam("of_seq"))
+    .order_by(None)
+    .order_by(trials.c.changed)
+    .limit(bindparam("most", type_=Integer))
+)
 _ROW = (
     select(trials.c.id)
     .join(campaigns)
     .where(campaigns.c.name == bindparam("of_name"), trials.c.number == bindparam("of_number"))
 )
-_INSERT = insert(trials)
+_INSERT = insert(trials).returning(trials.c.id, trials.c.number)
 
 
 def _next_number(connection: Connection, campaign_id: int) -> int:
@@ -292,22 +308,30 @@ def _insert(
     **told: Json,
 ) -> tuple[int, int]:
     """Insert a trial; return its row and its number."""
-    number, at = _next_number(connection, campaign_id), now()
-    record = proposal_record(proposal)
-    body: dict[str, Json] = {
-        "trial": number,
-        "trial_state": state.value,
-        "proposal": record,
-        "proposed_at": at,
-        "why": why,
-    }
-    written = append(connection, stream_of(campaign), f"trial.{state.value}", body | told)
-    row: dict[str, Any] = {"campaign_id": campaign_id, "number": number, "state": state.value, "why": why}
-    ended = at if state is TrialState.REFUSED else None
-    texts = {"proposal": pack(record), "outcomes": "{}", "proposed_at": at, "ended_at": ended, "changed": written.seq}
-    result = connection.execute(_INSERT, row | texts)
-    assert result.inserted_primary_key is not None
-    return int(result.inserted_primary_key[0]), number
+    return _insert_all(connection, campaign, campaign_id, [proposal], state, why, **told)[0]
+
+
+def _insert_all(
+    connection: Connection,
+    campaign: str,
+    campaign_id: int,
+    proposals: Sequence[Proposal],
+    state: TrialState,
+    why: str | None = None,
+    **told: Json,
+) -> list[tuple[int, int]]:
+    """Insert trials; return the row and the number of each."""
+    first, at, rows = _next_number(connection, campaign_id), now(), []
+    for number, proposal in enumerate(proposals, start=first):
+        record = proposal_record(proposal)
+        place: dict[str, Json] = {"trial": number, "trial_state": state.value}
+        body = {**place, "proposal": record, "proposed_at": at, "why": why, **told}
+        written = append(connection, stream_of(campaign), f"trial.{state.value}", body)
+        row: dict[str, Any] = {"campaign_id": campaign_id, "number": number, "state": state.value, "why": why}
+        ended = at if state is TrialState.REFUSED else None
+        texts = {"proposal": pack(record), "outcomes": "{}", "proposed_at": at, "ended_at": ended}
+        rows.append(row | texts | {"changed": written.seq})
+    return sorted((tuple(row) for row in connection.execute(_INSERT, rows)), key=lambda row: row[1])
 
 
 def _insert_earlier(connection: Connection, campaign: str, campaign_id: int, earlier: Earlier, sha256: str) -> int:

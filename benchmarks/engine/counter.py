@@ -2,8 +2,8 @@
 
     python counter.py SOCKET LOG        listens on a Unix socket; each physical start is a line of the log
 
-It needs nothing but Python. `start ID TRIAL` starts physically, always, and answers with a number when it is done.
-`ask ID` answers `done NUMBER`, `running` or `never`.
+It needs nothing but Python. `start ID TRIAL` starts physically, always, and answers `done TRIAL` at the end. `ask ID`
+answers `done TRIAL`, `running` or `never`.
 """
 
 import socketserver
@@ -22,7 +22,7 @@ class Instrument:
         self._log = log
         self._lock = threading.Lock()
         self._running: set[str] = set()
-        self._done: dict[str, float] = {}
+        self._done: dict[str, str] = {}
 
     def start(self, command: str, trial: str) -> str:
         """Start physically, and wait for the end."""
@@ -32,7 +32,7 @@ class Instrument:
                 log.write(f"{trial}\n")
         time.sleep(TAKES_S)
         with self._lock:
-            self._done[command] = float(trial)
+            self._done[command] = trial
             self._running.discard(command)
         return f"done {trial}"
 

@@ -1,6 +1,6 @@
 """Our side of the work under kills: a campaign on the counting instrument.
 
-    python -m engine.ours URL SOCKET TRIALS
+python -m engine.ours URL SOCKET TRIALS
 """
 
 import asyncio

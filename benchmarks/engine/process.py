@@ -14,6 +14,8 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sqlalchemy import Connection, Engine, event
+
 from engine.bench import Instant, campaign
 from labwright.app import Laboratory, capabilities_of, planner_of
 from labwright.campaigns.attendant import Attendant
@@ -24,10 +26,9 @@ from labwright.core.states import CampaignState
 from labwright.sites.worker import Post
 from labwright.storage.database import Database
 from labwright.storage.presence import at_work
-from labwright.storage.transaction import OPTION
 from labwright.storage.thread import StorageThread
+from labwright.storage.transaction import OPTION
 from labwright.testing import SilentWatcher
-from sqlalchemy import Connection, Engine, event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +45,13 @@ class Work:
 
 @dataclass(kw_only=True)
 class Seen:
-    """What a process saw: when each act began and ended, its commits, and the CPU time that it took."""
+    """What a process saw: its commits, its CPU time, and of each act the beginning, the end, and the commits before."""
 
     began: float = 0.0
     ended: float = 0.0
     cpu_s: float = 0.0
     commits: int = 0
-    acts: list[tuple[float, float]]
-    repeated: int = 0
+    acts: list[tuple[float, float, int]]
 
 
 class Process:
@@ -60,9 +60,12 @@ class Process:
     def __init__(self, work: Work, laboratory: Laboratory) -> None:
         self._work = work
         self._laboratory = laboratory
-        self._instruments = {name: Instant(repeatable=work.repeatable) for name in work.names}
         self._seen = Seen(acts=[])
+        self._instruments = {n: Instant(repeatable=work.repeatable, commits=self._commits) for n in work.names}
         event.listen(Engine, "commit", self._committed)
+
+    def _commits(self) -> int:
+        return self._seen.commits
 
     def _committed(self, connection: Connection) -> None:
         if OPTION in connection.get_execution_options():  # and no transaction that only reads
@@ -83,7 +86,7 @@ class Process:
                     assert set(states) == {CampaignState.FINISHED}, states
             self._seen.ended, self._seen.cpu_s = time.time(), time.process_time() - cpu_s
         for instrument in self._instruments.values():
-            self._seen.acts += zip(instrument.begun, instrument.ended, strict=True)
+            self._seen.acts += zip(instrument.begun, instrument.ended, instrument.commits, strict=True)
         return self._seen
 
     def _begin(self, name: str, thread: StorageThread) -> Attendant:

@@ -1,6 +1,6 @@
 """How long a restart takes: from opening a database with a long history to the first dispatch of what is open in it.
 
-    python -m engine.restart URL FINISHED        is one restart, in a process of its own; it writes the seconds
+python -m engine.restart URL FINISHED        is one restart, in a process of its own; it writes the seconds
 """
 
 import asyncio
@@ -106,8 +106,9 @@ def restart_s(url: str, finished: int) -> float:
 
 def main() -> None:
     """Restart once; what is imported and read before the database is opened does not count."""
-    import labwright.planning.sampling  # noqa: F401
     from scipy.stats import qmc  # noqa: F401
+
+    import labwright.planning.sampling  # noqa: F401
 
     url, finished = sys.argv[1], int(sys.argv[2])
     print(json.dumps(asyncio.run(first_dispatch_s(url, read(finished)))))

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def rates(seen: Sequence[dict[str, Any]]) -> dict[str, float]:
 def overheads(seen: dict[str, Any]) -> dict[str, float]:
     """Return p50 and p95, in ms, of the time from one act's end to the next one's start, and the commits between."""
     acts = seen["acts"]
-    between = sorted(1000 * (after[0] - before[1]) for before, after in zip(acts, acts[1:], strict=False))
+    between = sorted(1000 * (after[0] - before[1]) for before, after in pairwise(acts))
     return {
         "commits": (acts[-1][2] - acts[0][2]) / (len(acts) - 1),
         "overhead_ms_p50": statistics.median(between),

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from labwright.core.capability import Capability, Input, Output
 from labwright.core.command import Answer, Command, Done, Measurement, NeverStarted, Observation, Outcome, Recorder
@@ -24,9 +24,14 @@ def campaign(name: str, *, trials: int, parallel: int = 1) -> str:
 
 
 class Instant:
-    """An instrument in memory that takes no time, counts what it does, and says what became of a command."""
+    """An instrument in memory that takes no time, counts what it does, and says what became of a command.
 
-    def __init__(self, *, repeatable: bool) -> None:
+    `commits` says how many there were by now; it is asked as each act begins.
+    """
+
+    def __init__(self, *, repeatable: bool, commits: Callable[[], int] = lambda: 0) -> None:
+        self._commits = commits
+        self.commits: list[int] = []
         self.name = "bench"
         self._repeatable = repeatable
         self._journal: dict[str, Outcome] = {}
@@ -46,6 +51,7 @@ class Instant:
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
         """Measure once for each command."""
         self.begun.append(time.time())
+        self.commits.append(self._commits())
         if command.command_id not in self._journal:
             y = float(command.inputs["x"]) ** 2
             self._journal[command.command_id] = Observation(values={"y": Measurement(value=y)})

@@ -45,14 +45,13 @@ class Work:
 
 @dataclass(kw_only=True)
 class Seen:
-    """What a process saw: when each act began and ended, its commits, and the CPU time that it took."""
+    """What a process saw: its commits, its CPU time, and of each act the beginning, the end, and the commits before."""
 
     began: float = 0.0
     ended: float = 0.0
     cpu_s: float = 0.0
     commits: int = 0
-    acts: list[tuple[float, float]]
-    repeated: int = 0
+    acts: list[tuple[float, float, int]]
 
 
 class Process:
@@ -61,9 +60,12 @@ class Process:
     def __init__(self, work: Work, laboratory: Laboratory) -> None:
         self._work = work
         self._laboratory = laboratory
-        self._instruments = {name: Instant(repeatable=work.repeatable) for name in work.names}
         self._seen = Seen(acts=[])
+        self._instruments = {n: Instant(repeatable=work.repeatable, commits=self._commits) for n in work.names}
         event.listen(Engine, "commit", self._committed)
+
+    def _commits(self) -> int:
+        return self._seen.commits
 
     def _committed(self, connection: Connection) -> None:
         if OPTION in connection.get_execution_options():  # and no transaction that only reads
@@ -84,7 +86,7 @@ class Process:
                     assert set(states) == {CampaignState.FINISHED}, states
             self._seen.ended, self._seen.cpu_s = time.time(), time.process_time() - cpu_s
         for instrument in self._instruments.values():
-            self._seen.acts += zip(instrument.begun, instrument.ended, strict=True)
+            self._seen.acts += zip(instrument.begun, instrument.ended, instrument.commits, strict=True)
         return self._seen
 
     def _begin(self, name: str, thread: StorageThread) -> Attendant:

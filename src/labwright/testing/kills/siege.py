@@ -14,11 +14,13 @@ from labwright.core.run import Run
 from labwright.storage.database import Database
 from labwright.testing.counting.device import KIND
 from labwright.testing.kills.audit import Toll, audit
-from labwright.testing.kills.bench import Bench, Role
+from labwright.testing.kills.bench import Bench, Role, is_acting
 
 SHARES = {Role.WORKER: 4, Role.INSTRUMENT: 3, Role.CONDUCTOR: 3}
 PROCEDURES = (("oven",), ("oven", "probe"), ("probe", "blind"))
 BREATH_S = 1.2  # the longest time between two kills
+AIMED = 0.6  # of the kills wait until an act is under way
+AIM_S = 4.0  # but no longer
 WHY = "read off the instrument's journal"
 
 
@@ -55,7 +57,11 @@ def besiege(
                     _begin(bench, next(rounds), trials, procedures)
                 if len(bench.blows) < kills:
                     _watch(bench, person, dice.uniform(0, BREATH_S))
-                    bench.kill(_victim(bench, dice))
+                    victim = _victim(bench, dice)
+                    if dice.random() < AIMED:
+                        _watch(bench, person, AIM_S, lambda: any(map(is_acting, bench.devices.values())))
+                        _watch(bench, person, dice.uniform(0, 0.1))
+                    bench.kill(victim)
                     tell(f"{len(bench.blows)}/{kills}: killed {bench.blows[-1].name}")
                 else:
                     bench.until(lambda: not bench.conductors or person.decide(), timeout_s=300, what="the end")
@@ -68,9 +74,9 @@ def _begin(bench: Bench, number: int, trials: int, procedures: tuple[tuple[str, 
         bench.conduct(bench.campaign(f"c{number}-{i + 1}", *devices, trials=trials))
 
 
-def _watch(bench: Bench, person: "Person", for_s: float) -> None:
+def _watch(bench: Bench, person: "Person", for_s: float, until: Callable[[], bool] = lambda: False) -> None:
     deadline = time.monotonic() + for_s
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not until():
         bench.look()
         person.decide()
         time.sleep(0.02)

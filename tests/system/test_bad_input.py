@@ -84,7 +84,7 @@ def write(here, text, name="campaign.yaml"):
         (
             "kind: table",
             "kind: tabel",
-            "line 11: resources.bench.kind: no kind of resource is named 'tabel'; installed: function, opcua, table; "
+            "line 11: resources.bench.kind: no kind of resource is named 'tabel'; installed: command, function, opcua, person, table; "
             "did you mean 'table'?",
         ),
         ("file: data.csv", "fiel: data.csv", "line 11: resources.bench.fiel: unknown key. Did you mean 'file'?"),
@@ -121,7 +121,7 @@ def write(here, text, name="campaign.yaml"):
         (
             "with: {x: $x}",
             "with: {x: $x}\n    unit: mm",
-            "line 9: procedure.0.unit: unknown key. Possible here: use, with, gives.",
+            "line 9: procedure.0.unit: unknown key. Possible here: name, use, with,",
         ),
         ("kind: table", "kind: opcua, url: 'http://x'", "resources.bench.url: found 'http://x'; opc.tcp://host:port/"),
         ("kind: discrete, values: [1, 2, 3, 4]", "kind: continuous, low: 9, high: 1", "line 3: space.x: low 9"),
@@ -295,7 +295,7 @@ def test_a_flipped_byte_in_the_ledger_is_found(here, labwright):
     assert labwright("verify")[0] == 0
 
     with sqlite3.connect(here / "labwright.db") as connection:
-        connection.execute("UPDATE ledger SET body = replace(body, 'leased', 'leaped') WHERE seq = 3")
+        connection.execute("UPDATE ledger SET body = replace(body, 'running', 'cunning') WHERE seq = 4")
     connection.close()
 
     code, printed = labwright("verify")

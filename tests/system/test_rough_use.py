@@ -81,7 +81,7 @@ def test_an_address_for_a_resource_that_is_not_there_is_refused(study, command_l
     assert command_line("run", "campaign.yaml")[0] == 2
 
 
-@pytest.mark.parametrize(("name", "value"), [("BUSY_TIMEOUT_S", "abc"), ("STOP_POLL_S", "-1"), ("URLS", "garbage")])
+@pytest.mark.parametrize(("name", "value"), [("BUSY_TIMEOUT_S", "abc"), ("POLL_S", "-1"), ("URLS", "garbage")])
 def test_a_wrong_setting_is_named(study, command_line, monkeypatch, name, value):
     monkeypatch.setenv(f"LABWRIGHT_{name}", value)
 
@@ -133,19 +133,40 @@ def test_a_folder_that_was_moved_with_its_database_is_stopped_where_it_is_now(
 
 def test_status_tells_a_campaign_that_was_killed_from_one_that_runs(study, command_line):
     (study / "bench.py").write_text("import time\ndef measure(float):\n    time.sleep(30)\n")
-    quiet = subprocess.DEVNULL
-    running = subprocess.Popen([sys.executable, "-m", "labwright", "run", "campaign.yaml"], stdout=quiet, stderr=quiet)
-    lock = study / "labwright.db.study.lock"
-    while not (lock.exists() and lock.read_text()) or not json.loads(command_line("status", "--json")[1]):
+    run, quiet = [sys.executable, "-m", "labwright", "run", "campaign.yaml"], subprocess.DEVNULL
+    running = subprocess.Popen(run, stdout=quiet, stderr=quiet)
+    while not is_owned(command_line):
         assert running.poll() is None
         time.sleep(0.05)
 
-    assert json.loads(command_line("status", "--json")[1])[0]["owned"] is True
-    assert command_line("run", "campaign.yaml")[2].startswith(
-        f"Error: Campaign 'study' is already run by process {running.pid}"
-    )
+    assert "holds campaign study" in " ".join(command_line("status")[1].split())
 
     os.kill(running.pid, 9)
     running.wait()
-    assert json.loads(command_line("status", "--json")[1])[0]["owned"] is False
+    assert not is_owned(command_line)
     assert "no process runs it now" in " ".join(command_line("status")[1].split())
+
+
+def test_a_second_process_waits_for_the_first_and_goes_on_when_it_dies(study, command_line):
+    (study / "bench.py").write_text("import time\ndef measure(float):\n    time.sleep(30)\n")
+    unforgiving = CAMPAIGN.replace("repeatable: true", "inputs: {float: {low: -99, high: 99}}")
+    (study / "campaign.yaml").write_text(unforgiving)
+    run, quiet = [sys.executable, "-m", "labwright", "run", "campaign.yaml"], subprocess.DEVNULL
+    first = subprocess.Popen(run, stdout=quiet, stderr=quiet)
+    while not is_owned(command_line):
+        time.sleep(0.05)
+    second = subprocess.Popen(run, stdout=quiet, stderr=subprocess.PIPE, text=True)
+
+    assert second.stderr.readline().startswith(f"study is conducted by process {first.pid} on ")
+    first.kill()
+    first.wait()
+    said = second.communicate(timeout=60)[1]
+
+    assert second.returncode == 4
+    assert "Nobody can say what became of bench.measure" in said
+
+
+def is_owned(command_line) -> bool:
+    code, out, _ = command_line("status", "--json")
+    campaigns = json.loads(out)["campaigns"] if code == 0 else []
+    return bool(campaigns) and campaigns[0]["owned"]

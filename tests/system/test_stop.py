@@ -25,7 +25,7 @@ def test_stop_ends_the_charge_first_and_keeps_its_result(benches):
     assert trial["state"] == "observed"
     assert trial["outcomes"]["charge"] < 80
     assert "The chain holds" in bench.labwright("verify")
-    assert json.loads(bench.labwright("status", "--json"))[0]["state"] == "stopped"
+    assert json.loads(bench.labwright("status", "--json"))["campaigns"][0]["state"] == "stopped"
 
 
 def test_two_interrupts_stop_the_cell_and_the_same_command_goes_on(benches):
@@ -41,7 +41,7 @@ def test_two_interrupts_stop_the_cell_and_the_same_command_goes_on(benches):
     assert running.wait(20) == 130
     assert not bench.is_charging()
     assert [t["state"] for t in bench.trials()] == ["observed"]
-    assert json.loads(bench.labwright("status", "--json"))[0]["state"] == "paused"
+    assert json.loads(bench.labwright("status", "--json"))["campaigns"][0]["state"] == "paused"
 
     again = bench.start()
     while len(bench.started()) < 2:

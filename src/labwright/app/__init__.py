@@ -2,6 +2,6 @@
 
 from labwright.app.app import App, Checked, Faces, planner_of
 from labwright.app.equipment import capabilities_of
-from labwright.app.laboratory import Laboratory, Standing
+from labwright.app.laboratory import Laboratory, Overview, Standing
 
-__all__ = ["App", "Checked", "Faces", "Laboratory", "Standing", "capabilities_of", "planner_of"]
+__all__ = ["App", "Checked", "Faces", "Laboratory", "Overview", "Standing", "capabilities_of", "planner_of"]

@@ -2,9 +2,10 @@
 
 import asyncio
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import CampaignChanged, InvalidInput
+from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.person import Person
 from labwright.core.run import Run
 from labwright.core.states import CampaignState
@@ -37,7 +39,7 @@ from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
 from labwright.storage.people import People
-from labwright.storage.presence import at_work
+from labwright.storage.presence import WorkerRecord, at_work
 from labwright.storage.tasks import Tasks
 from labwright.storage.thread import StorageThread
 
@@ -53,6 +55,9 @@ class Checked:
     first: Proposal
     verdict: Verdict
 
+
+# A number with its unit, as it was written.
+Quantity = tuple[float, str | None]
 
 # Puts on record what a person, by name, saw of a run, by number.
 Decision = Callable[[Laboratory, int, str], Run]
@@ -106,7 +111,7 @@ class App:
             record = laboratory.campaigns.find(file.campaign.name)
             if record is not None:
                 _refuse_change(record, file)
-            if record is None or record.state not in ENDED:
+            if record is None or not _is_over(laboratory, record):
                 asyncio.run(self._run(file, laboratory, faces, serve=serve))
             return self.standing(laboratory, file.campaign.name)
 
@@ -204,11 +209,53 @@ class App:
             tasks.report(filled.reports, by)
             return filled
 
+    def declare_gone(self, folder: Path, worker: str, by: Credential, why: str) -> WorkerRecord:
+        """Record that a process acts no more, by the word of a person who shows their secret."""
+        with self.laboratory(folder) as laboratory:
+            person = authenticate(People(laboratory.database), by.name, by.secret)
+            return laboratory.presence.declare_gone(worker, why=why, by=person.name)
+
     def decide(self, folder: Path, number: int, by: Credential, decision: Decision) -> Run:
         """Record what became of an unknown run, as a person who shows their secret saw it; return the run."""
         with self.laboratory(folder) as laboratory:
             person = authenticate(People(laboratory.database), by.name, by.secret)
             return decision(laboratory, number, person.name)
+
+    def lots(self, folder: Path) -> list[Lot]:
+        """Return every lot as it stands now."""
+        with self.laboratory(folder) as laboratory:
+            return laboratory.materials.lots()
+
+    def lot(self, folder: Path, name: str) -> tuple[Lot, list[LotEntry]]:
+        """Return a lot, and each change of its amount, the oldest first."""
+        with self.laboratory(folder) as laboratory:
+            return laboratory.materials.lot(name), laboratory.materials.entries(name)
+
+    def add_lot(
+        self,
+        folder: Path,
+        name: str,
+        amount: Quantity,
+        *,
+        expires: date | None = None,
+        location: str | None = None,
+        why: str | None = None,
+    ) -> Lot:
+        """Put an amount of a lot on record, new or besides what is there."""
+        with self.laboratory(folder, create=True) as laboratory:
+            return laboratory.materials.add(name, *amount, expires=expires, location=location, why=why)
+
+    def correct_lot(self, folder: Path, name: str, amount: Quantity, *, why: str) -> Lot:
+        """Record how much of a lot is there, as somebody saw it."""
+        with self.laboratory(folder) as laboratory:
+            return laboratory.materials.correct(name, *amount, why=why)
+
+    def samples(self, folder: Path, campaign: str | None = None) -> list[Sample]:
+        """Return the samples of one campaign, or of all; an unknown name raises NotFound."""
+        with self.laboratory(folder) as laboratory:
+            if campaign is not None:
+                laboratory.campaigns.get(campaign)
+            return laboratory.materials.samples(campaign)
 
     async def _check(self, file: CampaignFile) -> Checked:
         async with self._equipment.opened(file, file.path.absolute().parent) as resources:
@@ -225,7 +272,7 @@ class App:
                 if not await self._hold(laboratory, name, faces.tell):
                     return
                 keys = {n: post.key for n, post in posts.items()}
-                _begin(laboratory.campaigns, file, said_by(wiring, keys))
+                _begin(laboratory.campaigns, file, said_by(wiring, keys), keys)
                 with closing(StorageThread(laboratory.database)) as thread:
                     served = list(posts.values()) if serve else []
                     watcher, planner = faces.watcher(wiring), planner_of(file.campaign)
@@ -262,7 +309,12 @@ class App:
             await asyncio.sleep(self._settings.poll_s)
             laboratory.presence.beat()
         record = laboratory.campaigns.find(name)
-        return record is None or record.state not in ENDED
+        return record is None or not _is_over(laboratory, record)
+
+
+def _is_over(laboratory: Laboratory, record: CampaignRecord) -> bool:
+    """Whether nothing is left to do: a process may have died before it recorded what a stopped campaign had begun."""
+    return record.state in ENDED and not laboratory.runs.open(record.name)
 
 
 def planner_of(campaign: Campaign) -> Planner:
@@ -285,12 +337,12 @@ def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
     )
 
 
-def _begin(campaigns: Campaigns, file: CampaignFile, declared: str) -> None:
+def _begin(campaigns: Campaigns, file: CampaignFile, declared: str, keys: Mapping[str, str]) -> None:
     name, folder = file.campaign.name, str(file.path.absolute().parent)
     record = campaigns.find(name)
     if record is None:
         record = campaigns.add(name, file.campaign.text, folder, priority=file.campaign.priority)
-    campaigns.declare(name, declared)
+    campaigns.declare(name, declared, keys)
     if record.state is CampaignState.DRAFT:
         campaigns.change(name, "start")
     elif record.state is CampaignState.PAUSED:

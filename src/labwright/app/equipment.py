@@ -5,13 +5,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from labwright import plugins
 from labwright.campaigns.file import CampaignFile
 from labwright.core.campaign import Campaign, PlugIn
 from labwright.core.capability import Capability
 from labwright.core.errors import InvalidInput, ResourceUnavailable
+from labwright.core.run import BAR
 from labwright.core.values import canonical, digest
 from labwright.resources.resource import Resource, ResourceKind
 from labwright.settings import Settings
@@ -87,7 +88,7 @@ class Equipment:
 def _open(name: str, plug_in: PlugIn, folder: Path) -> AbstractAsyncContextManager[Resource]:
     kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind)
     try:
-        options = kind.Options(**plug_in.options)
+        options = _options(kind, plug_in)
     except ValidationError as error:
         raise InvalidInput(f"{name}: its options cannot be used: {error}") from error
     return kind.open(name, options, folder)
@@ -99,9 +100,15 @@ def capabilities_of(resources: Mapping[str, Resource]) -> dict[str, Capability]:
 
 
 def _key(plug_in: PlugIn, folder: Path) -> str:
-    """Return what names the physical thing: the same for two campaigns that use it, each by a name of its own."""
+    """Return what names the physical thing, the same for all campaigns, and how this one has set it up."""
     kind = plugins.load("labwright.resources", plug_in.kind)
+    setup = digest(canonical([plug_in.kind, dict(plug_in.options), str(folder)]))[:12]
     identity = getattr(kind, "identity", None)
-    if identity is not None:
-        return f"{plug_in.kind} {identity(kind.Options(**plug_in.options), folder)}"
-    return f"{plug_in.kind} {digest(canonical([dict(plug_in.options), str(folder)]))[:12]}"
+    thing = setup if identity is None else identity(_options(kind, plug_in), folder)
+    return f"{plug_in.kind} {thing}{BAR}{setup}"
+
+
+def _options(kind: ResourceKind, plug_in: PlugIn) -> BaseModel:
+    """Return the plug-in's options; it is told how many runs it takes at once, where that matters to it."""
+    told = {"capacity": plug_in.capacity} if "capacity" in kind.Options.model_fields else {}
+    return kind.Options(**plug_in.options, **told)

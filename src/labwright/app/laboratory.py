@@ -12,21 +12,25 @@ from labwright.campaigns.decision import observation_of
 from labwright.campaigns.file import CampaignFile, parse_campaign
 from labwright.campaigns.loop import Records, Watcher
 from labwright.campaigns.wiring import Wiring
+from labwright.core.approval import Approval
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.command import Failure, Recorder
 from labwright.core.errors import InvalidTransition, NotFound
 from labwright.core.run import Run
 from labwright.core.states import RunState
+from labwright.core.task import PostedTask
 from labwright.core.trial import Trial
 from labwright.core.values import Json
 from labwright.planning.planner import Planner
 from labwright.sites.recorder import RunRecorder
 from labwright.sites.worker import Brief, Post, Worker
 from labwright.storage.approvals import Approvals
+from labwright.storage.backup import Restored, backup, restore
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
+from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
-from labwright.storage.presence import Presence
+from labwright.storage.presence import Presence, WorkerRecord
 from labwright.storage.runs import Runs
 from labwright.storage.tasks import Tasks
 from labwright.storage.thread import StorageThread
@@ -48,6 +52,22 @@ class Standing:
         """The campaign that the file describes."""
         return self.file.campaign
 
+    @property
+    def budget(self) -> int:
+        """The trials that it may spend, by its file or as somebody has extended it."""
+        return self.campaign.trials if self.record.budget is None else self.record.budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """How a laboratory stands: its campaigns, who works on what, and what waits for people."""
+
+    standings: list[Standing]
+    workers: list[WorkerRecord]
+    unknown: list[Run]
+    approvals: list[Approval]
+    tasks: list[PostedTask]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Laboratory:
@@ -58,6 +78,7 @@ class Laboratory:
     trials: Trials
     runs: Runs
     presence: Presence
+    materials: Materials
 
     @classmethod
     def of(cls, database: Database) -> Self:
@@ -69,12 +90,20 @@ class Laboratory:
             trials=Trials(database, worker),
             runs=Runs(database, worker),
             presence=Presence(database, worker),
+            materials=Materials(database),
         )
 
     def records(self, thread: StorageThread) -> Records:
         """Return what the loop keeps its facts in, by way of the storage thread."""
         approvals = Approvals(self.database)
-        return Records(campaigns=self.campaigns, trials=self.trials, runs=self.runs, approvals=approvals, thread=thread)
+        return Records(
+            campaigns=self.campaigns,
+            trials=self.trials,
+            runs=self.runs,
+            approvals=approvals,
+            materials=self.materials,
+            thread=thread,
+        )
 
     def crew(
         self,
@@ -145,12 +174,30 @@ class Laboratory:
         """Record that an unknown run never moved anything, as a person saw; it is queued again."""
         return self.runs.requeue(self.unknown(number), why, by=by)
 
+    def overview(self) -> Overview:
+        """Return how everything stands now."""
+        return Overview(
+            standings=[self.standing(record.name) for record in self.campaigns.all()],
+            workers=self.presence.all(),
+            unknown=self.runs.unknown(),
+            approvals=Approvals(self.database).waiting(),
+            tasks=Tasks(self.database).open(),
+        )
+
     def unknown(self, number: int) -> Run:
         """Return a run of which nobody can say what became; any other raises InvalidTransition."""
         run = self.runs.get(number)
         if run.state is not RunState.UNKNOWN:
             raise InvalidTransition(f"Run {number}, {run},", run.state, "be decided", ["only what is unknown is"])
         return run
+
+    def backup(self, file: Path) -> int:
+        """Write all that is on record to a new file; return how many entries of the ledger it holds."""
+        return backup(self.database, file)
+
+    def restore(self, file: Path) -> Restored:
+        """Fill this laboratory, which must be empty, from a backup."""
+        return restore(file, self.database)
 
     def verify(self) -> Verification:
         """Check the ledger's chains, and the tables against them."""

@@ -1,11 +1,14 @@
 """What a trial's runs mean: what comes next in it, or its end."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
+from labwright.campaigns.materials import takings_of
 from labwright.campaigns.standing import Reader, Stage, Standing
 from labwright.campaigns.wiring import Wiring
 from labwright.core.errors import InvalidInput
+from labwright.core.material import Taking
 from labwright.core.procedure import Step, ancestors, bind, in_order
 from labwright.core.run import Conclusion, NewRun, Next, Run
 from labwright.core.states import RunState, TrialState
@@ -32,11 +35,17 @@ class Judge:
         self._after = [tuple(places[name] for name in step.after) for step in steps]
         self._before = [tuple(places[name] for name in before[step.name]) for step in steps]
         self._givers = {name: i for i, step in enumerate(steps) for name in step.gives}
+        self._makers = {
+            n: [i for i, s in enumerate(steps) if n in s.samples.makes] for s in steps for n in s.samples.all
+        }
+        self._materials = wiring.materials
         self._reader = Reader(wiring)
 
     def first(self, point: Point) -> Next:
         """Return how a trial of the point begins."""
-        return self.advance(point, 0, ())
+        materials = self._materials(point)
+        following = self.advance(point, 0, ())
+        return following if materials is None else replace(following, materials=materials)
 
     def advance(self, point: Point, trial: int, runs: Sequence[Run]) -> Next:
         """Return what comes next in a trial, from all the runs that serve it, whatever their state.
@@ -61,6 +70,7 @@ class Judge:
                 try:
                     if self._obstacle(i, standing) is None:
                         self._inputs(i, standing)
+                        self._takes(i, standing)
                 except InvalidInput as error:
                     standing.blame(str(error))
 
@@ -74,11 +84,11 @@ class Judge:
                 continue
             why = self._obstacle(i, standing)
             if why is None:
-                new.append(self._run(i, standing, self._inputs(i, standing)))
+                new.append(self._run(i, standing, self._inputs(i, standing), self._takes(i, standing)))
                 stages[i] = Stage.OPEN
             else:
                 standing.skipped[i] = why
-                skipped.append((self._run(i, standing, {}), why))
+                skipped.append((self._run(i, standing, {}, ()), why))
                 stages[i] = Stage.SKIPPED
         ended = None if Stage.OPEN in stages.values() else self._end(standing)
         return Next(runs=tuple(new), skipped=tuple(skipped), conclusion=ended)
@@ -91,10 +101,10 @@ class Judge:
         for i in self._clean_ups(stages):
             try:
                 why = self._obstacle(i, standing)
-                inputs = {} if why else self._inputs(i, standing)
+                inputs, takes = ({}, ()) if why else (self._inputs(i, standing), self._takes(i, standing))
             except InvalidInput as error:
-                why, inputs = str(error), {}
-            run = self._run(i, standing, inputs)
+                why, inputs, takes = str(error), {}, ()
+            run = self._run(i, standing, inputs, takes)
             stages[i] = Stage.SKIPPED if why else Stage.OPEN
             if why:
                 skipped.append((run, why))
@@ -117,6 +127,10 @@ class Judge:
         for name in step.references:
             if name not in standing.names:
                 return f"{name} was not given: {self._told(self._givers[name], standing)}"
+        for sample in step.samples.needed:
+            makers = self._makers[sample]
+            if all(standing.stages.get(i, Stage.SKIPPED) is Stage.SKIPPED for i in makers):
+                return f"{sample} was not made: {self._told(makers[0], standing)}"
         for condition in step.when:
             found = standing.names[condition.name]
             if not condition.holds(found):
@@ -134,7 +148,10 @@ class Judge:
         step = self._steps[index]
         return bind(step, self._capabilities[step.use], standing.names)
 
-    def _run(self, index: int, standing: Standing, inputs: Mapping[str, Value]) -> NewRun:
+    def _takes(self, index: int, standing: Standing) -> tuple[Taking, ...]:
+        return takings_of(index, self._steps[index], standing.names)
+
+    def _run(self, index: int, standing: Standing, inputs: Mapping[str, Value], takes: tuple[Taking, ...]) -> NewRun:
         step = self._steps[index]
         return NewRun(
             step=index,
@@ -148,6 +165,8 @@ class Judge:
             wait_s=step.gather.wait_s if step.gather else 0.0,
             shared=self._shared(step, inputs) if step.gather else "",
             timeout_s=step.timeout_s,
+            material=step.has_material,
+            takes=takes,
         )
 
     def _shared(self, step: Step, inputs: Mapping[str, Value]) -> str:

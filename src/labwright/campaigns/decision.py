@@ -1,15 +1,17 @@
 """What a person says became of a run of which nobody else can tell."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labwright.core.capability import Capability
 from labwright.core.command import Gathered, Measurement, Observation
 from labwright.core.errors import InvalidInput
+from labwright.core.material import Fate, Sample, standing_words
 from labwright.core.run import Run
 from labwright.core.units import check_unit, parse_quantity
 from labwright.core.values import is_number, show
 
+OPTIONS: Mapping[str, Fate | None] = {"--done": Fate.DONE, "--failed": Fate.FAILED, "--never-ran": None}
 MEANS = 'expected one JSON object such as {"y": 1.2}, or with a unit {"y": "1.2 mJ"}'
 
 
@@ -52,10 +54,24 @@ def _measurement(name: str, found: Any, capability: Capability) -> Measurement:
     return Measurement(value=value, unit=written or unit)
 
 
-def words_of(run: Run) -> str:
-    """Write what a run did, for a person who must say what became of it."""
+def words_of(
+    run: Run,
+    outlook: Sequence[tuple[Sample, Mapping[Fate | None, Sample]]] = (),
+    taken: Mapping[str, str] | None = None,
+) -> str:
+    """Write what a run did, for a person who must say what became of it, and what that means for samples and lots.
+
+    `outlook`: how each sample stands, and would by each decision; `taken`: what is counted as taken, by lot.
+    """
     lines = [f"Run {run.id}: {run} is {run.state}.", f"  command {run.command_id}, epoch {run.epoch}"]
     for member in run.members:
         sent = ", ".join(f"{name} = {show(value)}" for name, value in member.inputs.items())
         lines.append(f"  for trial {run.campaign}/{member.trial}: sent {sent or 'nothing'}")
+    for now, then in outlook:
+        by = (f"{option}: {standing_words(then[f].state, then[f].place)}" for option, f in OPTIONS.items())
+        lines.append(f"  sample {now}; with {'; '.join(by)}")
+    for lot, amount in (taken or {}).items():
+        lines.append(
+            f"  lot {lot}: {amount} counted as taken; with --never-ran it is there again, and the run is queued"
+        )
     return "\n".join(lines)

@@ -11,8 +11,9 @@ from labwright.campaigns.permission import Permission
 from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import ApprovalState
 from labwright.core.crash import crash_point
-from labwright.core.errors import CampaignHalted, Overtaken, PoolExhausted
-from labwright.core.run import Run
+from labwright.core.errors import CampaignHalted, OutOfStock, Overtaken, PoolExhausted
+from labwright.core.material import then_again
+from labwright.core.run import Run, thing_of
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import Proposal, Trial
 from labwright.core.verdict import Decision, Verdict
@@ -20,6 +21,7 @@ from labwright.planning.planner import Planner
 from labwright.sites.patience import Patience
 from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns
+from labwright.storage.materials import Materials
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
 from labwright.storage.trials import Trials
@@ -48,6 +50,7 @@ class Records:
     trials: Trials
     runs: Runs
     approvals: Approvals
+    materials: Materials
     thread: StorageThread
 
 
@@ -69,6 +72,8 @@ class Conductor:
         self._trials: dict[int, Trial] = {}
         self._seq = -1
         self._first_new = 0
+        self._short_at: int | None = None  # the newest change on record when a lot last lacked something
+        self._takes = any(step.takes for step in self.campaign.procedure)
         self.queued: Callable[[], None] = lambda: None  # called after runs were queued
 
     def leave(self) -> None:
@@ -95,7 +100,7 @@ class Conductor:
             budget = self.campaign.trials if record.budget is None else record.budget
             if not in_flight and (self._leaving or record.state is not CampaignState.RUNNING):
                 return record.state
-            if record.state is not CampaignState.RUNNING or not await self._step(trials, in_flight, budget):
+            if record.state is not CampaignState.RUNNING or not await self._try_step(trials, in_flight, budget):
                 await self._check_stuck(trials)
                 await self._patience.rest()
 
@@ -106,6 +111,18 @@ class Conductor:
             self._watcher.trials(list(self._trials.values()))
             self._patience.renew()
         return list(self._trials.values())
+
+    async def _try_step(self, trials: Sequence[Trial], in_flight: int, budget: int) -> bool:
+        """Do a step; where a lot lacks something, wait for what is in flight first, and see what has changed then."""
+        if in_flight and self._short_at == self._seq:
+            return False
+        try:
+            return await self._step(trials, in_flight, budget)
+        except OutOfStock:
+            if not in_flight:
+                raise
+            self._short_at = self._seq
+            return False
 
     async def _step(self, trials: Sequence[Trial], in_flight: int, budget: int) -> bool:
         """Begin what there is room for, or end the campaign; say whether anything was done."""
@@ -189,15 +206,23 @@ class Conductor:
         return self._planner.propose(self._wiring.problem, history, pending, count, seed=self.campaign.seed)
 
     async def _check_stuck(self, trials: Sequence[Trial]) -> None:
-        """Halt when what is open is unknown, or waits for a resource that is taken up by what is unknown."""
-        if not any(t.state is TrialState.UNKNOWN for t in trials):
+        """Halt when all that is open is unknown, waits for a resource that this takes up, or for a lot to be filled."""
+        if not self._takes and not any(t.state is TrialState.UNKNOWN for t in trials):
             return
         open_runs = await self.records.thread(self.records.runs.open, self.campaign.name)
         unknown = [r for r in open_runs if r.state is RunState.UNKNOWN]
-        if unknown and not any(r.state in LIVE_RUNS for r in open_runs if r not in unknown):
-            blocked = {r.key for r in unknown}
-            if all(r.key in blocked for r in open_runs):
-                raise CampaignHalted(_unknown(unknown[0]))
+        if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown):
+            return
+        blocked, lacking = {thing_of(r.key) for r in unknown}, list[str]()
+        for run in open_runs:
+            if thing_of(run.key) not in blocked:
+                why = await self.records.thread(self.records.materials.lacking, run) if run.material else None
+                if why is None:
+                    return
+                lacking.append(why)
+        if unknown:
+            raise CampaignHalted(_unknown(unknown[0]))
+        raise OutOfStock(then_again(lacking[0]))
 
     async def _finish(self, action: str, why: str) -> bool:
         await self.records.thread(self.records.campaigns.change, self.campaign.name, action, why)

@@ -6,9 +6,11 @@ from typing import Any
 
 from labwright.campaigns.agreement import check_limits, check_step, with_units
 from labwright.campaigns.file import Problems
+from labwright.campaigns.materials import check_amounts, handlings_of, takings_of
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability, Input, Output
 from labwright.core.errors import InvalidUnit
+from labwright.core.material import Materials
 from labwright.core.problem import Problem
 from labwright.core.procedure import Binding, Constant, Names, Reference, Step, bind, in_order, names_of
 from labwright.core.space import Pool
@@ -36,19 +38,28 @@ class Wiring:
         names = names_of(self.problem.space, point)
         actions = [
             Action(resource=s.resource, capability=s.capability, inputs=bind(s, self.capabilities[s.use], names))
-            for s in self._possible(names)
+            for _, s in self._possible(names)
         ]
         return Plan(point=point, actions=tuple(actions))
 
-    def _possible(self, names: Names) -> list[Step]:
-        """Return the steps that may be done, in the procedure's order."""
+    def materials(self, point: Point) -> Materials | None:
+        """Return what a trial of the point takes from lots, as far as it is known before, and does with samples."""
+        steps = self.campaign.procedure
+        if not any(step.has_material for step in steps):
+            return None
+        names = names_of(self.problem.space, point)
+        takings = tuple(taking for i, step in self._possible(names) for taking in takings_of(i, step, names))
+        return Materials(takings=takings, handlings=handlings_of(steps))
+
+    def _possible(self, names: Names) -> list[tuple[int, Step]]:
+        """Return the steps that may be done, each with its place, in the procedure's order."""
         steps, ruled_out, never = self.campaign.procedure, set[int](), set[str]()
         for i in in_order(steps):
             false = any(c.name in names and not c.holds(names[c.name]) for c in steps[i].when)
             if false or not never.isdisjoint(steps[i].references):
                 ruled_out.add(i)
                 never |= set(steps[i].gives)
-        return [step for i, step in enumerate(steps) if i not in ruled_out]
+        return [(i, step) for i, step in enumerate(steps) if i not in ruled_out]
 
 
 def wire(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> Wiring:
@@ -64,6 +75,7 @@ def wire(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> 
         if step.use in capabilities:
             _check_inputs(campaign, i, capabilities[step.use], units, problems)
             check_step(i, step, capabilities[step.use], units, problems)
+    check_amounts(campaign, units, problems)
     problems.raise_any()
     capabilities = with_units(campaign, capabilities, units, problems)
     check_limits(campaign, capabilities, problems)

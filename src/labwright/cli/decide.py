@@ -1,4 +1,4 @@
-"""Says what became of a run that nobody else can tell of."""
+"""What a person must say where no machine can tell: what became of a run, and that a process is gone."""
 
 import json
 import sys
@@ -43,9 +43,26 @@ def decide(
     decision = _decision(done, never_ran, failed, why)
     app, where = make_app(), folder or Path.cwd()
     with app.laboratory(where) as laboratory:
-        typer.echo(words_of(laboratory.unknown(number)))
+        unknown, materials = laboratory.unknown(number), laboratory.materials
+        typer.echo(words_of(unknown, materials.outlook(unknown), materials.taken(unknown)))
     run = app.decide(where, number, credential(as_, secret_file), decision)
     typer.echo(f"Run {number} is {run.state} now, by {as_}. The campaign goes on with `labwright run`.")
+
+
+def gone(
+    worker: Annotated[str, typer.Argument(metavar="ID", help="How its id begins, as `status --json` shows it.")],
+    folder: Folder = None,
+    *,
+    as_: AsPerson,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="How you know, for the record.")],
+    secret_file: SecretFile = None,
+) -> None:
+    """Say, with your secret, that a process on another machine acts no more: others may take over what it held."""
+    from labwright.cli.credentials import credential
+    from labwright.cli.target import make_app
+
+    ended = make_app().declare_gone(folder or Path.cwd(), worker, credential(as_, secret_file), why)
+    typer.echo(f"{ended} is gone, by {as_}. What it held is free.")
 
 
 def _decision(done: Path | None, never_ran: bool, failed: bool, why: str) -> "Decision":

@@ -9,6 +9,7 @@ from typing import Any
 from labwright.app import Checked, Standing
 from labwright.cli.words import counts
 from labwright.core.capability import Capability
+from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.run import Run
 from labwright.core.trial import Trial, best
 from labwright.core.values import Json
@@ -68,7 +69,7 @@ def standing_json(standing: Standing) -> dict[str, Json]:
         "state": standing.record.state.value,
         "why": standing.record.why,
         "owned": standing.owned,
-        "budget": standing.campaign.trials,
+        "budget": standing.budget,
         "trials": dict(counts(standing.trials)),
         "best": None if found is None else trial_json(found),
     }
@@ -100,6 +101,33 @@ def _capability(capability: Capability) -> dict[str, Json]:
 def _declared(found: Any) -> Json:
     declared: Json = json.loads(pack(vars(found)))
     return declared
+
+
+def lot_json(lot: Lot) -> dict[str, Json]:
+    """Return a lot as plain values; amounts are in its unit."""
+    return {
+        "name": lot.name,
+        "unit": lot.unit,
+        "left": lot.left,
+        "reserved": lot.reserved,
+        "reserved_by": list(lot.holders),
+        "expires": lot.expires,
+        "has_expired": lot.has_expired,
+        "location": lot.location,
+        "added_at": lot.added_at,
+    }
+
+
+def entry_json(entry: LotEntry) -> dict[str, Json]:
+    """Return a change of a lot as plain values."""
+    told: dict[str, Json] = {"run": entry.run, "why": entry.why, "at": entry.at}
+    return {"kind": entry.kind.value, "amount": entry.amount, **told}
+
+
+def sample_json(sample: Sample) -> dict[str, Json]:
+    """Return a sample as plain values."""
+    stands: dict[str, Json] = {"state": sample.state.value, "place": sample.place, "made_by": sample.made_by}
+    return {"id": sample.id, "campaign": sample.campaign, "trial": sample.trial, "name": sample.name, **stands}
 
 
 def list_json(standings: Sequence[Standing]) -> list[Json]:

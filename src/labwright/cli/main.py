@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labwright import __version__
-from labwright.cli import approvals, campaign, decide, people, records, starting, suggest, tasks
+from labwright.cli import approvals, backup, campaign, decide, materials, people, records, starting, suggest, tasks
 
 app = typer.Typer(
     name="labwright",
@@ -46,12 +46,17 @@ app.command()(records.trials)
 app.command()(records.show)
 app.command()(records.report)
 app.command()(records.verify)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(suggest.suggest)
 app.command()(approvals.approvals)
 app.command()(approvals.approve)
 app.command()(approvals.refuse)
 app.command()(decide.decide)
+app.command()(decide.gone)
 app.add_typer(people.app)
+app.add_typer(materials.lots)
+app.command()(materials.samples)
 app.command()(tasks.tasks)
 app.command()(tasks.worksheet)
 app.command()(tasks.record)

@@ -9,17 +9,16 @@ from labwright.cli.campaign import AsJson, Folder, Target
 
 
 def status(folder: Folder = None, *, json: AsJson = False) -> None:
-    """Show every campaign on record: its state, how far it is, and the best so far."""
-    from labwright.cli import machine, tables
+    """Show every campaign and the best so far, who works on what, and what waits for people."""
+    from labwright.cli import machine, overview
     from labwright.cli.target import make_app
 
-    app = make_app()
-    with app.laboratory(folder or Path.cwd()) as laboratory:
-        standings = [app.standing(laboratory, record.name) for record in laboratory.campaigns.all()]
+    with make_app().laboratory(folder or Path.cwd()) as laboratory:
+        found = laboratory.overview()
     if json:
-        machine.print_json(machine.list_json(standings))
+        machine.print_json(overview.as_json(found))
     else:
-        tables.print_status(standings)
+        overview.print_overview(found)
 
 
 def trials(
@@ -58,10 +57,12 @@ def show(
     with app.laboratory(folder) as laboratory:
         campaign = app.standing(laboratory, name).campaign
         trial, runs = laboratory.trials.get(name, number), laboratory.runs.of(name, number)
+        samples = laboratory.materials.samples(name, number)
     if json:
-        machine.print_json(machine.trial_json(trial) | {"runs": [machine.run_json(r) for r in runs]})
+        found = machine.trial_json(trial) | {"runs": [machine.run_json(r) for r in runs]}
+        machine.print_json(found | {"samples": [machine.sample_json(s) for s in samples]})
     else:
-        tables.print_trial(campaign, trial, runs)
+        tables.print_trial(campaign, trial, runs, samples)
 
 
 def report(

@@ -8,9 +8,10 @@ from rich.table import Table
 
 from labwright.app import Checked, Standing
 from labwright.campaigns.wiring import Wiring
-from labwright.cli.words import best_words, counts, input_words, nature, outcome_words, point_words, with_unit
+from labwright.cli.words import best_words, input_words, nature, outcome_words, point_words, with_unit
 from labwright.core.campaign import Campaign
 from labwright.core.command import Failure, Measurement
+from labwright.core.material import Lot, LotEntry, Sample, amount_words, standing_words
 from labwright.core.problem import Problem
 from labwright.core.run import Run
 from labwright.core.space import Parameter
@@ -21,18 +22,19 @@ from labwright.core.verdict import Verdict
 from labwright.storage.verification import Verification
 
 
-def _console(width: int | None = None) -> Console:
+def make_console(width: int | None = None) -> Console:
+    """Return a console on the standard output, which takes no text for markup."""
     return Console(markup=False, highlight=False, soft_wrap=True, width=width)
 
 
-def _print_table(table: Table) -> None:
+def print_table(table: Table) -> None:
     """Print a table as wide as it is; a narrow terminal wraps its lines, and nothing is cut off."""
-    _console(width=10_000).print(table)
+    make_console(width=10_000).print(table)
 
 
 def print_checked(checked: Checked) -> None:
     """Say what a checked campaign would do."""
-    console, wiring = _console(), checked.wiring
+    console, wiring = make_console(), checked.wiring
     campaign = wiring.campaign
     console.print(f"{campaign.name} is well formed. {campaign.question}".strip())
     _print_problem(console, wiring.problem)
@@ -77,10 +79,10 @@ def _print_capabilities(console: Console, wiring: Wiring) -> None:
 
 def print_answer(standing: Standing, file: Path, new: str | None) -> None:
     """Say how a run of a file, under a new name or its own, ended, the best that was found, and what to do next."""
-    console, record, problem = _console(), standing.record, standing.campaign.problem
+    console, record, problem = make_console(), standing.record, standing.campaign.problem
     done = sum(t.uses_budget and not t.is_pending for t in standing.trials)
     why = f": {record.why.rstrip('.')}" if record.why else ""
-    console.print(f"{record.name} is {record.state} after {done} of {standing.campaign.trials} trials{why}.")
+    console.print(f"{record.name} is {record.state} after {done} of {standing.budget} trials{why}.")
     found = best(problem, standing.trials)
     if found is None:
         console.print(f"Best: {best_words(problem, standing.trials)}.")
@@ -91,26 +93,6 @@ def print_answer(standing: Standing, file: Path, new: str | None) -> None:
     else:
         name, number = file.parent / new if new else file, 1 if found is None else found.number
         console.print(f"Look: labwright trials {name}; labwright show {name}/{number}; labwright report {name}")
-
-
-def _status_words(standing: Standing) -> str:
-    if standing.record.state is CampaignState.RUNNING and not standing.owned:
-        return "no process runs it now; labwright run with its file goes on"
-    return standing.record.why or ""
-
-
-def print_status(standings: Sequence[Standing]) -> None:
-    """Show each campaign in a line."""
-    table = Table("campaign", "state", "trials", "best so far", "why", box=None)
-    for s in standings:
-        done = sum(t.uses_budget and not t.is_pending for t in s.trials)
-        others = ", ".join(f"{n} {state}" for state, n in counts(s.trials).items() if state != "observed")
-        trials = f"{done}/{s.campaign.trials}" + (f" ({others})" if others else "")
-        table.add_row(s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), _status_words(s))
-    if standings:
-        _print_table(table)
-    else:
-        _console().print("No campaign is on record here.")
 
 
 def print_trials(standing: Standing) -> None:
@@ -128,12 +110,12 @@ def print_trials(standing: Standing) -> None:
         outcomes = [show(t.outcomes[n]) if n in t.outcomes else "" for n in problem.outcomes]
         mark = "*" if found is not None and t.number == found.number else ""
         table.add_row(mark, str(t.number), t.state, *point, *outcomes)
-    _print_table(table)
+    print_table(table)
     _print_below(standing.trials, found)
 
 
 def _print_below(trials: Sequence[Trial], found: Trial | None) -> None:
-    console = _console()
+    console = make_console()
     for t in trials:
         if t.why:
             console.print(f"{t.number} {t.state}: {t.why}")
@@ -141,9 +123,9 @@ def _print_below(trials: Sequence[Trial], found: Trial | None) -> None:
         console.print("* the best")
 
 
-def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run]) -> None:
+def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run], samples: Sequence[Sample] = ()) -> None:
     """Show all that is known of a trial."""
-    console, problem = _console(), campaign.problem
+    console, problem = make_console(), campaign.problem
     console.print(f"{trial.id} is {outcome_words(problem, trial)}")
     console.print(f"  point: {point_words(problem, trial)}")
     console.print(f"  chosen by {trial.proposal.source}: {trial.proposal.reason}")
@@ -154,6 +136,8 @@ def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run]) -> None:
         console.print(f"    command {run.command_id}, epoch {run.epoch}")
         console.print(f"    sent {', '.join(f'{n} = {show(v)}' for n, v in run.inputs.items())}")
         console.print(f"    {_came_back(run, trial.number)}")
+    for sample in samples:
+        console.print(f"  sample {sample.name}: {standing_words(sample.state, sample.place)}")
 
 
 def _print_expectations(console: Console, problem: Problem, campaign: Campaign, trial: Trial) -> None:
@@ -178,9 +162,45 @@ def _measured(measurement: Measurement) -> str:
     return with_unit(measurement.value, measurement.unit)
 
 
+def print_lots(lots: Sequence[Lot]) -> None:
+    """Show each lot in a line."""
+    if not lots:
+        _console().print('No lot is on record here. Begin with: labwright lots add NAME --amount "500 mL"')
+        return
+    table = Table("lot", "left", "reserved", "expires", "place", box=None)
+    for lot in lots:
+        expires = f"{lot.expires} (over)" if lot.has_expired else lot.expires or ""
+        reserved = amount_words(lot.reserved, lot.unit) if lot.reserved else ""
+        table.add_row(lot.name, amount_words(lot.left, lot.unit), reserved, expires, lot.location or "")
+    _print_table(table)
+
+
+def print_lot(lot: Lot, entries: Sequence[LotEntry]) -> None:
+    """Show one lot, and how it came to what is left."""
+    print_lots([lot])
+    console = _console()
+    for entry in entries:
+        run = f" by run {entry.run}" if entry.run is not None else ""
+        why = f": {entry.why}" if entry.why else ""
+        amount = f"{'+' if entry.amount >= 0 else ''}{amount_words(entry.amount, lot.unit)}"
+        console.print(f"  {entry.at[:16]} {entry.kind}{run} {amount}{why}")
+
+
+def print_samples(samples: Sequence[Sample]) -> None:
+    """Show each sample in a line."""
+    if not samples:
+        _console().print("No sample is on record here.")
+        return
+    table = Table("sample", "state", "place", "made by", box=None)
+    for sample in samples:
+        made_by = "" if sample.made_by is None else f"run {sample.made_by}"
+        table.add_row(sample.id, sample.state, sample.place or "", made_by)
+    _print_table(table)
+
+
 def print_verification(found: Verification) -> None:
     """Say whether the ledger holds."""
-    console = _console()
+    console = make_console()
     if found.problems:
         console.print(f"The ledger does NOT hold: {len(found.problems)} problem(s) in {found.entries} entries.")
         for problem in found.problems:

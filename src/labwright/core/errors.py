@@ -12,6 +12,7 @@ PlatformError
 ├── StorageUnavailable       the database cannot be opened, read or written
 ├── CampaignBusy             another process runs this campaign
 ├── CampaignHalted           the campaign cannot go on by itself
+│   └── OutOfStock           a lot lacks what the next step would take from it
 ├── PoolExhausted            every candidate has been tried
 ├── InvalidTransition        the state does not allow that action
 ├── NotAuthorised            a secret is wrong, or that person may not do this
@@ -81,6 +82,10 @@ class CampaignBusy(PlatformError):
 
 class CampaignHalted(PlatformError):
     """The campaign cannot go on by itself."""
+
+
+class OutOfStock(CampaignHalted):
+    """A lot lacks what the next step would take from it; nothing of it was begun."""
 
 
 class PoolExhausted(PlatformError):

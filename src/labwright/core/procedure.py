@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from labwright.core.capability import Capability
 from labwright.core.command import Measurement, Observation
 from labwright.core.errors import InvalidInput
+from labwright.core.material import Samples
 from labwright.core.space import Space
 from labwright.core.units import check_unit, convert, convert_value
 from labwright.core.values import Point, Value, is_number, show
@@ -77,7 +78,7 @@ class Step:
 
     `inputs`: what each input is bound to; `gives`: a name for each output kept; `after`: the names of the steps that
     come before it; `when`: what must hold, or it is skipped; `retries`: how often a failed attempt is made again;
-    `always`: a clean-up, done also when the trial has failed.
+    `always`: a clean-up, done also when the trial has failed; `takes`: how much of each lot.
     """
 
     name: str
@@ -91,6 +92,8 @@ class Step:
     timeout_s: float | None = None
     always: bool = False
     gather: Gather | None = None
+    samples: Samples = field(default_factory=Samples)
+    takes: Mapping[str, Binding] = field(default_factory=dict)
 
     @property
     def use(self) -> str:
@@ -98,9 +101,14 @@ class Step:
         return f"{self.resource}.{self.capability}"
 
     @property
+    def has_material(self) -> bool:
+        """Whether it touches a sample or takes from a lot."""
+        return bool(self.takes or self.samples.all)
+
+    @property
     def references(self) -> tuple[str, ...]:
-        """The names that it needs: those in its conditions and those that its inputs are bound to."""
-        bound = [b.name for b in self.inputs.values() if isinstance(b, Reference)]
+        """The names that it needs: in its conditions, and for its inputs and the amounts that it takes."""
+        bound = [b.name for b in (*self.inputs.values(), *self.takes.values()) if isinstance(b, Reference)]
         return tuple(dict.fromkeys([c.name for c in self.when] + bound))
 
 
@@ -141,6 +149,22 @@ def bind(step: Step, capability: Capability, names: Names) -> dict[str, Value]:
             value, unit = binding.value, binding.unit
         inputs[name] = convert_value(value, unit, declared.unit if declared else None, f"{step.use}.{name}")
     return inputs
+
+
+def amount_of(step: Step, lot: str, names: Names) -> Measurement | None:
+    """Return how much a step takes from a lot, or None where that is not known yet.
+
+    What is no amount (a word, NaN, a negative number) raises InvalidInput.
+    """
+    binding = step.takes[lot]
+    found = names.get(binding.name) if isinstance(binding, Reference) else binding
+    if found is None:
+        return None
+    if not is_number(found.value) or not 0 <= float(found.value) < math.inf:
+        raise InvalidInput(
+            f"{step.use} would take {found.value!r} from lot {lot}; an amount of 0 or more was expected."
+        )
+    return Measurement(value=float(found.value), unit=found.unit)
 
 
 def given(step: Step, observation: Observation) -> dict[str, Measurement]:

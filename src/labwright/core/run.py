@@ -4,8 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labwright.core.command import Command, Failure, Gathered, Observation, Outcome
+from labwright.core.material import Materials, Taking
 from labwright.core.states import RunState, TrialState
 from labwright.core.values import Value
+
+BAR = "|"
+
+
+def thing_of(key: str) -> str:
+    """Return what names the physical thing in a key; behind the bar stands how a campaign has set it up."""
+    return key.partition(BAR)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +28,9 @@ class Member:
 class Run:
     """One attempt of one step; what a resource sees.
 
-    `step` counts from 0 and `attempt` from 1. `key` names the physical thing that `resource` stands for. `room`: how
-    many trials it may gather; 1 is an ordinary run. `worker`: who holds it, or held it last.
+    `step` counts from 0 and `attempt` from 1. `key` names the thing that `resource` stands for, and how the campaign
+    has set it up. `room`: how many trials it may gather; 1 is an ordinary run. `worker`: who holds it, or held it last.
+    `material`: whether it touches samples or takes from lots.
     """
 
     id: int
@@ -39,6 +48,7 @@ class Run:
     timeout_s: float | None = None
     worker: str | None = None
     outcome: Outcome | None = None
+    material: bool = False
 
     @property
     def trials(self) -> tuple[int, ...]:
@@ -84,7 +94,10 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class NewRun:
-    """A run that is about to be queued for one trial; with `room` it waits up to `wait_s` for others to join it."""
+    """A run that is about to be queued for one trial; with `room` it waits up to `wait_s` for others to join it.
+
+    `material`: whether it touches samples or takes from lots; `takes`: how much of each.
+    """
 
     step: int
     resource: str
@@ -97,6 +110,8 @@ class NewRun:
     wait_s: float = 0.0
     shared: str = ""
     timeout_s: float | None = None
+    material: bool = False
+    takes: tuple[Taking, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +128,11 @@ class Next:
     """What comes next in a trial: runs to queue, runs that are only recorded as skipped (each with why), or its end.
 
     `cancel`: ids of its queued runs that are not wanted any more. Nothing at all: others of its runs are still open.
+    `materials`: as it begins, all that it takes from lots and does with samples.
     """
 
     runs: tuple[NewRun, ...] = ()
     skipped: tuple[tuple[NewRun, str], ...] = ()
     cancel: tuple[int, ...] = ()
     conclusion: Conclusion | None = None
+    materials: Materials | None = None

@@ -63,6 +63,11 @@ class FunctionResource:
         self._threads = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix=name)
 
     @classmethod
+    def identity(cls, options: Options, folder: Path) -> str:
+        """Return which function it is, wherever its file is named from."""
+        return str((folder / options.call).resolve()) if ".py:" in options.call else options.call
+
+    @classmethod
     @asynccontextmanager
     async def open(cls, name: str, options: Options, folder: Path) -> AsyncIterator["FunctionResource"]:
         """Import the function; one that is not there raises InvalidInput."""

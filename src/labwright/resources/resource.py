@@ -47,6 +47,9 @@ class ResourceKind(Protocol):
 
     Options: type[BaseModel]
 
+    # Optional: `identity(options, folder) -> str`, a class method that names the physical thing, so that campaigns that
+    # set it up differently still share it. Without it, only the same options in the same folder are the same thing.
+
     @classmethod
     def open(cls, name: str, options: BaseModel, folder: Path) -> AbstractAsyncContextManager[Resource]:
         """Connect to the resource; relative paths in the options start at `folder`.

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +12,7 @@ from labwright.core.capability import Capability
 from labwright.core.command import Answer, CannotTell, Done, Failure, Gathered, NeverStarted, Outcome, Recorder, Running
 from labwright.core.crash import crash_point
 from labwright.core.errors import Overtaken, ResourceUnavailable, StaleEpoch, StorageUnavailable
-from labwright.core.run import Run
+from labwright.core.run import Run, thing_of
 from labwright.core.states import RunState
 from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
@@ -138,12 +139,13 @@ class Worker:
             if self._repeatable(run) or self._capability(run).fenced:
                 self._start(run, self._settle_left(run))
         for run in await self._storage(self._runs.unknown, [post.key for post in fresh]):
-            await self._ask_again(run)
+            with suppress(Overtaken):  # a person has decided it meanwhile
+                await self._ask_again(run)
 
     async def _hold(self, post: Post) -> bool:
         if post.may_be_shared:
             return True
-        holder = await self._storage(self._presence.hold, f"resource {post.key}", fenced=False)
+        holder = await self._storage(self._presence.hold, f"resource {thing_of(post.key)}", fenced=False)
         if holder is None:
             self.waits_for.pop(post.key, None)
             return True
@@ -193,7 +195,8 @@ class Worker:
         if verdict.allowed:
             return True
         why = f"refused at the device: {'; '.join(verdict.reasons)}"
-        await self._storage(self._runs.refuse, run, why, self._brief(run.campaign).advance)
+        with suppress(Overtaken):  # another worker refused it first
+            await self._storage(self._runs.refuse, run, why, self._brief(run.campaign).advance)
         self._changed()
         return False
 
@@ -255,6 +258,13 @@ class Worker:
 
     async def _settle(self, run: Run) -> bool:
         """Find out what became of an intended run; True when it was queued again."""
+        try:
+            return await self._settle_ours(run)
+        except (Overtaken, StaleEpoch) as error:
+            log.warning("%s was taken over by another worker: %s", run, error)
+            return False
+
+    async def _settle_ours(self, run: Run) -> bool:
         answer = await self._answer(run)
         crash_point("after ask")
         match answer:

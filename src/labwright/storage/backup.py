@@ -15,6 +15,7 @@ from sqlalchemy import Connection, MetaData, Row, Table, delete, func, insert, s
 from labwright.core.errors import InvalidInput, LedgerBroken, NotFound, StorageUnavailable
 from labwright.core.states import RUN_TRANSITIONS, TRIAL_TRANSITIONS, RunState, TrialState
 from labwright.core.values import Json
+from labwright.storage import lots, samples
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import append
@@ -38,8 +39,11 @@ class Restored:
     unknown: tuple[int, ...]
 
 
-def backup(database: Database, file: Path) -> None:
-    """Write all that is on record, as it stands at one moment, to a new SQLite file; it appears whole or not at all."""
+def backup(database: Database, file: Path) -> int:
+    """Write all that is on record, as it stands at one moment, to a new SQLite file; it appears whole or not at all.
+
+    Return how many entries of the ledger it holds.
+    """
     if file.exists():
         raise InvalidInput(f"{file} exists already; nothing was written. Name a new file, or move that one away.")
     try:
@@ -49,10 +53,11 @@ def backup(database: Database, file: Path) -> None:
             with _opened(made) as copy, database.read() as source, copy.write() as target:
                 _copy(source, target)
             with closing(sqlite3.connect(made)) as connection:
-                connection.execute(
-                    "PRAGMA journal_mode=DELETE"
-                )  # one file, that can also be read where none is written
+                # One file, that can also be read where none is written.
+                connection.execute("PRAGMA journal_mode=DELETE")
+                entries = connection.execute("SELECT count(*) FROM ledger").fetchone()[0]
             _keep(made, file)
+            return int(entries)
     except OSError as error:
         raise StorageUnavailable(f"The backup {file} cannot be written: {error}") from error
 
@@ -173,6 +178,10 @@ def _doubt_runs(connection: Connection) -> Iterator[int]:
         new = move(connection, held, RUN_TRANSITIONS, "doubt")
         body: dict[str, Json] = {"run": run.id, "run_state": new.value, "epoch": run.epoch, "why": WHY}
         append(connection, stream_of(run.campaign), f"run.{new.value}", body)
+        if run.material:
+            if run.state != RunState.INTENDED.value:
+                lots.take(connection, run.id)  # nobody knows that it was not: it may have been
+            samples.settle(connection, stream_of(run.campaign), run.id)
         _lose_trials(connection, run)
         yield run.id
 

@@ -12,14 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from labwright.core.errors import StorageUnavailable
+from labwright.core.errors import InvalidInput, NotFound, StorageUnavailable
 from labwright.storage.clock import database_now
 from labwright.storage.database import Database
-from labwright.storage.ledger import now
+from labwright.storage.ledger import append, now
 from labwright.storage.schema import holdings, workers
 from labwright.storage.transaction import lock
 
 LEASE_S = 15.0
+STREAM = "laboratory"  # of the ledger: what concerns no single campaign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +101,14 @@ class Presence:
 
     def leave(self) -> None:
         """Give back what this process holds, and put its end on record."""
-        with self._database.write() as connection:
-            connection.execute(update(holdings).where(holdings.c.worker == self.worker).values(worker=None))
-            connection.execute(update(workers).where(workers.c.id == self.worker).values(ended=True))
-        if self._life is not None:
+        try:
+            with self._database.write() as connection:
+                connection.execute(update(holdings).where(holdings.c.worker == self.worker).values(worker=None))
+                connection.execute(update(workers).where(workers.c.id == self.worker).values(ended=True))
             self._life_file(self.worker).unlink(missing_ok=True)
-            self._life.close()
+        finally:
+            if self._life is not None:
+                self._life.close()
 
     def hold(self, what: str, *, fenced: bool) -> WorkerRecord | None:
         """Hold something alone; return None when it is ours now, or else who holds it.
@@ -153,6 +156,26 @@ class Presence:
                 connection.execute(update(workers).where(workers.c.id.in_(gone)).values(ended=True))
             for worker in gone:
                 self._life_file(worker).unlink(missing_ok=True)
+
+    def declare_gone(self, worker: str, *, why: str, by: str) -> WorkerRecord:
+        """Record that a process acts no more, by the word of a person who has looked; what it held is free then.
+
+        An unknown or ambiguous beginning of an id raises NotFound; a process of this machine that lives, InvalidInput.
+        """
+        with self._database.write() as connection:
+            lock(connection, STREAM)
+            alive = _at_work().where(workers.c.ended.is_(False), workers.c.id.startswith(worker, autoescape=True))
+            rows = connection.execute(alive).all()
+            if len(rows) != 1 or not worker:
+                raise NotFound(
+                    f"{len(rows)} processes at work have an id that begins with {worker!r}. See: labwright status"
+                )
+            [row] = rows
+            if row.host == self._machine.host and row.boot == self._machine.boot and not self._is_gone(row):
+                raise InvalidInput(f"Process {row.pid} is alive on this machine. End it; it gives back what it holds.")
+            connection.execute(update(workers).where(workers.c.id == row.id).values(ended=True))
+            append(connection, STREAM, "worker.gone", {"worker": row.id, "host": row.host, "by": by, "why": why})
+        return _record(row, ())
 
     def _may_follow(self, connection: Connection, row: Row[Any], fenced: bool) -> bool:
         return self._is_gone(row) or (fenced and row.lease_s < 0)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from labwright.core.command import Failure
-from labwright.core.run import Conclusion, NewRun, Next, Run
+from labwright.core.run import Conclusion, NewRun, Next, Run, thing_of
 from labwright.core.states import (
     LIVE_RUNS,
     RUN_TRANSITIONS,
@@ -17,11 +17,12 @@ from labwright.core.states import (
     after,
 )
 from labwright.core.values import Json, Point
+from labwright.storage import lots, samples
 from labwright.storage.campaigns import stream_of
 from labwright.storage.clock import database_now
 from labwright.storage.ledger import append
 from labwright.storage.records import outcome_record, pack, unpack
-from labwright.storage.rows import read_runs, runs_query
+from labwright.storage.rows import runs_of
 from labwright.storage.schema import campaigns, members, runs, trials
 from labwright.storage.transitions import Held, move
 
@@ -29,7 +30,6 @@ from labwright.storage.transitions import Held, move
 Advance: TypeAlias = Callable[[Point, int, Sequence[Run]], Next]
 
 _INSERT_RUN, _INSERT_MEMBER = insert(runs), insert(members)
-_RUNS_OF = runs_query().join(members).where(members.c.trial_id == bindparam("of_trial"))
 _SERVED = (
     select(trials.c.id, trials.c.campaign_id, trials.c.number, trials.c.proposal, trials.c.state)
     .add_columns(campaigns.c.state.label("campaign_state"))
@@ -43,6 +43,8 @@ STOPPED = "the campaign was stopped"
 
 def queue_run(connection: Connection, campaign: str, campaign_id: int, trial: tuple[int, int], new: NewRun) -> None:
     """Queue a run for a trial, given as (row id, number); where runs gather, it joins one that has room."""
+    if new.takes:
+        lots.plan(connection, stream_of(campaign), trial, new.takes)
     gathering = _with_room(connection, campaign_id, new) if new.room > 1 else None
     if gathering is None:
         run_id = _insert_run(connection, campaign_id, new, RunState.QUEUED)
@@ -62,7 +64,8 @@ def queue_run(connection: Connection, campaign: str, campaign_id: int, trial: tu
 def _told(run_id: int, trial: int, new: NewRun) -> dict[str, Json]:
     asked: dict[str, Json] = {"resource": new.resource, "capability": new.capability, "inputs": dict(new.inputs)}
     place: dict[str, Json] = {"run": run_id, "step": new.step, "attempt": new.attempt, "trial": trial}
-    return {**place, "epoch": 0, "command_id": new.command_id, "key": new.key, "room": new.room, **asked}
+    told = {**place, "epoch": 0, "command_id": new.command_id, "key": new.key, "room": new.room, **asked}
+    return told | {"material": True} if new.material else told
 
 
 def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[int, int] | None:
@@ -88,6 +91,7 @@ def _insert_run(connection: Connection, campaign_id: int, new: NewRun, state: Ru
         "attempt": new.attempt,
         "resource": new.resource,
         "key": new.key,
+        "thing": thing_of(new.key),
         "capability": new.capability,
         "command_id": new.command_id,
         "room": new.room,
@@ -95,6 +99,7 @@ def _insert_run(connection: Connection, campaign_id: int, new: NewRun, state: Ru
         "timeout_s": new.timeout_s,
         "state": state.value,
         "epoch": 0,
+        "material": new.material,
     }
     waits = {"ready": database_now() + new.wait_s} if new.room > 1 else {}
     result = connection.execute(insert(runs).values(**row, **waits) if waits else _INSERT_RUN, None if waits else row)
@@ -119,11 +124,6 @@ def advance_trials(connection: Connection, run: Run, advance: Advance) -> None:
         apply(connection, run.campaign, trial.campaign_id, (trial.id, trial.number), following)
 
 
-def runs_of(connection: Connection, trial_id: int) -> list[Run]:
-    """Return every run that serves a trial, the oldest first."""
-    return read_runs(connection, _RUNS_OF, {"of_trial": trial_id})
-
-
 def at_a_stop(served: Sequence[Run], why: str) -> Next:
     """Return what comes next in a trial of a stopped campaign: nothing new; it ends when nothing is in flight."""
     cancel = tuple(r.id for r in served if r.state is RunState.QUEUED)
@@ -134,6 +134,9 @@ def at_a_stop(served: Sequence[Run], why: str) -> Next:
 
 def apply(connection: Connection, campaign: str, campaign_id: int, trial: tuple[int, int], following: Next) -> None:
     """Write what comes next in one trial, given as (row id, number)."""
+    if following.materials is not None:
+        lots.plan(connection, stream_of(campaign), trial, following.materials.takings)
+        samples.plan(connection, stream_of(campaign), trial, following.materials.handlings)
     for run_id in following.cancel:
         cancel_for(connection, campaign, run_id, trial)
     for new, why in following.skipped:

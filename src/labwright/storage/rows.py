@@ -65,6 +65,14 @@ def _members(connection: Connection, ids: Sequence[int]) -> dict[int, list[Membe
     return found
 
 
+_RUNS_OF = runs_query().join(members).where(members.c.trial_id == bindparam("of_trial"))
+
+
+def runs_of(connection: Connection, trial_id: int) -> list[Run]:
+    """Return every run that serves a trial, the oldest first."""
+    return read_runs(connection, _RUNS_OF, {"of_trial": trial_id})
+
+
 def _run(row: Row[tuple[Any, ...]], served: Sequence[Member]) -> Run:
     return Run(
         id=row.id,
@@ -82,4 +90,5 @@ def _run(row: Row[tuple[Any, ...]], served: Sequence[Member]) -> Run:
         timeout_s=row.timeout_s,
         worker=row.worker,
         outcome=outcome_from(unpack(row.outcome)) if row.outcome else None,
+        material=bool(row.material),
     )

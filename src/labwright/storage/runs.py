@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, bindpar
 
 from labwright.core.command import Failure, Outcome
 from labwright.core.errors import NotFound, Overtaken
-from labwright.core.run import Run
+from labwright.core.run import Run, thing_of
 from labwright.core.states import (
     LIVE_RUNS,
     OPEN_RUNS,
@@ -21,17 +21,19 @@ from labwright.core.states import (
     after,
 )
 from labwright.core.values import Json
+from labwright.storage import lots, samples
 from labwright.storage.campaigns import stream_of
 from labwright.storage.clock import database_now
 from labwright.storage.database import Database
 from labwright.storage.ledger import append
-from labwright.storage.queueing import Advance, advance_trials, apply, at_a_stop, mark, runs_of
+from labwright.storage.queueing import STOPPED, Advance, advance_trials, apply, at_a_stop, mark
 from labwright.storage.records import outcome_record, pack
-from labwright.storage.rows import read_runs, runs_query
+from labwright.storage.rows import read_runs, runs_of, runs_query
 from labwright.storage.schema import campaigns, runs, trials, workers
 from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
+SHORT_S = 1.0  # until a run whose lots lack something is looked at again
 AT_WORK = (CampaignState.RUNNING, CampaignState.PAUSED)  # a paused campaign finishes the trials that it has begun
 
 
@@ -43,7 +45,7 @@ def _next() -> Select[tuple[Any, ...]]:
     earlier = runs.alias()
     served = (
         select(func.max(earlier.c.claimed))
-        .where(earlier.c.key == runs.c.key, earlier.c.campaign_id == runs.c.campaign_id)
+        .where(earlier.c.thing == runs.c.thing, earlier.c.campaign_id == runs.c.campaign_id)
         .scalar_subquery()
     )
     query = runs_query().where(
@@ -58,7 +60,9 @@ def _next() -> Select[tuple[Any, ...]]:
 
 
 _NEXT = _next()
-_LIVE = select(func.count()).select_from(runs).where(runs.c.key == bindparam("of_key"), _in(LIVE_RUNS), _in(OPEN_RUNS))
+_LIVE = (
+    select(func.count()).select_from(runs).where(runs.c.thing == bindparam("of_thing"), _in(LIVE_RUNS), _in(OPEN_RUNS))
+)
 _CLAIM = (
     update(runs)
     .where(runs.c.id == bindparam("of_run"), _in((RunState.QUEUED,)), runs.c.epoch == bindparam("of_epoch"))
@@ -109,21 +113,31 @@ class Runs:
     def claim(self, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
         """Lease queued runs and record the intent to send them; return those that are now ours.
 
-        One that another worker was faster to take, or for which its resource (by key) has no room, is left out.
+        One that another worker was faster to take, for which its resource (by key) has no room, or whose lots lack what
+        it takes, is left out.
         """
         with self._database.write() as connection:
-            for name in sorted({r.key for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
+            for name in sorted({thing_of(r.key) for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
                 lock(connection, name)
+            if any(r.material for r in wanted):
+                lock(connection, lots.STREAM)
             return [taken for r in wanted if (taken := self._claim(connection, r, capacities[r.key]))]
 
     def _claim(self, connection: Connection, run: Run, capacity: int) -> Run | None:
-        if connection.execute(_LIVE, {"of_key": run.key}).scalar_one() >= capacity:
+        if connection.execute(_LIVE, {"of_thing": thing_of(run.key)}).scalar_one() >= capacity:
+            return None
+        if run.material and lots.lacking_for(connection, run.id, str(run)):
+            # The others behind it need not wait: it is not looked at again before that.
+            waits = update(runs).where(runs.c.id == run.id, _in((RunState.QUEUED,)))
+            connection.execute(waits.values(ready=database_now() + SHORT_S))
             return None
         state = after(RUN_TRANSITIONS, f"run {run.id}", RunState.QUEUED, "lease")
         state = after(RUN_TRANSITIONS, f"run {run.id}", state, "intend")
         row = {"of_run": run.id, "of_epoch": run.epoch, "next_epoch": run.epoch + 1, "by": self.worker}
         if connection.execute(_CLAIM, row).rowcount != 1:
             return None
+        if run.material:
+            lots.take(connection, run.id)
         self._tell(connection, run, "run.intended", state, epoch=run.epoch + 1)
         return replace(run, state=state, epoch=run.epoch + 1, worker=self.worker)
 
@@ -137,9 +151,10 @@ class Runs:
         with self._database.read() as connection:
             return read_runs(connection, apart.where(ended)), read_runs(connection, apart.where(expired))
 
-    def unknown(self, keys: Sequence[str]) -> list[Run]:
-        """Return the runs on these resources of which nobody could say what became."""
-        return self._where(runs.c.key.in_(keys), _in((RunState.UNKNOWN,)))
+    def unknown(self, keys: Sequence[str] | None = None) -> list[Run]:
+        """Return the runs, on these resources or on all, of which nobody could say what became."""
+        on = [] if keys is None else [runs.c.key.in_(keys)]
+        return self._where(_in((RunState.UNKNOWN,)), *on)
 
     def adopt(self, run: Run) -> Run:
         """Take over a run that another worker left behind; its epoch rises by one. Overtaken: another was faster."""
@@ -162,8 +177,14 @@ class Runs:
             self._tell(connection, run, f"run.{new.value}", new, why=why, by=by)
             if by is not None:
                 self._rename(connection, run)
+            if run.material:
+                lots.give_back(connection, run.id, why)
+                samples.settle(connection, stream_of(run.campaign), run.id)
             if run.state is RunState.UNKNOWN:
                 self._resume_trials(connection, run, why)
+            state = select(campaigns.c.state).where(campaigns.c.name == run.campaign)
+            if connection.execute(state).scalar_one() == CampaignState.STOPPED.value:
+                self._call_off(connection, run.campaign, STOPPED)  # nobody would ever take it
         return self.get(run.id)
 
     def _rename(self, connection: Connection, run: Run) -> None:
@@ -189,6 +210,8 @@ class Runs:
         action = "fail" if isinstance(outcome, Failure) else "finish"
         new = _move_run(connection, run, action, outcome=pack(record))
         self._tell(connection, run, f"run.{new.value}", new, outcome=record, **told)
+        if run.material:
+            samples.settle(connection, stream_of(run.campaign), run.id)
         if run.state is RunState.UNKNOWN:
             self._resume_trials(connection, run, "decided")
         advance_trials(connection, run, advance)
@@ -204,8 +227,12 @@ class Runs:
         with self._changing(run) as connection:
             new = _move_run(connection, run, "lose")
             self._tell(connection, run, "run.unknown", new, why=why)
+            if run.material:
+                samples.settle(connection, stream_of(run.campaign), run.id)
             for trial_id, number in _trials_in(connection, run, TrialState.RUNNING):
-                self._move_trial(connection, run, trial_id, number, (TrialState.RUNNING, "lose"), why)
+                self._move_trial(
+                    connection, run, trial_id, number, (TrialState.RUNNING, "lose"), f"run {run.id}: {why}"
+                )
 
     def refuse(self, run: Run, why: str, advance: Advance) -> None:
         """Record that the gate at the device refused a queued run: it never moved, and its trials fail."""
@@ -219,11 +246,14 @@ class Runs:
         """End the trials of a stopped campaign, but those with a run in flight: they end with it."""
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
-            rows = select(trials.c.id, trials.c.number, campaigns.c.id).join(campaigns)
-            running = rows.where(campaigns.c.name == campaign, trials.c.state == TrialState.RUNNING.value)
-            for trial_id, number, campaign_id in connection.execute(running).all():
-                following = at_a_stop(runs_of(connection, trial_id), why)
-                apply(connection, campaign, campaign_id, (trial_id, number), following)
+            self._call_off(connection, campaign, why)
+
+    def _call_off(self, connection: Connection, campaign: str, why: str) -> None:
+        rows = select(trials.c.id, trials.c.number, campaigns.c.id).join(campaigns)
+        running = rows.where(campaigns.c.name == campaign, trials.c.state == TrialState.RUNNING.value)
+        for trial_id, number, campaign_id in connection.execute(running).all():
+            following = at_a_stop(runs_of(connection, trial_id), why)
+            apply(connection, campaign, campaign_id, (trial_id, number), following)
 
     def _resume_trials(self, connection: Connection, run: Run, why: str) -> None:
         """Let the trials go on that waited for an unknown run, unless another of their runs is unknown as well."""

@@ -71,6 +71,7 @@ runs = Table(
     Column("attempt", Integer, nullable=False, server_default="1"),
     Column("resource", String, nullable=False),
     Column("key", String, nullable=False),
+    Column("thing", String, nullable=False),  # the part of the key that two set-ups of one instrument share
     Column("capability", String, nullable=False),
     Column("command_id", String, nullable=False, unique=True),
     Column("room", Integer, nullable=False, server_default="1"),
@@ -82,11 +83,13 @@ runs = Table(
     Column("claimed", Float),
     Column("worker", String),
     Column("outcome", Text),
+    Column("material", Boolean, nullable=False, server_default=false()),  # whether samples or lots depend on it
 )
 _open = runs.c.state.in_([s.value for s in OPEN_RUNS])
 Index("ix_runs_open", runs.c.key, runs.c.id, sqlite_where=_open, postgresql_where=_open)
+Index("ix_runs_open_thing", runs.c.thing, sqlite_where=_open, postgresql_where=_open)
 Index("ix_runs_open_campaign", runs.c.campaign_id, sqlite_where=_open, postgresql_where=_open)
-Index("ix_runs_served", runs.c.key, runs.c.campaign_id, runs.c.claimed)
+Index("ix_runs_served", runs.c.thing, runs.c.campaign_id, runs.c.claimed)
 
 members = Table(
     "members",
@@ -182,4 +185,62 @@ tasks = Table(
     Column("since", String, nullable=False),
     Column("reported", Text),
     Column("ended_at", String),
+)
+
+lots = Table(
+    "lots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("unit", String, nullable=False),
+    Column("expires_at", Float),
+    Column("location", Text),
+    Column("added_at", String, nullable=False),
+)
+
+# What was added to a lot, corrected by hand, taken by a run or given back; only ever appended to.
+lot_entries = Table(
+    "lot_entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("lot_id", Integer, ForeignKey("lots.id"), nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("amount", Float, nullable=False),
+    Column("run_id", Integer, ForeignKey("runs.id"), index=True),
+    Column("why", Text),
+    Column("at", String, nullable=False),
+)
+
+# What each step of a trial takes from a lot, in the unit of its file: reserved as long as the trial lives and the step
+# has not begun.
+takings = Table(
+    "takings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("trial_id", Integer, ForeignKey("trials.id"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("lot", String, nullable=False, index=True),
+    Column("amount", Float, nullable=False),
+    Column("unit", String),
+    UniqueConstraint("trial_id", "step", "lot", name="uq_takings_trial_step_lot"),
+)
+
+handlings = Table(
+    "handlings",
+    metadata,
+    Column("trial_id", Integer, ForeignKey("trials.id"), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("sample", String, primary_key=True),
+    Column("act", String, primary_key=True),
+    Column("place", Text),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("trial_id", Integer, ForeignKey("trials.id"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("place", Text),
+    Column("run_id", Integer, ForeignKey("runs.id")),
 )

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from labwright.core.crash import crash_point
 from labwright.storage.database import Database
 from labwright.storage.transaction import Contended
 
@@ -61,10 +62,13 @@ class StorageThread:
 
     async def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function in the storage thread and return its result."""
+        name = getattr(function, "__qualname__", "storage")
+        crash_point(f"before {name}")
         call = Call(partial(function, *args, **kwargs))
         self._waiting.append(call)
         self._executor.submit(self._work)
         result: T = await asyncio.shield(asyncio.wrap_future(call.told))
+        crash_point(f"after {name}")
         return result
 
     def close(self) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, ScalarSelect, bindparam, func, insert, select
 
 from labwright.core.approval import ApprovalState, Question
-from labwright.core.errors import CampaignBusy, NotFound, Overtaken
+from labwright.core.errors import CampaignBusy, NotFound, OutOfStock, Overtaken
+from labwright.core.material import then_again
 from labwright.core.run import Next
 from labwright.core.states import TRIAL_TRANSITIONS, CampaignState, TrialState
 from labwright.core.trial import NO_BUDGET, PENDING, Proposal, Trial
@@ -16,6 +17,7 @@ from labwright.storage.approvals import ask, verdict
 from labwright.storage.campaigns import campaign_what, stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import append, now
+from labwright.storage.lots import lacking
 from labwright.storage.queueing import apply, mark
 from labwright.storage.records import pack, proposal_record
 from labwright.storage.rows import trial_from, trials_query
@@ -55,16 +57,23 @@ class Trials:
         """Record proposals that the gate allowed and queue their first runs; return how many there was room for.
 
         No more than the campaign's budget leaves, and than may be in flight, by the live trials that there are. Raises
-        CampaignBusy when another process conducts the campaign by now, and Overtaken when it does not run any more.
+        CampaignBusy when another process conducts the campaign by now, Overtaken when it does not run any more, and
+        OutOfStock when a lot lacks what the first of them takes; a later one is left out then, with the rest.
         """
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
             campaign_id, spent, busy = self._conducted(connection, campaign)
-            room = min(budget - spent, parallel - busy)
+            room, done = min(budget - spent, parallel - busy), 0
             for proposal, following in begun[: max(room, 0)]:
+                why = _lacking(connection, following)
+                if why is not None and not done:
+                    raise OutOfStock(why)
+                if why is not None:
+                    break
                 trial = _insert(connection, campaign, campaign_id, proposal, TrialState.RUNNING)
                 apply(connection, campaign, campaign_id, trial, following)
-        return max(min(room, len(begun)), 0)
+                done += 1
+        return done
 
     def refuse(self, campaign: str, proposal: Proposal, found: Verdict) -> None:
         """Record a proposal that the gate did not allow; it uses no budget."""
@@ -79,13 +88,15 @@ class Trials:
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
             campaign_id, _, _ = self._conducted(connection, campaign)
-            row, number = _insert(connection, campaign, campaign_id, proposal, TrialState.WAITING)
-            ask(connection, row, question(number))
+            asked = question(_next_number(connection, campaign_id))
+            why = "; ".join(asked.reasons)
+            row, _ = _insert(connection, campaign, campaign_id, proposal, TrialState.WAITING, why)
+            ask(connection, row, asked)
 
     def answer(self, trial: Trial, would_do: str, following: Next, *, budget: int, parallel: int) -> bool:
         """Do what people said of a waiting trial, if they agreed to exactly what it `would_do` now, by its sha256.
 
-        False while they have not, or while there is no room for it.
+        False while they have not, or while there is no room for it. OutOfStock: a lot lacks what it takes.
         """
         with self._database.write() as connection:
             lock(connection, stream_of(trial.campaign))
@@ -111,7 +122,10 @@ class Trials:
             return _insert(connection, campaign, row_id, proposal, TrialState.PROPOSED)[1]
 
     def clear(self, trial: Trial, following: Next, *, budget: int, parallel: int) -> bool:
-        """Let a proposed or waiting trial run, with its first runs queued; False while there is no room for it."""
+        """Let a proposed or waiting trial run, with its first runs queued; False while there is no room for it.
+
+        OutOfStock is raised where a lot lacks what it takes.
+        """
         with self._database.write() as connection:
             lock(connection, stream_of(trial.campaign))
             _, spent, busy = self._conducted(connection, trial.campaign)
@@ -120,6 +134,8 @@ class Trials:
             return self._run(connection, trial, self._row_of(connection, trial), following)
 
     def _run(self, connection: Connection, trial: Trial, row: int, following: Next) -> bool:
+        if (why := _lacking(connection, following)) is not None:
+            raise OutOfStock(why)
         self._change(connection, trial, "clear", None)
         cleared = Held(name=f"trial {trial.id}", table=trials, id=row, state=TrialState.CLEARED)
         self._told(connection, trial, row, move(connection, cleared, TRIAL_TRANSITIONS, "run"), None)
@@ -159,6 +175,14 @@ class Trials:
         return row.id, row.spent, row.busy
 
 
+def _lacking(connection: Connection, following: Next) -> str | None:
+    """Say why the lots cannot give what a trial takes, and what to do now."""
+    if following.materials is None or not following.materials.takings:
+        return None
+    why = lacking(connection, following.materials.takings)
+    return None if why is None else then_again(why)
+
+
 def _count(*states: TrialState) -> ScalarSelect[int]:
     """Count the trials of a campaign in these states, in the statement that asks."""
     query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaigns.c.id)
@@ -182,6 +206,10 @@ _ROW = (
 _INSERT = insert(trials)
 
 
+def _next_number(connection: Connection, campaign_id: int) -> int:
+    return int(connection.execute(_LAST, {"of_campaign": campaign_id}).scalar_one()) + 1
+
+
 def _insert(
     connection: Connection,
     campaign: str,
@@ -192,7 +220,7 @@ def _insert(
     **told: str,
 ) -> tuple[int, int]:
     """Insert a trial; return its row and its number."""
-    number, at = int(connection.execute(_LAST, {"of_campaign": campaign_id}).scalar_one()) + 1, now()
+    number, at = _next_number(connection, campaign_id), now()
     record = proposal_record(proposal)
     body: dict[str, Json] = {
         "trial": number,

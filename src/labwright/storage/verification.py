@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from labwright.core.ledger import BEGINNING, Entry
 from labwright.core.states import TrialState
-from labwright.storage import approvals, people
+from labwright.storage import approvals, lots, people, samples
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import entries
@@ -44,6 +45,12 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("reported", "task", ("reported",)),
     ("approval_state", "trial", ("approval_state", "signatures")),
     ("content", "trial", ("content", "digest", "asked_at", "expires_at", "reasons", "demands")),
+    ("material", "run", ("material",)),
+    ("takings", "trial", ("takings",)),
+    ("handlings", "trial", ("handlings",)),
+    ("sample_state", "sample", ("sample_state", "place", "made_by")),
+    ("added_at", "lot", ("unit", "expires_at", "location", "added_at")),
+    ("entry_kind", "entry", ("entry_kind", "amount", "lot", "for_run", "why")),
     ("secret_sha256", "person", ("name", "secret_sha256", "added_at", "added_by", "ended_at")),
 )
 
@@ -61,14 +68,21 @@ def _heard(entry: Entry) -> Iterator[tuple[Fact, str | None]]:
     if "command_id" in body:  # before the engine an entry said nothing of these
         body = {"key": body.get("resource"), "attempt": 1, "room": 1} | body
     for sign, whose, names in TOLD:
-        if sign in body:
+        if sign in body and (whose is None or whose in body):
             for name in names:
                 yield (entry.stream, whose, body[whose] if whose else None, name), pack(body.get(name))
+    yield from _heard_of_run(entry.stream, body)
+
+
+def _heard_of_run(stream: str, body: Mapping[str, Any]) -> Iterator[tuple[Fact, str | None]]:
+    """Yield what an entry tells of the trials that a run serves, and of where it is carried out."""
     for sign in ("trial", "joined"):
         if "inputs" in body and sign in body:
-            yield _member(entry.stream, body["run"], body[sign]), pack(body["inputs"])
+            yield _member(stream, body["run"], body[sign]), pack(body["inputs"])
     if "left" in body:
-        yield _member(entry.stream, body["run"], body["left"]), None
+        yield _member(stream, body["run"], body["left"]), None
+    if "moved_to" in body:
+        yield (stream, "run", body["run"], "key"), pack(body["moved_to"])
 
 
 def _member(stream: str, run: int, trial: int) -> Fact:
@@ -131,6 +145,13 @@ def _tables(connection: Connection) -> Iterator[tuple[Fact, str]]:
     yield from _trials(connection)
     yield from _runs(connection)
     yield from _tasks(connection)
+    yield from _people(connection)
+    for facts_of in (lots.facts, samples.facts):
+        for campaign, of, which, what, value in facts_of(connection):
+            yield (stream_of(campaign) if campaign else lots.STREAM, of, which, what), pack(value)
+
+
+def _people(connection: Connection) -> Iterator[tuple[Fact, str]]:
     for (campaign, number), facts in approvals.facts(connection).items():
         for name, value in facts.items():
             yield (stream_of(campaign), "trial", number, name), pack(value)
@@ -158,6 +179,7 @@ def _runs(connection: Connection) -> Iterator[tuple[Fact, str]]:
     for row in connection.execute(query):
         names = ("epoch", "command_id", "resource", "capability", "step", "attempt", "key", "room")
         facts = {"run_state": pack(row.state)} | {n: pack(getattr(row, n)) for n in names}
+        facts |= {"material": pack(True)} if row.material else {}
         for name, text in (facts | ({"outcome": row.outcome} if row.outcome else {})).items():
             yield (stream_of(row.name), "run", row.id, name), text
     joined = members.outerjoin(runs, members.c.run_id == runs.c.id).outerjoin(campaigns)

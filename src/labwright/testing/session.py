@@ -5,6 +5,7 @@ from pathlib import Path
 
 from labwright.app import Laboratory, capabilities_of, planner_of
 from labwright.campaigns.attendant import Attendant
+from labwright.campaigns.crew import said_by
 from labwright.campaigns.file import CampaignFile, parse_campaign
 from labwright.campaigns.wiring import wire
 from labwright.core.states import CampaignState
@@ -49,8 +50,10 @@ class Session:
             laboratory = Laboratory.of(database)
             wiring = wire(self.file.campaign, capabilities_of(self._resources), self.file.problems())
             self._begin(laboratory)
-            posts = [Post(key=name, resource=resource) for name, resource in self._resources.items()]
+            named = self.file.campaign.resources
+            posts = [Post(key=n, resource=r, capacity=named[n].capacity) for n, r in self._resources.items()]
             keys = {name: name for name in self._resources}
+            laboratory.campaigns.declare(self.name, said_by(wiring, keys), keys)
             choice = planner or planner_of(self.file.campaign)
             with at_work(laboratory.presence, f"campaign {self.name}"):
                 crew = laboratory.crew(wiring, choice, keys, posts, thread, watcher or SilentWatcher())

@@ -31,7 +31,15 @@ def add_run(connection, number, run_state, trial_state):
     told = {"trial": number, "trial_state": trial_state, "proposal": {}, "proposed_at": "then"}
     told |= {"outcomes": {}} if trial_state in ("observed", "failed") else {}
     append(connection, "campaign/study", "trial.began", told)
-    asked = {"step": 0, "attempt": 1, "resource": "r", "key": "r", "capability": "c", "command_id": f"c{number}"}
+    asked = {
+        "step": 0,
+        "attempt": 1,
+        "resource": "r",
+        "key": "r",
+        "thing": "r",
+        "capability": "c",
+        "command_id": f"c{number}",
+    }
     asked |= {"room": 1, "epoch": 2}
     connection.execute(insert(runs).values(id=10 * number, campaign_id=1, state=run_state, **asked))
     connection.execute(insert(members).values(run_id=10 * number, place=0, trial_id=number, inputs="{}"))

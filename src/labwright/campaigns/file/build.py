@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from labwright.campaigns.file.approval import build_approvals
 from labwright.campaigns.file.problems import Problems
+from labwright.campaigns.file.samples import check_lots, check_samples
 from labwright.campaigns.file.schema import (
     CampaignPart,
     CategoricalPart,
@@ -132,6 +133,8 @@ def _in_unit(quantity: Quantity, unit: str | None, place: str) -> float:
 
 def _check_names(part: CampaignPart, problem: Problem, steps: Sequence[Step], problems: Problems) -> None:
     check_references(problem.space, part.procedure, steps, problems)
+    check_samples(steps, problems)
+    check_lots(problem.space, steps, problems)
     for i, step in enumerate(steps):
         if step.resource not in part.resources:
             listed = ", ".join(part.resources)

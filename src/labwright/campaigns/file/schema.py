@@ -165,6 +165,19 @@ class StepPart(Part):
         description="How long a batch that is not full waits for more trials, as `10 min`. Without it: not at all.",
     )
 
+    makes: OneOrMore = Field(default=[], description="The samples that it makes, by names of your own: one, or a list.")
+    measures: OneOrMore = Field(
+        default=[], description="The samples of the trial that it measures and leaves as they are."
+    )
+    uses_up: OneOrMore = Field(default=[], description="The samples of the trial that are no more after it.")
+    moves: dict[Name, Annotated[str, Field(min_length=1)]] = Field(
+        default={}, description="The samples that it brings somewhere: `sample: place`."
+    )
+    takes: dict[Name, Annotated[float | str, Whole]] = Field(
+        default={},
+        description="What it takes from lots: `lot: 5 mL`, or `lot: $name` of a parameter or of an earlier result.",
+    )
+
 
 class LimitPart(Part):
     """The lowest and the highest value that may be set."""

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TypeAlias
 
 from labwright.campaigns.file.problems import Problems
+from labwright.campaigns.file.samples import read_samples
 from labwright.campaigns.file.schema import Quantity, StepPart
 from labwright.core.errors import InvalidInput
 from labwright.core.procedure import Binding, Condition, Constant, Gather, Reference, Step, ancestors, in_order
-from labwright.core.space import Categorical, Ordinal, Space
+from labwright.core.space import Categorical, Continuous, Ordinal, Space
 from labwright.core.units import convert, parse_quantity
 from labwright.core.values import is_number
 
@@ -42,6 +43,8 @@ def _step(
     timeout_s = None if part.timeout is None else attempt((*place, "timeout"), _duration, part.timeout, "timeout")
     gather = attempt((*place, "wait"), _gather, part)
     inputs = {name: attempt((*place, "with", name), _binding, name, value) for name, value in part.inputs.items()}
+    takes = {lot: attempt((*place, "takes", lot), _amount, lot, value) for lot, value in part.takes.items()}
+    samples = read_samples(i, part, problems)
     gives = attempt(place, _gives, part)
     resource, _, capability = part.use.partition(".")
     if gives is None:
@@ -58,6 +61,8 @@ def _step(
         timeout_s=timeout_s,
         always=part.always,
         gather=gather,
+        samples=samples,
+        takes={lot: binding for lot, binding in takes.items() if binding is not None},
     )
 
 
@@ -149,6 +154,16 @@ def _binding(name: str, value: float | str) -> Binding:
     return _constant(name, value)
 
 
+def _amount(lot: str, value: float | str) -> Binding:
+    """Return how much is taken from a lot; an amount that is written down must be one."""
+    binding = _binding(lot, value)
+    if isinstance(binding, Constant) and not (is_number(binding.value) and 0 < float(binding.value) < math.inf):
+        raise InvalidInput(
+            f"found {value!r}; an amount above 0 such as '5 mL', or a name such as $volume, was expected."
+        )
+    return binding
+
+
 def _constant(name: str, value: float | str) -> Constant:
     if isinstance(value, str) and re.match(r"^[-+.\d]", value):
         number, unit = parse_quantity(value, name)
@@ -179,6 +194,11 @@ def check_references(space: Space, parts: Sequence[StepPart], steps: Sequence[St
         for name, binding in step.inputs.items():
             if isinstance(binding, Reference) and binding.name not in known:
                 _unknown(binding.name, ("procedure", i, "with", name), known, givers, problems)
+        for lot, binding in step.takes.items():
+            if isinstance(binding, Reference) and binding.name not in known:
+                _unknown(binding.name, ("procedure", i, "takes", lot), known, givers, problems)
+            elif isinstance(binding, Reference) and binding.name in space.names:
+                problems.attempt(("procedure", i, "takes", lot), _check_amounts, space, binding.name)
         for k, condition in enumerate(step.when):
             place = _when(i, k, problems)
             if condition.name not in known:
@@ -213,3 +233,13 @@ def _check_level(space: Space, condition: Condition, text: str) -> None:
             raise InvalidInput(f"found {text!r}; {condition.name} is {parameter}: compare it with one of these.")
     elif not is_number(against.value):
         raise InvalidInput(f"found {text!r}; {condition.name} is a number: compare it with one.")
+
+
+def _check_amounts(space: Space, name: str) -> None:
+    """Refuse a parameter as an amount that is a word, or that may be below 0."""
+    parameter = space[name]
+    if isinstance(parameter, Categorical | Ordinal):
+        raise InvalidInput(f"${name} is {parameter}; an amount was expected: a number with its unit.")
+    least = parameter.low if isinstance(parameter, Continuous) else min(parameter.values)
+    if least < 0:
+        raise InvalidInput(f"${name} may be {least:g}, and nothing can be taken that is below 0. Narrow the parameter.")

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from labwright import __version__
+from labwright.campaigns.report.attention import attention
 from labwright.campaigns.report.course import course, limits
 from labwright.campaigns.report.fitness import fitness
 from labwright.campaigns.report.html import Html, element, joined, printable, section
@@ -44,6 +45,7 @@ def render(campaign: Campaign, record: CampaignRecord, trials: Sequence[Trial], 
         limits(problem, trials),
         parameters(problem, trials),
         fitness(problem, trials, units),
+        attention(trials),
         trials_table(problem, trials, units),
         _file(record),
         _colophon(record, at),

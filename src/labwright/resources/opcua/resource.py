@@ -42,6 +42,11 @@ class OpcUaResource:
         self._turns = {skill.part.state: asyncio.Lock() for skill in skills}
 
     @classmethod
+    def identity(cls, options: ServerOptions, folder: Path) -> str:
+        """Return the server's address: whatever a campaign calls on it, it is the same instrument."""
+        return options.url
+
+    @classmethod
     @asynccontextmanager
     async def open(cls, name: str, options: ServerOptions, folder: Path) -> AsyncIterator["OpcUaResource"]:
         """Connect and read units, limits and arguments from the server."""

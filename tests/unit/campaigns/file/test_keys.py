@@ -7,6 +7,7 @@ from labwright.campaigns.file.schema import CampaignPart
 from labwright.resources.opcua.options import ServerOptions
 
 STEP = ["name", "use", "with", "gives", "after", "when", "retries", "timeout", "always", "batch", "wait"]
+STEP += ["makes", "measures", "uses_up", "moves", "takes"]
 
 
 @pytest.mark.parametrize(

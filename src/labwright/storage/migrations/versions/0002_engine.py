@@ -58,6 +58,7 @@ def _runs() -> None:
         sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
         sa.Column("resource", sa.String, nullable=False),
         sa.Column("key", sa.String, nullable=False),
+        sa.Column("thing", sa.String, nullable=False),
         sa.Column("capability", sa.String, nullable=False),
         sa.Column("command_id", sa.String, nullable=False, unique=True),
         sa.Column("room", sa.Integer, nullable=False, server_default="1"),
@@ -70,19 +71,24 @@ def _runs() -> None:
         sa.Column("worker", sa.String),
         sa.Column("outcome", sa.Text),
     )
-    for name, columns, where in (
-        ("ix_runs_open", ["key", "id"], sa.text(OPEN)),
-        ("ix_runs_open_campaign", ["campaign_id"], sa.text(OPEN)),
-        ("ix_runs_served", ["key", "campaign_id", "claimed"], None),
-    ):
-        op.create_index(name, "runs", columns, sqlite_where=where, postgresql_where=where)
+    _indexes()
     op.execute(
-        "INSERT INTO runs (id, campaign_id, step, resource, key, capability, command_id, state, epoch, worker, outcome)"
-        " SELECT r.id, t.campaign_id, r.step, r.resource, r.resource, r.capability, r.command_id, r.state, r.epoch, "
-        "r.worker, r.outcome FROM runs_before r JOIN trials t ON t.id = r.trial_id"
+        "INSERT INTO runs (id, campaign_id, step, resource, key, thing, capability, command_id, state, epoch, worker, "
+        "outcome) SELECT r.id, t.campaign_id, r.step, r.resource, r.resource, r.resource, r.capability, r.command_id, "
+        "r.state, r.epoch, r.worker, r.outcome FROM runs_before r JOIN trials t ON t.id = r.trial_id"
     )
     _members()
     op.drop_table("runs_before")
+
+
+def _indexes() -> None:
+    for name, columns, where in (
+        ("ix_runs_open", ["key", "id"], sa.text(OPEN)),
+        ("ix_runs_open_thing", ["thing"], sa.text(OPEN)),
+        ("ix_runs_open_campaign", ["campaign_id"], sa.text(OPEN)),
+        ("ix_runs_served", ["thing", "campaign_id", "claimed"], None),
+    ):
+        op.create_index(name, "runs", columns, sqlite_where=where, postgresql_where=where)
 
 
 def _members() -> None:

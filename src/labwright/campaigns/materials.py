@@ -1,0 +1,42 @@
+"""What a campaign's trials take from lots and do with samples."""
+
+from collections.abc import Mapping, Sequence
+
+from labwright.campaigns.file import Problems
+from labwright.core.campaign import Campaign
+from labwright.core.material import Act, Handling, Taking, check_same
+from labwright.core.procedure import Constant, Names, Reference, Step, amount_of
+
+
+def takings_of(index: int, step: Step, names: Names) -> tuple[Taking, ...]:
+    """Return what a step takes from lots, by what is known; what is no amount raises InvalidInput."""
+    found = []
+    for lot in step.takes:
+        amount = amount_of(step, lot, names)
+        unit = None if amount is None else amount.unit
+        value = None if amount is None else float(amount.value)
+        found.append(Taking(step=index, lot=lot, amount=value, unit=unit))
+    return tuple(found)
+
+
+def handlings_of(steps: Sequence[Step]) -> tuple[Handling, ...]:
+    """Return what the steps do with the samples of a trial; what is made is where it was made."""
+    found = []
+    for i, step in enumerate(steps):
+        found += [Handling(step=i, sample=n, act=Act.MAKE, place=step.resource) for n in step.samples.makes]
+        found += [Handling(step=i, sample=n, act=Act.MEASURE) for n in step.samples.measures]
+        found += [Handling(step=i, sample=n, act=Act.MOVE, place=to) for n, to in step.samples.moves.items()]
+        found += [Handling(step=i, sample=n, act=Act.USE_UP) for n in step.samples.uses_up]
+    return tuple(found)
+
+
+def check_amounts(campaign: Campaign, units: Mapping[str, str | None], problems: Problems) -> None:
+    """Hold what is taken from each lot by the result of a step against what others take; `units`: of every name."""
+    first: dict[str, tuple[str, str | None]] = {}
+    for i, step in enumerate(campaign.procedure):
+        for lot, binding in step.takes.items():
+            unit = binding.unit if isinstance(binding, Constant) else units.get(binding.name)
+            if isinstance(binding, Reference) and unit is None and binding.name not in campaign.problem.space.names:
+                continue  # the resource does not say it
+            name, against = first.setdefault(lot, (step.name, unit))
+            problems.attempt(("procedure", i, "takes", lot), check_same, unit, against, lot, name)

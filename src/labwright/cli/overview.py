@@ -1,0 +1,84 @@
+"""The status of a laboratory: its campaigns, who works on what, and what waits for people."""
+
+from rich.console import Console
+from rich.table import Table
+
+from labwright.app import Overview, Standing
+from labwright.cli import machine
+from labwright.cli.tables import make_console, print_table
+from labwright.cli.words import best_words, counts
+from labwright.core.run import Run
+from labwright.core.states import CampaignState, TrialState
+from labwright.core.values import Json
+from labwright.storage.presence import WorkerRecord
+
+REASONS = 3  # of a campaign's failed trials, the latest
+
+
+def as_json(found: Overview) -> dict[str, Json]:
+    """Return the status as plain values."""
+    return {
+        "campaigns": machine.list_json(found.standings),
+        "workers": [_worker_json(w) for w in found.workers],
+        "unknown": [{"campaign": r.campaign, "trials": list(r.trials), **machine.run_json(r)} for r in found.unknown],
+        "approvals": [a.name for a in found.approvals],
+        "tasks": [t.id for t in found.tasks],
+    }
+
+
+def _worker_json(worker: WorkerRecord) -> dict[str, Json]:
+    place: dict[str, Json] = {"host": worker.host, "pid": worker.pid, "purpose": worker.purpose}
+    return {"id": worker.id, **place, "lease_s": worker.lease_s, "holds": list(worker.holds)}
+
+
+def print_overview(found: Overview) -> None:
+    """Show each campaign in a line, each process at work, and what waits for people with what to do about it."""
+    console = make_console()
+    if not found.standings:
+        console.print("No campaign is on record here.")
+        return
+    _print_campaigns(found.standings)
+    for worker in found.workers:
+        holds = f"; holds {', '.join(worker.holds)}" if worker.holds else ""
+        heard = "" if worker.lease_s > 0 else f"; not heard of for {-worker.lease_s:.0f} s beyond its lease"
+        console.print(f"At work: {worker}, id {worker.id[:8]}{holds}{heard}.")
+    for standing in found.standings:
+        _print_failed(console, standing)
+    why = {(s.record.name, t.number): t.why for s in found.standings for t in s.trials}
+    for run in found.unknown:
+        console.print(_unknown_words(run, why.get((run.campaign, run.trials[0]))))
+    for approval in found.approvals:
+        console.print(f"Waits for approval: {approval.name}. Look: labwright approvals")
+    for task in found.tasks:
+        console.print(f"Waits for a person: task {task.id}, {task}. Look: labwright tasks")
+
+
+def _print_campaigns(standings: list[Standing]) -> None:
+    table = Table("campaign", "state", "trials", "best so far", "why", box=None)
+    for s in standings:
+        done = sum(t.uses_budget and not t.is_pending for t in s.trials)
+        others = ", ".join(f"{n} {state}" for state, n in counts(s.trials).items() if state != "observed")
+        trials = f"{done}/{s.budget}" + (f" ({others})" if others else "")
+        table.add_row(s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), _words(s))
+    print_table(table)
+
+
+def _words(standing: Standing) -> str:
+    if standing.record.state is CampaignState.RUNNING and not standing.owned:
+        return "no process runs it now; labwright run with its file goes on"
+    return standing.record.why or ""
+
+
+def _print_failed(console: Console, standing: Standing) -> None:
+    failed = [t for t in standing.trials if t.state is TrialState.FAILED]
+    for trial in failed[-REASONS:]:
+        console.print(f"Failed: {trial.id}: {trial.why}")
+    if len(failed) > REASONS:
+        console.print(f"  and {len(failed) - REASONS} before; labwright trials {standing.record.name} tells of all")
+
+
+def _unknown_words(run: Run, why: str | None) -> str:
+    return (
+        f"Unknown: run {run.id}, {run}: {why or 'nobody can say what became of it'}. "
+        f"Look, then: labwright decide {run.id} --as NAME --why TEXT --done FILE | --never-ran | --failed"
+    )

@@ -10,7 +10,7 @@ from typing import Any
 from labwright.app import Laboratory
 from labwright.core.command import Observation
 from labwright.core.ledger import Entry
-from labwright.core.run import Run
+from labwright.core.run import Run, thing_of
 from labwright.core.states import OPEN_RUNS, RunState
 from labwright.storage.ledger import entries
 from labwright.testing.kills.bench import Bench, Role
@@ -132,7 +132,7 @@ class Record:
         """Yield what became unknown although its device could tell, or although nothing had happened to it."""
         for number, told in self.told.items():
             run = self.runs[number]
-            folder = run.key.partition(" ")[2]
+            folder = _folder(run)
             blows = [b.at for b in bench.blows if b.role is Role.WORKER or str(bench.folder / b.name) == folder]
             since = 0.0
             for entry, _ in told:
@@ -146,10 +146,15 @@ class Record:
     def guessed(self, blind: set[str]) -> Iterator[str]:
         """Yield what was taken over on a device that cannot tell, and did not become unknown."""
         for number, told in self.told.items():
-            if self.runs[number].key.partition(" ")[2] in blind:
+            if _folder(self.runs[number]) in blind:
                 for (entry, _), (following, _) in zip(told, [*told[1:], told[-1]], strict=True):
                     if entry.kind == "run.adopted" and following.kind not in ("run.unknown", "run.adopted"):
                         yield f"{self.runs[number]}: {following.kind} after it was taken over"
+
+
+def _folder(run: Run) -> str:
+    """Return the folder of the device that a run is for."""
+    return thing_of(run.key).partition(" ")[2]
 
 
 def _values(run: Run) -> dict[str, Any] | None:

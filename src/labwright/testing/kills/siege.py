@@ -104,7 +104,7 @@ class Person:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + self._every_s
             try:
-                for run in self.laboratory.runs.unknown([f"counting {d.folder}" for d in self._bench.devices.values()]):
+                for run in self.laboratory.runs.unknown():
                     self._say(run)
             except (StorageUnavailable, Overtaken, InvalidTransition):
                 pass  # the database is away, or somebody else was faster

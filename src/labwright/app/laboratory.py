@@ -30,7 +30,7 @@ from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
-from labwright.storage.presence import Presence, WorkerRecord
+from labwright.storage.presence import LEASE_S, Presence, WorkerRecord
 from labwright.storage.runs import Runs
 from labwright.storage.tasks import Tasks
 from labwright.storage.thread import StorageThread
@@ -81,7 +81,7 @@ class Laboratory:
     materials: Materials
 
     @classmethod
-    def of(cls, database: Database) -> Self:
+    def of(cls, database: Database, *, lease_s: float = LEASE_S) -> Self:
         """Return the laboratory of a database, seen by a worker with a random id of its own."""
         worker = uuid4().hex
         return cls(
@@ -89,7 +89,7 @@ class Laboratory:
             campaigns=Campaigns(database),
             trials=Trials(database, worker),
             runs=Runs(database, worker),
-            presence=Presence(database, worker),
+            presence=Presence(database, worker, lease_s=lease_s),
             materials=Materials(database),
         )
 

@@ -104,7 +104,7 @@ def test_a_report_never_overwrites_what_is_no_page(study, command_line, name):
 
 
 def test_a_database_that_is_deleted_while_in_use_is_noticed(study, command_line, monkeypatch):
-    monkeypatch.setattr("labwright.sites.worker.RECORD_WAITS_S", (0.01,))
+    monkeypatch.setenv("LABWRIGHT_OUTAGE_S", "0.1")
     (study / "bench.py").write_text(DELETING)
 
     code, _, err = command_line("run", "campaign.yaml")

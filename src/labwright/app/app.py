@@ -89,7 +89,7 @@ class App:
         url = self.database_url(folder)
         database = Database.open(url, busy_timeout_s=self._settings.busy_timeout_s, create=create)
         try:
-            yield Laboratory.of(database)
+            yield Laboratory.of(database, lease_s=self._settings.lease_s)
         finally:
             database.close()
 
@@ -305,7 +305,8 @@ class App:
                     served = list(posts.values()) if serve else []
                     watcher, planner = faces.watcher(wiring), planner_of(file.campaign)
                     crew = laboratory.crew(wiring, planner, keys, served, thread, watcher)
-                    await Attendant(crew, tell=faces.tell).conduct(poll_s=self._settings.poll_s)
+                    attendant = Attendant(crew, tell=faces.tell)
+                    await attendant.conduct(poll_s=self._settings.poll_s, outage_s=self._settings.outage_s)
 
     async def _work(self, laboratory: Laboratory, tell: Callable[[str], None]) -> None:
         with at_work(laboratory.presence, "worker"), closing(StorageThread(laboratory.database)) as thread:

@@ -32,7 +32,7 @@ from labwright.storage.corrections import Corrections
 from labwright.storage.database import Database
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
-from labwright.storage.presence import Presence, WorkerRecord
+from labwright.storage.presence import LEASE_S, Presence, WorkerRecord
 from labwright.storage.runs import Runs
 from labwright.storage.tasks import Tasks
 from labwright.storage.thread import StorageThread
@@ -89,7 +89,7 @@ class Laboratory:
     materials: Materials
 
     @classmethod
-    def of(cls, database: Database) -> Self:
+    def of(cls, database: Database, *, lease_s: float = LEASE_S) -> Self:
         """Return the laboratory of a database, seen by a worker with a random id of its own."""
         worker = uuid4().hex
         return cls(
@@ -98,7 +98,7 @@ class Laboratory:
             trials=Trials(database, worker),
             corrections=Corrections(database),
             runs=Runs(database, worker),
-            presence=Presence(database, worker),
+            presence=Presence(database, worker, lease_s=lease_s),
             materials=Materials(database),
         )
 

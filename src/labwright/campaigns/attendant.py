@@ -30,9 +30,12 @@ class Attendant:
         self._stopped = asyncio.Event()
         self._given_up = asyncio.Event()
 
-    async def conduct(self, *, poll_s: float) -> CampaignState:
-        """Return the state in which the campaign is left; one that was interrupted or halted is paused."""
-        work = asyncio.create_task(self._work(poll_s))
+    async def conduct(self, *, poll_s: float, outage_s: float = 0.0) -> CampaignState:
+        """Return the state in which the campaign is left; one that was interrupted or halted is paused.
+
+        `outage_s`: how long a database that cannot be used is tried again.
+        """
+        work = asyncio.create_task(self._work(poll_s, outage_s))
         watch = asyncio.create_task(self._until_stopped(poll_s))
         beat = asyncio.create_task(self._presence_beats())
         try:
@@ -46,15 +49,21 @@ class Attendant:
             beat.cancel()
             await asyncio.gather(beat, return_exceptions=True)
 
-    async def _work(self, poll_s: float) -> CampaignState:
-        """Conduct the campaign and serve its resources, until the one ends or the other cannot go on."""
-        conducting = asyncio.create_task(self._conductor.conduct(poll_s=poll_s))
+    async def _work(self, poll_s: float, outage_s: float) -> CampaignState:
+        """Conduct the campaign and serve its resources, until the one ends or the other cannot go on.
+
+        What is in flight for other campaigns ends as well: it is not cut off.
+        """
+        conducting = asyncio.create_task(self._conductor.conduct(poll_s=poll_s, outage_s=outage_s))
         serving = asyncio.create_task(self._worker.serve(poll_s=poll_s))
         try:
             await asyncio.wait({conducting, serving}, return_when=asyncio.FIRST_COMPLETED)
             if not conducting.done():
                 await serving
-            return await conducting
+            state = await conducting
+            self._worker.close()
+            await self._worker.landed()
+            return state
         finally:
             for task in (conducting, serving):
                 task.cancel()
@@ -103,9 +112,10 @@ class Attendant:
         while not self._stopped.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), poll_s)
-            record = await self._records.thread(self._records.campaigns.get, self._name)
-            if record.state is CampaignState.STOPPED:
-                return
+            with suppress(StorageUnavailable):  # who conducts says so, and ends when it lasts too long
+                record = await self._records.thread(self._records.campaigns.get, self._name)
+                if record.state is CampaignState.STOPPED:
+                    return
 
     async def _pause(self, why: str) -> None:
         with suppress(Overtaken):

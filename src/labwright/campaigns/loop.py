@@ -13,14 +13,14 @@ from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import ApprovalState
 from labwright.core.campaign import CampaignRecord
 from labwright.core.crash import crash_point
-from labwright.core.errors import CampaignHalted, OutOfStock, Overtaken, PoolExhausted
+from labwright.core.errors import CampaignHalted, OutOfStock, Overtaken, PoolExhausted, StorageUnavailable
 from labwright.core.material import then_again
 from labwright.core.run import Run, thing_of
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import NO_BUDGET, PERSON, Proposal, Trial, taught
 from labwright.core.verdict import Decision, Verdict
 from labwright.planning.planner import Planner
-from labwright.sites.patience import Patience
+from labwright.sites.patience import Endurance, Patience
 from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.materials import Materials
@@ -74,7 +74,7 @@ class Conductor:
         self._patience = Patience(0.2)
         self._trials: dict[int, Trial] = {}
         self._seq = -1
-        self._first_new = 0
+        self._first_new: int | None = None
         self._short_at: int | None = None  # the newest change on record when a lot last lacked something
         self._takes = any(step.takes for step in self.campaign.procedure)
         self.queued: Callable[[], None] = lambda: None  # called after runs were queued
@@ -88,23 +88,36 @@ class Conductor:
         """Look at what has changed now."""
         self._patience.wake()
 
-    async def conduct(self, *, poll_s: float) -> CampaignState:
+    async def conduct(self, *, poll_s: float, outage_s: float = 0.0) -> CampaignState:
         """Try one proposal after another until the campaign ends; return the state in which it is left.
 
-        Raises CampaignHalted when it cannot go on by itself.
+        Raises CampaignHalted when it cannot go on by itself, and StorageUnavailable when the database cannot be used
+        for `outage_s`. All that it knows is on record: after an outage it looks again.
         """
-        self._patience = Patience(poll_s)
-        await self._see()
-        self._first_new = len(self._trials)
+        self._patience, storage = Patience(poll_s), Endurance(outage_s)
         while True:
-            trials, record = await self._see()
-            in_flight = sum(t.state in BEGUN for t in trials)
-            budget = self.campaign.trials if record.budget is None else record.budget
-            if not in_flight and (self._leaving or record.state is not CampaignState.RUNNING):
-                return record.state
-            if record.state is not CampaignState.RUNNING or not await self._try_step(trials, in_flight, budget):
-                await self._check_stuck(trials)
-                await self._patience.rest()
+            try:
+                ended = await self._round()
+                storage.over()
+            except StorageUnavailable as error:
+                await storage.bear(error)
+            else:
+                if ended is not None:
+                    return ended
+
+    async def _round(self) -> CampaignState | None:
+        """Do what there is to do now, or wait a little; return the state in which the campaign is left, once it is."""
+        trials, record = await self._see()
+        if self._first_new is None:
+            self._first_new = len(trials)
+        in_flight = sum(t.state in BEGUN for t in trials)
+        budget = self.campaign.trials if record.budget is None else record.budget
+        if not in_flight and (self._leaving or record.state is not CampaignState.RUNNING):
+            return record.state
+        if record.state is not CampaignState.RUNNING or not await self._try_step(trials, in_flight, budget):
+            await self._check_stuck(trials)
+            await self._patience.rest()
+        return None
 
     async def _see(self) -> tuple[list[Trial], CampaignRecord]:
         """Return the trials and the campaign as they stand now."""

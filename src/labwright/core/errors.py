@@ -10,6 +10,7 @@ PlatformError
 ├── MissingExtra             an optional package is not installed
 ├── ResourceUnavailable      an instrument or a server cannot be reached
 ├── StorageUnavailable       the database cannot be opened, read or written
+│   └── StorageDamaged       its file is not whole: to try again does not help
 ├── CampaignBusy             another process runs this campaign
 ├── CampaignHalted           the campaign cannot go on by itself
 │   └── OutOfStock           a lot lacks what the next step would take from it
@@ -74,6 +75,10 @@ class ResourceUnavailable(PlatformError):
 
 class StorageUnavailable(PlatformError):
     """The database cannot be opened, read or written."""
+
+
+class StorageDamaged(StorageUnavailable):
+    """The database's file is not whole."""
 
 
 class CampaignBusy(PlatformError):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,13 +17,13 @@ from labwright.core.states import RunState
 from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
 from labwright.safety.gate import Gate
-from labwright.sites.patience import Patience
+from labwright.sites.patience import Endurance, Patience
 from labwright.storage.presence import Presence, WorkerRecord
 from labwright.storage.queueing import Advance
 from labwright.storage.runs import Runs
 from labwright.storage.thread import StorageThread
 
-RECORD_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+LOOK_AGAIN_S = 1.0  # until a run is looked at again that the database could not take
 HOLD_AGAIN_S = 0.5  # between two tries to hold what another process holds
 GRACE_S = 5.0  # what a resource may take to report that a time limit is over, before it is stopped
 MAY_REPEAT = "it may be repeated"
@@ -84,10 +84,12 @@ class Worker:
         self._recorder = recorder
         self._changed = changed
         self._patience = Patience(0.2)
-        self._flights: dict[asyncio.Task[None], str] = {}
+        self._flights: dict[asyncio.Task[None], Run] = {}
+        self._unsent: dict[int, int] = {}
         self._served: set[str] = set()
         self._trouble: list[BaseException] = []
         self._closed = False
+        self._look_again = -math.inf
         self.waits_for: dict[str, WorkerRecord] = {}
 
     def wake(self) -> None:
@@ -107,18 +109,16 @@ class Worker:
         """Carry out what is queued until cancelled; what others left behind comes first.
 
         Raises ResourceUnavailable when a resource is out of reach, once the other runs in flight have ended; its run
-        stays intended, and is asked about the next time.
+        stays intended, and is asked about the next time. A database that cannot be used is tried again without end.
         """
-        look_again, clock, self._patience = -math.inf, asyncio.get_running_loop().time, Patience(poll_s)
+        self._look_again, self._patience, storage = -math.inf, Patience(poll_s), Endurance(None)
         try:
             while not self._trouble:
-                if clock() >= look_again:
-                    await self._take_up()
-                    look_again = clock() + (HOLD_AGAIN_S if self.waits_for else self._presence.lease_s / 3)
-                if await self.dispatch():
-                    self._patience.renew()
-                else:
-                    await self._patience.rest()
+                try:
+                    await self._look()
+                    storage.over()
+                except StorageUnavailable as error:
+                    await storage.bear(error)
             if isinstance(self._trouble[0], Exception):
                 await self.landed()
             raise self._trouble[0]
@@ -127,14 +127,28 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*self._flights, return_exceptions=True)
 
+    async def _look(self) -> None:
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._look_again:
+            await self._take_up()
+            self._look_again = clock() + (HOLD_AGAIN_S if self.waits_for else self._presence.lease_s / 3)
+        if await self.dispatch():
+            self._patience.renew()
+        else:
+            await self._patience.rest()
+
     async def _take_up(self) -> None:
-        """Hold what is free to hold, and settle what other processes left behind."""
+        """Hold what is free to hold, and settle what other processes, or an outage of the database, left behind."""
         await self._storage(self._presence.bury)
         fresh = [post for key, post in self._posts.items() if key not in self._served and await self._hold(post)]
         self._served |= {post.key for post in fresh}
-        ended, expired = await self._storage(self._runs.left_behind, list(self._served))
-        for run in ended:
-            self._start(run, self._settle_left(run))
+        in_flight = {run.id for run in self._flights.values()}
+        left, expired = await self._storage(self._runs.left_behind, list(self._served), in_flight)
+        for run in left:
+            # What was claimed while the connection was lost was certainly never sent.
+            unsent = self._unsent.pop(run.id, None) == run.epoch and run.worker == self._runs.worker
+            self._start(run, self._act(run) if unsent else self._settle_left(run))
+        self._unsent.clear()
         for run in expired:
             if self._repeatable(run) or self._capability(run).fenced:
                 self._start(run, self._settle_left(run))
@@ -167,18 +181,26 @@ class Worker:
             return False
         crash_point("before claim")
         # The intent is on record before anything moves.
-        claimed = await self._storage(self._runs.claim, wanted, {key: self._posts[key].capacity for key in keys})
+        claimed = await self._claim(wanted, {key: self._posts[key].capacity for key in keys})
         crash_point("after claim")
         for run in claimed:
             self._start(run, self._act(run))
         return bool(claimed)
 
+    async def _claim(self, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
+        try:
+            return await self._storage(self._runs.claim, wanted, capacities)
+        except StorageUnavailable:
+            self._unsent = {run.id: run.epoch + 1 for run in wanted}  # it may be on record all the same
+            self._look_again = -math.inf
+            raise
+
     def _busy(self, key: str) -> int:
-        return sum(k == key for k in self._flights.values())
+        return sum(run.key == key for run in self._flights.values())
 
     def _start(self, run: Run, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name=str(run))
-        self._flights[task] = run.key
+        self._flights[task] = run
         task.add_done_callback(self._landed)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
@@ -186,7 +208,10 @@ class Worker:
         self.wake()
         self._changed()
         error = None if task.cancelled() else task.exception()
-        if error is not None:
+        if isinstance(error, StorageUnavailable):
+            log.warning("%s is looked at again: %s", task.get_name(), error)
+            self._look_again = min(self._look_again, asyncio.get_running_loop().time() + LOOK_AGAIN_S)
+        elif error is not None:
             self._trouble.append(error)
 
     async def _cleared(self, run: Run) -> bool:
@@ -227,6 +252,8 @@ class Worker:
             if await self._settle(run):
                 raise
             return
+        except StorageUnavailable:  # what the adapter told of the run could not be kept: it is asked about again
+            raise
         except Exception as error:  # the outermost loop of a worker: an adapter may raise anything
             log.exception("%s failed inside its adapter", run)
             if not self._repeatable(run):
@@ -308,14 +335,14 @@ class Worker:
     async def _record(self, run: Run, outcome: Outcome) -> None:
         """Put a result on record; while storage cannot take it, it is kept in hand and tried again."""
         outcome = _checked(run, outcome)
-        for wait_s in RECORD_WAITS_S:
+        storage = Endurance(None)
+        while True:
             try:
                 await self._end(run, outcome)
                 return
             except StorageUnavailable as error:
-                log.warning("The result of %s is not on record yet; trying again in %g s. %s", run, wait_s, error)
-                await asyncio.sleep(wait_s)
-        await self._end(run, outcome)
+                log.warning("The result of %s is not on record yet; it is kept in hand.", run)
+                await storage.bear(error)
 
     async def _end(self, run: Run, outcome: Outcome) -> None:
         crash_point("before record")

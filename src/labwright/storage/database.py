@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from labwright.core.errors import StorageUnavailable
+from labwright.core.errors import StorageDamaged, StorageUnavailable
 from labwright.storage.group import Group
 from labwright.storage.ledger import write_entries
 from labwright.storage.postgres import PostgresServer, hidden
@@ -23,6 +23,7 @@ from labwright.storage.transaction import OPTION, Contended, Transaction, follow
 
 HEAD = "0006"
 CONTENDED = ("40001", "40P01")  # PostgreSQL: a conflict between transactions, a deadlock
+DAMAGED = (11, 26)  # SQLite: the file is malformed, or no database at all
 SQLITE = ("sqlite", "sqlite+pysqlite")
 POSTGRES = ("postgresql", "postgresql+psycopg", "postgres")
 
@@ -147,6 +148,10 @@ class Database:
     def _unavailable(self, done: str, error: DBAPIError | NoneFree) -> StorageUnavailable:
         if isinstance(error, NoneFree):
             return StorageUnavailable(f"The database {self.name} cannot be {done}: every connection is in use.")
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+            return StorageDamaged(
+                f"The database {self.name} is damaged: {self._place.words(error)}. Put a backup in its place."
+            )
         kind = Contended if getattr(error.orig, "sqlstate", None) in CONTENDED else StorageUnavailable
         return kind(f"The database {self.name} cannot be {done}: {self._place.words(error)}")
 

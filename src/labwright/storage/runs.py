@@ -1,6 +1,6 @@
 """Runs: each method is one fact, in one transaction with its ledger entries."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    not_,
     or_,
     select,
     tuple_,
@@ -175,15 +176,19 @@ class Runs:
             ours.update(connection.execute(_CLAIM, {**seen, "by": self.worker}).scalars())
         return [replace(r, state=state, epoch=r.epoch + 1, worker=self.worker) for r in wanted if r.id in ours]
 
-    def left_behind(self, keys: Sequence[str]) -> tuple[list[Run], list[Run]]:
-        """Return the begun runs on these resources whose worker has ended, and those whose lease has only expired."""
+    def left_behind(self, keys: Sequence[str], in_flight: Collection[int] = ()) -> tuple[list[Run], list[Run]]:
+        """Return the begun runs on these resources that nobody follows, and those whose worker's lease has expired.
+
+        Nobody follows what belongs to a worker that has ended, and what is ours but not `in_flight`.
+        """
         held = runs_query().where(runs.c.key.in_(keys), _in((RunState.LEASED, RunState.INTENDED)))
-        other = or_(runs.c.worker.is_(None), runs.c.worker != self.worker)
-        apart = held.outerjoin(workers, runs.c.worker == workers.c.id).where(other)
-        ended = or_(workers.c.id.is_(None), workers.c.ended)
-        expired = and_(workers.c.ended.is_(False), workers.c.lease_until < database_now())
+        apart = held.outerjoin(workers, runs.c.worker == workers.c.id)
+        ours = runs.c.worker == self.worker
+        ended = or_(workers.c.id.is_(None), workers.c.ended, ours)
+        expired = and_(not_(ours), workers.c.ended.is_(False), workers.c.lease_until < database_now())
         with self._database.read() as connection:
-            return read_runs(connection, apart.where(ended)), read_runs(connection, apart.where(expired))
+            left = [run for run in read_runs(connection, apart.where(ended)) if run.id not in in_flight]
+            return left, read_runs(connection, apart.where(expired))
 
     def unknown(self, keys: Sequence[str] | None = None) -> list[Run]:
         """Return the runs, on these resources or on all, of which nobody could say what became."""

@@ -341,7 +341,7 @@ async def test_a_result_is_kept_in_hand_while_storage_cannot_take_it(study, monk
         record(self, *args)
 
     monkeypatch.setattr(Runs, "end", reluctant)
-    monkeypatch.setattr("labwright.sites.worker.RECORD_WAITS_S", (0.01, 0.01))
+    monkeypatch.setattr("labwright.sites.patience.Endurance.FIRST_S", 0.01)
     instrument = FakeInstrument(forgetful=True)
     session = study(instrument, NARROW)
 

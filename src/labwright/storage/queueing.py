@@ -135,7 +135,8 @@ def _row(campaign_id: int, new: NewRun, state: RunState) -> dict[str, str | floa
 
 
 def _member(run_id: int, place: int, trial_id: int, new: NewRun) -> dict[str, str | int]:
-    return {"run_id": run_id, "place": place, "trial_id": trial_id, "inputs": pack(new.inputs)}
+    row: dict[str, str | int] = {"run_id": run_id, "place": place, "trial_id": trial_id, "inputs": pack(new.inputs)}
+    return row | {"step": new.step, "attempt": new.attempt}
 
 
 def advance_trials(connection: Connection, run: Run, advance: Advance) -> None:

@@ -99,7 +99,9 @@ def _members(connection: Connection, ids: Sequence[int]) -> dict[int, list[Membe
     return found
 
 
-_RUNS_OF = runs_query().join(members).where(members.c.trial_id == bindparam("of_trial"))
+_RUNS_OF = runs_query().where(
+    runs.c.id.in_(select(members.c.run_id).where(members.c.trial_id == bindparam("of_trial")))
+)
 
 
 def runs_of(connection: Connection, trial_id: int) -> list[Run]:

@@ -112,8 +112,12 @@ members = Table(
     metadata,
     Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
     Column("place", Integer, primary_key=True),
-    Column("trial_id", Integer, ForeignKey("trials.id"), nullable=False, index=True),
+    Column("trial_id", Integer, ForeignKey("trials.id"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
     Column("inputs", Text, nullable=False),
+    # Whatever else goes wrong: an attempt of a step is on record once.
+    UniqueConstraint("trial_id", "step", "attempt", name="uq_members_trial_step_attempt"),
 )
 
 workers = Table(

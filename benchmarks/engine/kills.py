@@ -15,7 +15,7 @@ from engine import ours
 from engine.fleet import BENCHMARKS, launch
 from labwright.testing.postgres import PrivateServer
 
-PEER = BENCHMARKS / ".dbos"
+PEER = BENCHMARKS.parent / ".dbos"
 PINS = Path(__file__).with_name("requirements.txt")
 LATEST_S = 0.15  # a kill comes at most so long after a physical start: that, its end, its record, or the next one
 

@@ -30,7 +30,7 @@ class Attendant:
         self._stopped = asyncio.Event()
         self._given_up = asyncio.Event()
 
-    async def conduct(self, *, poll_s: float, outage_s: float = 0.0) -> CampaignState:
+    async def conduct(self, *, poll_s: float, outage_s: float = 60.0) -> CampaignState:
         """Return the state in which the campaign is left; one that was interrupted or halted is paused.
 
         `outage_s`: how long a database that cannot be used is tried again.
@@ -55,7 +55,7 @@ class Attendant:
         What is in flight for other campaigns ends as well: it is not cut off.
         """
         conducting = asyncio.create_task(self._conductor.conduct(poll_s=poll_s, outage_s=outage_s))
-        serving = asyncio.create_task(self._worker.serve(poll_s=poll_s))
+        serving = asyncio.create_task(self._worker.serve(poll_s=poll_s, outage_s=outage_s))
         try:
             await asyncio.wait({conducting, serving}, return_when=asyncio.FIRST_COMPLETED)
             if not conducting.done():

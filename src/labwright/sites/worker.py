@@ -90,6 +90,8 @@ class Worker:
         self._trouble: list[BaseException] = []
         self._closed = False
         self._look_again = -math.inf
+        self._outage_s: float | None = None
+        self._failing_since: float | None = None
         self.waits_for: dict[str, WorkerRecord] = {}
 
     def wake(self) -> None:
@@ -105,13 +107,15 @@ class Worker:
         while self._flights:
             await asyncio.wait(self._flights)
 
-    async def serve(self, *, poll_s: float) -> None:
+    async def serve(self, *, poll_s: float, outage_s: float | None = None) -> None:
         """Carry out what is queued until cancelled; what others left behind comes first.
 
         Raises ResourceUnavailable when a resource is out of reach, once the other runs in flight have ended; its run
-        stays intended, and is asked about the next time. A database that cannot be used is tried again without end.
+        stays intended, and is asked about the next time. A database that cannot be used is tried again
+        for `outage_s`, or without end; then StorageUnavailable is raised.
         """
-        self._look_again, self._patience, storage = -math.inf, Patience(poll_s), Endurance(None)
+        self._look_again, self._patience = -math.inf, Patience(poll_s)
+        self._outage_s, storage = outage_s, Endurance(outage_s)
         try:
             while not self._trouble:
                 try:
@@ -209,10 +213,20 @@ class Worker:
         self._changed()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, StorageUnavailable):
-            log.warning("%s is looked at again: %s", task.get_name(), error)
-            self._look_again = min(self._look_again, asyncio.get_running_loop().time() + LOOK_AGAIN_S)
+            self._fail(task.get_name(), error)
         elif error is not None:
             self._trouble.append(error)
+        else:
+            self._failing_since = None
+
+    def _fail(self, what: str, error: StorageUnavailable) -> None:
+        """Take note that a run could not be followed up on record; it is looked at again, but not for ever."""
+        now = asyncio.get_running_loop().time()
+        self._failing_since = self._failing_since or now
+        if self._outage_s is not None and now - self._failing_since >= self._outage_s:
+            self._trouble.append(error)
+        log.warning("%s is looked at again: %s", what, error)
+        self._look_again = min(self._look_again, now + LOOK_AGAIN_S)
 
     async def _cleared(self, run: Run) -> bool:
         """Hold a run against the limits at the device; one that they do not allow never moves."""
@@ -335,13 +349,14 @@ class Worker:
     async def _record(self, run: Run, outcome: Outcome) -> None:
         """Put a result on record; while storage cannot take it, it is kept in hand and tried again."""
         outcome = _checked(run, outcome)
-        storage = Endurance(None)
+        storage = Endurance(self._outage_s)
         while True:
             try:
                 await self._end(run, outcome)
                 return
             except StorageUnavailable as error:
                 log.warning("The result of %s is not on record yet; it is kept in hand.", run)
+                self._failing_since = self._failing_since or asyncio.get_running_loop().time()
                 await storage.bear(error)
 
     async def _end(self, run: Run, outcome: Outcome) -> None:

@@ -39,7 +39,7 @@ def besiege(
     """Kill so many processes, each at a random moment, let the campaigns end, and return what it cost.
 
     Two workers serve three instruments: `oven` is fenced, `probe` is not, `blind` cannot say what became of a command.
-    Where the campaigns end before enough was killed, others begin. A person decides what is unknown, and tells the truth.
+    Where the campaigns end before enough was killed, others begin. A person decides what is unknown, truthfully.
     """
     dice = random.Random(seed)  # noqa: S311  (it chooses victims)
     with Bench(folder, url, entry=entry, kind=kind) as bench:

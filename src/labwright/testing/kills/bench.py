@@ -91,9 +91,8 @@ class Bench:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name, member in self.members.items():
+        for name in self.members:
             self.end(name)
-            member.done = True
         for device in self.devices.values():
             device.kill()
 
@@ -119,9 +118,9 @@ class Bench:
         path.write_text(text)
         return path
 
-    def conduct(self, file: Path, *, serve: bool = False) -> Member:
+    def conduct(self, file: Path, *, name: str | None = None, serve: bool = False) -> Member:
         """Start to conduct a campaign; with `serve` in a process that serves its resources as well."""
-        return self._add(file.stem, Role.CONDUCTOR, ["run" if serve else "conduct", str(file)])
+        return self._add(name or file.stem, Role.CONDUCTOR, ["run" if serve else "conduct", str(file)])
 
     def worker(self, name: str) -> Member:
         """Start a worker."""
@@ -168,16 +167,24 @@ class Bench:
             device.start()
         elif member is not None:
             self.end(name)
+            member.done = False
             self._start(name)
         self.blows.append(blow)
 
     def end(self, name: str) -> None:
         """Kill a process for good."""
+        member = self.members[name]
+        if member.process is not None:
+            member.process.kill()
+            member.process.wait()
+            member.process = None
+        member.done = True
+
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal to a process."""
         process = self.members[name].process
-        if process is not None:
-            process.kill()
-            process.wait()
-            self.members[name].process = None
+        assert process is not None
+        process.send_signal(number)
 
     def look(self) -> None:
         """Take note of what has ended, and start again what is not done; what ended by a fault is a crash."""

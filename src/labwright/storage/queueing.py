@@ -52,9 +52,9 @@ def queue_run(connection: Connection, campaign: str, campaign_id: int, trial: tu
         body = {**_told(run_id, trial[1], new), "run_state": RunState.QUEUED.value}
         append(connection, stream_of(campaign), "run.queued", body)
         return
-    run_id, place = gathering
+    run_id, count, place = gathering
     _join(connection, run_id, place, trial[0], new)
-    if place + 1 == new.room:
+    if count + 1 == new.room:
         connection.execute(update(runs).where(runs.c.id == run_id).values(ready=database_now()))
     append(
         connection, stream_of(campaign), "run.joined", {"run": run_id, "joined": trial[1], "inputs": dict(new.inputs)}
@@ -68,10 +68,12 @@ def _told(run_id: int, trial: int, new: NewRun) -> dict[str, Json]:
     return told | {"material": True} if new.material else told
 
 
-def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[int, int] | None:
+def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[int, int, int] | None:
+    """Return a run that gathers and has room, how many trials it serves, and the place of the next."""
     count = func.count(members.c.place)
+    after_all = func.max(members.c.place) + 1  # more than there are, where a trial was taken out
     query = (
-        select(runs.c.id, count)
+        select(runs.c.id, count, after_all)
         .join(members)
         .where(runs.c.campaign_id == campaign_id, runs.c.step == new.step, runs.c.state == RunState.QUEUED.value)
         .where(runs.c.shared == new.shared, runs.c.room == new.room, runs.c.epoch == 0)
@@ -81,7 +83,7 @@ def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[i
         .limit(1)
     )
     found = connection.execute(query).first()
-    return (found[0], found[1]) if found else None
+    return (found[0], found[1], found[2]) if found else None
 
 
 def _insert_run(connection: Connection, campaign_id: int, new: NewRun, state: RunState) -> int:

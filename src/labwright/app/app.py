@@ -24,7 +24,7 @@ from labwright.campaigns.wiring import Wiring, wire
 from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
-from labwright.core.errors import CampaignChanged, InvalidInput
+from labwright.core.errors import CampaignChanged, InvalidInput, PlatformError
 from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.person import Person
 from labwright.core.run import Run
@@ -310,8 +310,15 @@ class App:
 
     async def _work(self, laboratory: Laboratory, tell: Callable[[str], None]) -> None:
         with at_work(laboratory.presence, "worker"), closing(StorageThread(laboratory.database)) as thread:
+            told: set[str] = set()
+
+            def unusable(campaign: str, why: str) -> None:
+                if campaign not in told:
+                    tell(f"{campaign} is not served: {why}")
+                told.add(campaign)
+
             service = Service(
-                lambda: self._wanted(laboratory),
+                lambda: self._wanted(laboratory, unusable),
                 lambda post: laboratory.worker(post, thread, tell),
                 presence=laboratory.presence,
                 storage=thread,
@@ -319,12 +326,22 @@ class App:
             )
             await attend(service, poll_s=self._settings.poll_s, tell=tell)
 
-    def _wanted(self, laboratory: Laboratory) -> dict[str, Callable[[], AbstractAsyncContextManager[Post]]]:
-        """Return how to open each resource of the campaigns that are at work, by its key."""
+    def _wanted(
+        self, laboratory: Laboratory, unusable: Callable[[str, str], None]
+    ) -> dict[str, Callable[[], AbstractAsyncContextManager[Post]]]:
+        """Return how to open each resource of the campaigns that are at work, by its key.
+
+        A campaign that cannot be read any more is told of, and holds up no other.
+        """
         wanted: dict[str, Callable[[], AbstractAsyncContextManager[Post]]] = {}
         for record in laboratory.campaigns.at_work():
-            campaign, folder = file_of(record).campaign, Path(record.folder)
-            for name, key in self._equipment.keys(campaign, folder).items():
+            try:
+                campaign, folder = file_of(record).campaign, Path(record.folder)
+                keys = self._equipment.keys(campaign, folder)
+            except PlatformError as error:
+                unusable(record.name, str(error))
+                continue
+            for name, key in keys.items():
                 wanted.setdefault(key, partial(self._equipment.post, campaign, name, folder))
         return wanted
 

@@ -31,6 +31,11 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def storable(text: str) -> str:
+    """Return a text with what UTF-8 or a database cannot hold written as escapes: half characters and zero bytes."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
 def show(value: object) -> str:
     """Write a value for a person: numbers with at most six significant digits."""
     if isinstance(value, float):

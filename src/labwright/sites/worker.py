@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from labwright.core.capability import Capability
-from labwright.core.command import Answer, CannotTell, Done, Failure, Gathered, NeverStarted, Outcome, Recorder, Running
+from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Recorder, Running
 from labwright.core.crash import crash_point
 from labwright.core.errors import Overtaken, ResourceUnavailable, StaleEpoch, StorageUnavailable
 from labwright.core.run import Run, thing_of
 from labwright.core.states import RunState
+from labwright.core.values import storable
 from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
 from labwright.safety.gate import Gate
 from labwright.sites.patience import Endurance, Patience
+from labwright.sites.received import received
 from labwright.storage.presence import Presence, WorkerRecord
 from labwright.storage.queueing import Advance
 from labwright.storage.runs import Runs
@@ -280,19 +282,23 @@ class Worker:
 
     async def _send(self, run: Run) -> Outcome:
         """Let the resource carry out a run; one that has a time limit and keeps silent past it is stopped."""
-        resource = self._posts[run.key].resource
-        work = asyncio.ensure_future(resource.run(run.command, self._recorder(run)))
-        if run.timeout_s is None:
-            return await work
-        done, _ = await asyncio.wait({work}, timeout=run.timeout_s + GRACE_S)
-        if done:
-            return work.result()
-        await resource.stop()
-        done, _ = await asyncio.wait({work}, timeout=GRACE_S)
-        if done:
-            return work.result()
+        work = asyncio.ensure_future(self._posts[run.key].resource.run(run.command, self._recorder(run)))
+        try:
+            return await self._returned(run, work)
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work}, timeout=GRACE_S)
+
+    async def _returned(self, run: Run, work: asyncio.Future[Outcome]) -> Outcome:
+        if await _ends(work, None if run.timeout_s is None else run.timeout_s + GRACE_S):
+            return _result(work)
+        await self._posts[run.key].resource.stop()
+        if await _ends(work, GRACE_S):
+            return _result(work)
         work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        if await _ends(work, GRACE_S) and not work.cancelled():
+            return work.result()
         if self._repeatable(run):
             return Failure(reason=f"it took longer than its time limit of {run.timeout_s:g} s")
         raise ResourceUnavailable(f"{run.resource} did not end within {run.timeout_s:g} s, nor when it was stopped.")
@@ -318,7 +324,7 @@ class Worker:
             case Running():
                 await self._record(run, await self._send(run))
             case CannotTell(reason=reason):
-                why = f"{run.resource} cannot say what became of it" + (f": {reason}" if reason else "")
+                why = f"{run.resource} cannot say what became of it" + (f": {storable(reason)}" if reason else "")
                 await self._storage(self._runs.lose, run, why)
         return False
 
@@ -333,7 +339,8 @@ class Worker:
     async def _ask_again(self, run: Run) -> None:
         """Ask about an unknown run once more: the resource may know by now what it could not tell then."""
         match await self._answer(run):
-            case Done(outcome=outcome):
+            case Done(outcome=found):
+                outcome = received(run, found)
                 advance = self._brief(run.campaign).advance
                 told = {"why": "the resource says so now", "by": run.resource}
                 await self._storage(self._runs.decide, run, outcome, advance, **told)
@@ -348,7 +355,7 @@ class Worker:
 
     async def _record(self, run: Run, outcome: Outcome) -> None:
         """Put a result on record; while storage cannot take it, it is kept in hand and tried again."""
-        outcome = _checked(run, outcome)
+        outcome = received(run, outcome)
         storage = Endurance(self._outage_s)
         while True:
             try:
@@ -379,8 +386,13 @@ class Worker:
                 raise ResourceUnavailable(f"{post.resource.name} did not stop: {result}. Stop it by hand.") from result
 
 
-def _checked(run: Run, outcome: Outcome) -> Outcome:
-    """Hold what came back against the number of trials that the run serves."""
-    if isinstance(outcome, Gathered) and len(outcome.outcomes) != len(run.members):
-        return Failure(reason=f"{run.use} returned {len(outcome.outcomes)} results for {len(run.members)} trials.")
-    return outcome
+async def _ends(work: asyncio.Future[Outcome], within_s: float | None) -> bool:
+    done, _ = await asyncio.wait({work}, timeout=within_s)
+    return bool(done)
+
+
+def _result(work: asyncio.Future[Outcome]) -> Outcome:
+    """Return what an adapter returned; one that was cancelled from within has failed, and nobody leaves for it."""
+    if work.cancelled():
+        raise RuntimeError("it was cancelled from within")
+    return work.result()

@@ -72,9 +72,9 @@ def _gather(connection: Connection, campaign: str, campaign_id: int, trial: tupl
         connection.execute(_INSERT_MEMBER, _member(run_id, 0, trial[0], new))
         _tell_queued(connection, campaign, run_id, trial[1], new)
         return
-    run_id, place = found
+    run_id, count, place = found
     connection.execute(_INSERT_MEMBER, _member(run_id, place, trial[0], new))
-    if place + 1 == new.room:
+    if count + 1 == new.room:
         connection.execute(update(runs).where(runs.c.id == run_id).values(ready=database_now()))
     told: dict[str, Json] = {"run": run_id, "joined": trial[1], "inputs": dict(new.inputs)}
     append(connection, stream_of(campaign), "run.joined", told)
@@ -92,10 +92,12 @@ def _told(run_id: int, trial: int, new: NewRun) -> dict[str, Json]:
     return told | {"material": True} if new.material else told
 
 
-def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[int, int] | None:
+def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[int, int, int] | None:
+    """Return a run that gathers and has room, how many trials it serves, and the place of the next."""
     count = func.count(members.c.place)
+    after_all = func.max(members.c.place) + 1  # more than there are, where a trial was taken out
     query = (
-        select(runs.c.id, count)
+        select(runs.c.id, count, after_all)
         .join(members)
         .where(runs.c.campaign_id == campaign_id, runs.c.step == new.step, runs.c.state == RunState.QUEUED.value)
         .where(runs.c.shared == new.shared, runs.c.room == new.room, runs.c.epoch == 0)
@@ -105,7 +107,7 @@ def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[i
         .limit(1)
     )
     found = connection.execute(query).first()
-    return (found[0], found[1]) if found else None
+    return (found[0], found[1], found[2]) if found else None
 
 
 def _insert_run(connection: Connection, campaign_id: int, new: NewRun, state: RunState) -> int:

@@ -131,6 +131,8 @@ class App:
             laboratory.campaigns.change(name, "stop", "stopped by a person")
             laboratory.runs.call_off(name, "the campaign was stopped")
             laboratory.trials.withdraw_open(name, "the campaign was stopped")
+            if laboratory.runs.in_flight(name):  # one may have begun between the stop and its record
+                problems = asyncio.run(self._equipment.stop_all(standing.file, home))
         return problems
 
     def people(self, folder: Path) -> list[Person]:

@@ -145,6 +145,7 @@ class Laboratory:
             storage=thread,
             brief=cache(self.brief),
             recorder=self.recorder(thread, lambda fraction, text: None),
+            sole=False,
         )
 
     def recorder(self, thread: StorageThread, progress: Callable[[float, str], None]) -> Callable[[Run], Recorder]:

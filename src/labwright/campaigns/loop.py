@@ -1,6 +1,7 @@
 """The loop: plan, check, queue, and see what came of it, until the budget is spent."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,14 @@ from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import ApprovalState
 from labwright.core.campaign import CampaignRecord
 from labwright.core.crash import crash_point
-from labwright.core.errors import CampaignHalted, OutOfStock, Overtaken, PoolExhausted, StorageUnavailable
+from labwright.core.errors import (
+    CampaignHalted,
+    InvalidTransition,
+    OutOfStock,
+    Overtaken,
+    PoolExhausted,
+    StorageUnavailable,
+)
 from labwright.core.material import then_again
 from labwright.core.run import Run, thing_of
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
@@ -246,7 +254,8 @@ class Conductor:
     async def _take_answer(self, trial: Trial, budget: int) -> bool:
         verdict, keep, thread = self._permission.review(trial.point), self.records.trials, self.records.thread
         if verdict.decision not in (Decision.ALLOW, Decision.NEEDS_APPROVAL):
-            await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
+            with suppress(Overtaken, InvalidTransition):
+                await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
             return True
         would_do = self._permission.would_do(trial.number, trial.point, verdict)
         following, parallel = self._judge.first(trial.point), self.campaign.parallel
@@ -261,25 +270,32 @@ class Conductor:
 
     async def _check_stuck(self, trials: Sequence[Trial]) -> None:
         """Halt when all that is open is unknown, waits for a resource that this takes up, or for a lot to be filled."""
-        if not self._takes and not any(t.state is TrialState.UNKNOWN for t in trials):
+        lost = any(t.state is TrialState.UNKNOWN for t in trials)
+        if not self._takes and not lost and not self._patience.is_worn:
             return
         open_runs = await self.records.thread(self.records.runs.open, self.campaign.name)
-        unknown = [r for r in open_runs if r.state is RunState.UNKNOWN]
+        # Others may be unknown on the same things: nothing of ours is sent there either.
+        unknown = await self.records.thread(self.records.runs.unknown) if open_runs else []
         if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown):
             return
-        blocked, lacking = {thing_of(r.key) for r in unknown}, list[str]()
+        taken, lacking = Counter(thing_of(r.key) for r in unknown), list[str]()
         for run in open_runs:
-            if thing_of(run.key) not in blocked:
+            if run.state is RunState.QUEUED and taken[thing_of(run.key)] < self._capacity(run):
                 why = await self.records.thread(self.records.materials.lacking, run) if run.material else None
                 if why is None:
                     return
                 lacking.append(why)
         if unknown:
-            raise CampaignHalted(_unknown(unknown[0]))
+            own = [r for r in unknown if r.campaign == self.campaign.name]
+            raise CampaignHalted(_unknown((own or unknown)[0]))
         raise OutOfStock(then_again(lacking[0]))
 
+    def _capacity(self, run: Run) -> int:
+        return self.campaign.resources[run.resource].capacity
+
     async def _finish(self, action: str, why: str) -> bool:
-        await self.records.thread(self.records.campaigns.change, self.campaign.name, action, why)
+        with suppress(Overtaken, InvalidTransition):  # somebody paused, stopped or extended it just now
+            await self.records.thread(self.records.campaigns.change, self.campaign.name, action, why)
         return True
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from labwright.core.capability import Capability
 from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Recorder, Running
 from labwright.core.crash import crash_point
-from labwright.core.errors import Overtaken, ResourceUnavailable, StaleEpoch, StorageUnavailable
+from labwright.core.errors import Overtaken, PlatformError, ResourceUnavailable, StaleEpoch, StorageUnavailable
 from labwright.core.run import Run, thing_of
 from labwright.core.states import RunState
 from labwright.core.values import storable
@@ -64,7 +64,8 @@ class Worker:
     """Serves resources: takes what is queued for them, sends it, and records what came of it.
 
     `brief` says what must be known of a campaign, by its name; `recorder` gives what an adapter may tell of a run;
-    `changed` is called after each change on record. As many runs are in flight at once as the capacities allow.
+    `changed` is called after each change on record; `sole`: no other worker of this process serves the same things. As
+    many runs are in flight at once as the capacities allow.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Worker:
         brief: Callable[[str], Brief],
         recorder: Callable[[Run], Recorder],
         changed: Callable[[], None] = lambda: None,
+        sole: bool = True,
     ) -> None:
         self._posts = {post.key: post for post in posts}
         self._runs = runs
@@ -85,11 +87,13 @@ class Worker:
         self._brief = brief
         self._recorder = recorder
         self._changed = changed
+        self._sole = sole
         self._patience = Patience(0.2)
         self._flights: dict[asyncio.Task[None], Run] = {}
         self._unsent: dict[int, int] = {}
         self._served: set[str] = set()
         self._trouble: list[BaseException] = []
+        self._unreadable: set[str] = set()
         self._closed = False
         self._look_again = -math.inf
         self._outage_s: float | None = None
@@ -148,6 +152,7 @@ class Worker:
         await self._storage(self._presence.bury)
         fresh = [post for key, post in self._posts.items() if key not in self._served and await self._hold(post)]
         self._served |= {post.key for post in fresh}
+        await self._give_up_stranded()
         in_flight = {run.id for run in self._flights.values()}
         left, expired = await self._storage(self._runs.left_behind, list(self._served), in_flight)
         for run in left:
@@ -161,6 +166,16 @@ class Worker:
         for run in await self._storage(self._runs.unknown, [post.key for post in fresh]):
             with suppress(Overtaken):  # a person has decided it meanwhile
                 await self._ask_again(run)
+
+    async def _give_up_stranded(self) -> None:
+        """Record as unknown what was begun on a thing that is ours now, in a set-up that nobody here can ask."""
+        things = [thing_of(key) for key in self._served if not self._posts[key].may_be_shared]
+        if not self._sole or not things:
+            return
+        for run in await self._storage(self._runs.stranded, things, list(self._served)):
+            why = f"its process has ended, and {thing_of(run.key)} is served in another set-up now"
+            with suppress(Overtaken):
+                await self._storage(self._runs.lose, run, why)
 
     async def _hold(self, post: Post) -> bool:
         if post.may_be_shared:
@@ -180,7 +195,7 @@ class Worker:
             return False
         wanted = []
         for run in await self._storage(self._runs.queued, keys, sum(free[key] for key in keys) + len(keys)):
-            if free[run.key] > 0 and await self._cleared(run):
+            if free[run.key] > 0 and self._is_known(run) and await self._cleared(run):
                 free[run.key] -= 1
                 wanted.append(run)
         if not wanted:
@@ -192,6 +207,17 @@ class Worker:
         for run in claimed:
             self._start(run, self._act(run))
         return bool(claimed)
+
+    def _is_known(self, run: Run) -> bool:
+        """Whether what must be known of a run's campaign can be read; one that cannot holds up no other."""
+        try:
+            self._brief(run.campaign)
+        except PlatformError as error:
+            if run.campaign not in self._unreadable:
+                log.error("Nothing of campaign %s can be done: %s", run.campaign, error)
+            self._unreadable.add(run.campaign)
+            return False
+        return True
 
     async def _claim(self, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
         try:

@@ -43,7 +43,7 @@ from labwright.storage.ledger import append
 from labwright.storage.queueing import STOPPED, Advance, advance_trials, apply, at_a_stop, mark
 from labwright.storage.records import outcome_from, outcome_record, pack, unpack
 from labwright.storage.rows import chunks, read_runs, runs_of, runs_query
-from labwright.storage.schema import campaigns, ledger, runs, trials, workers
+from labwright.storage.schema import campaigns, ledger, runs, tasks, trials, workers
 from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
@@ -107,6 +107,10 @@ class Runs:
     def open(self, campaign: str) -> list[Run]:
         """Return the runs of a campaign that have not ended, the oldest first."""
         return self._where(campaigns.c.name == campaign, _in(OPEN_RUNS))
+
+    def in_flight(self, campaign: str) -> bool:
+        """Whether a run of the campaign is with its resource now."""
+        return any(r.state is RunState.INTENDED for r in self.open(campaign))
 
     def get(self, run_id: int) -> Run:
         """Return one run; an unknown number raises NotFound."""
@@ -190,6 +194,14 @@ class Runs:
             left = [run for run in read_runs(connection, apart.where(ended)) if run.id not in in_flight]
             return left, read_runs(connection, apart.where(expired))
 
+    def stranded(self, things: Sequence[str], keys: Sequence[str]) -> list[Run]:
+        """Return the begun runs on these things, set up otherwise than by the keys, whose worker has ended."""
+        held = runs_query().where(runs.c.thing.in_(things), runs.c.key.not_in(keys))
+        held = held.where(_in((RunState.LEASED, RunState.INTENDED)))
+        apart = held.outerjoin(workers, runs.c.worker == workers.c.id)
+        with self._database.read() as connection:
+            return read_runs(connection, apart.where(or_(workers.c.id.is_(None), workers.c.ended)))
+
     def unknown(self, keys: Sequence[str] | None = None) -> list[Run]:
         """Return the runs, on these resources or on all, of which nobody could say what became."""
         on = [] if keys is None else [runs.c.key.in_(keys)]
@@ -230,6 +242,8 @@ class Runs:
         """Give a run another command id, by a person's word: the resource may still hold the old one as begun."""
         command_id = f"{run.command_id}-{run.epoch}"
         connection.execute(update(runs).where(runs.c.id == run.id).values(command_id=command_id))
+        # A task that people have before them goes on under the new one.
+        connection.execute(update(tasks).where(tasks.c.command_id == run.command_id).values(command_id=command_id))
         asked: dict[str, Json] = {"resource": run.resource, "capability": run.capability, "step": run.step}
         body: dict[str, Json] = {"run": run.id, "attempt": run.attempt, "key": run.key, "room": run.room, **asked}
         append(connection, stream_of(run.campaign), "run.renamed", {**body, "command_id": command_id})

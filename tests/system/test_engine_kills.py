@@ -238,7 +238,9 @@ def test_an_instrument_that_loses_power_in_an_act_is_asked_again_by_the_same_wor
     worker = bench.worker("worker")
     bench.until(lambda: is_acting(device))
 
-    bench.kill("oven")
+    device.kill()
+    bench.until(lambda: "cannot be reached" in bench.said("worker"))
+    device.start()
     bench.until(finished(bench))
 
     assert [e["event"] for e in device.journal("cut", "ended")].count("cut") == 1

@@ -154,6 +154,7 @@ def test_an_entry_that_was_cut_off_the_end_is_found_by_the_tables(ended):
     assert "campaign state" in str(json.loads(found.stdout)["problems"])
 
 
+@pytest.mark.soak
 def test_a_kill_while_the_disk_is_full_leaves_no_act_without_its_intent(bench):
     device = bench.instrument("probe", takes_s=0.3)
     bench.environment["LABWRIGHT_OUTAGE_S"] = "600"

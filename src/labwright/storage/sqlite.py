@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from labwright.core.errors import StorageUnavailable
+from labwright.core.errors import StorageDamaged, StorageUnavailable
 from labwright.storage.clock import SQLITE_NOW
 from labwright.storage.transaction import Transaction
 
@@ -25,6 +25,8 @@ class SqliteFile:
         self.path = path
         self.name = str(path)
         self.is_new = not path.exists() or path.stat().st_size == 0
+        if not self.is_new:
+            _check_whole(path)
         self.engine = _engine(path, busy_timeout_s, clock)
         self._busy_timeout_s = busy_timeout_s
         self._threads = threading.Lock()  # a file's lock does not keep two threads of one process apart
@@ -100,6 +102,25 @@ class SqliteFile:
             raise StorageUnavailable(
                 f"The database {self.path} was deleted or replaced while in use; nothing was written. Put it back."
             )
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse a file that is shorter than it says itself: SQLite would read what is missing as zeros."""
+    log = path.with_name(path.name + "-wal")
+    if _size(log):
+        return  # what the file lacks may be there
+    with path.open("rb") as file:
+        header = file.read(100)
+    page = int.from_bytes(header[16:18], "big")
+    said = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    if header.startswith(b"SQLite format 3") and (found := _size(path)) < said and not _size(log):
+        raise StorageDamaged(
+            f"The database {path} is damaged: it has {found} bytes of {said}. Put a backup in its place."
+        )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _engine(path: Path, busy_timeout_s: float, clock: Callable[[], float]) -> Engine:

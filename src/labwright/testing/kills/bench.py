@@ -112,7 +112,7 @@ class Bench:
         steps = [
             STEP.format(device=d, source=s, result=r) for d, s, r in zip(devices, names, results, strict=True)
         ]  # fmt: skip
-        resources = ", ".join(f"{d}: {{kind: counting, folder: {d}}}" for d in dict.fromkeys(devices))
+        resources = ", ".join(f"{d}: {{kind: counting, folder: {d}, wait_s: 1}}" for d in dict.fromkeys(devices))
         text = CAMPAIGN.format(name=name, steps="\n".join(steps), resources=resources, trials=trials, parallel=parallel)
         path = self.folder / f"{name}.yaml"
         path.write_text(text)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from labwright.core.errors import StorageDamaged, StorageUnavailable
 
-SHORTEST_S = 0.005
+SHORTEST_S = 0.05  # what happens in this process wakes it; only other processes are looked for
 GROWTH = 1.5
 log = logging.getLogger(__name__)
 

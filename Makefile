@@ -40,9 +40,10 @@ check: $(DEV) ## style, types, layers, and the code in the documentation
 docs: $(DEV) ## write the reference pages again from the code
 	$(BIN)/python docs/reference/generate.py
 
-bench: $(DEV) ## measure: start, planner
+bench: $(DEV) ## measure: start, planner, engine
 	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/planner.py --quick
+	$(BIN)/python benchmarks/engine.py --quick
 
 pins: $(DEV) ## write constraints.txt from what is installed
 	head -n 1 constraints.txt > constraints.new
@@ -50,7 +51,7 @@ pins: $(DEV) ## write constraints.txt from what is installed
 	mv constraints.new constraints.txt
 
 clean: ## remove .venv and every cache
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .dbos build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(DEMO): $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing Labwright and what the demo needs into $(VENV); the first time takes some minutes."

@@ -55,8 +55,9 @@ Labwright reads these variables of the environment once, at its start. A campaig
     "states": """\
 # States
 
-These are all the changes of state that there are; any other is an error. Each is one transaction with its entry in the
-ledger. Some names are there for what is to come: nothing puts a trial on `waiting` yet. The words are explained in the
+These are all the changes of state that there are; any other is an error. Each is one transaction with its entry in
+the ledger. A finished campaign that is given more trials is paused: nobody conducts it before somebody says so. A
+trial may be corrected as often as needed; what came back stays on record. The words are explained in the
 [glossary](../explanation/glossary.md), the protocol in [never lost, never
 repeated](../explanation/never-lost-never-repeated.md).
 """,
@@ -77,7 +78,8 @@ EXITS = {
 }
 
 SETTINGS = {
-    "database_url": "The database, as `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`. Without it: `labwright.db` beside the campaign file.",
+    "database_url": "The database, as `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`. "
+    "Without it: `labwright.db` beside the campaign file.",
     "urls": "The address of the resource NAME, in place of the `url` in the campaign file.",
     "busy_timeout_s": "Seconds to wait for the database when another process writes.",
     "lease_s": "Seconds without a sign of life, after which others take over what the device keeps apart by epochs.",

@@ -15,7 +15,8 @@ from labwright.app.equipment import Equipment, capabilities_of
 from labwright.app.laboratory import Laboratory, Standing, file_of
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import gate_of, said_by
-from labwright.campaigns.file import CampaignFile, read_campaign
+from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign, renamed
+from labwright.campaigns.hand import Imported
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, attend
 from labwright.campaigns.spreadsheet import read_sheet, write_sheet
@@ -23,7 +24,7 @@ from labwright.campaigns.wiring import Wiring, wire
 from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
-from labwright.core.errors import CampaignChanged, InvalidInput
+from labwright.core.errors import CampaignChanged, InvalidInput, PlatformError
 from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.person import Person
 from labwright.core.run import Run
@@ -129,6 +130,9 @@ class App:
             problems = asyncio.run(self._equipment.stop_all(standing.file, home))
             laboratory.campaigns.change(name, "stop", "stopped by a person")
             laboratory.runs.call_off(name, "the campaign was stopped")
+            laboratory.trials.withdraw_open(name, "the campaign was stopped")
+            if laboratory.runs.in_flight(name):  # one may have begun between the stop and its record
+                problems = asyncio.run(self._equipment.stop_all(standing.file, home))
         return problems
 
     def people(self, folder: Path) -> list[Person]:
@@ -173,6 +177,32 @@ class App:
             person = authenticate(People(laboratory.database), by.name, by.secret)
             signed = Approvals(laboratory.database)
             return signed.sign(seen.campaign, seen.trial, person=person, say=say, seen=seen.digest, why=why)
+
+    def draft(self, path: Path) -> str:
+        """Put a campaign on record that is to be run later, or only look whether its file is still the same."""
+        file = read_campaign(path)
+        with self.laboratory(path.absolute().parent, create=True) as laboratory:
+            record = laboratory.campaigns.find(file.campaign.name)
+            if record is None:
+                _add(laboratory.campaigns, file)
+            else:
+                _refuse_change(record, file)
+        return file.campaign.name
+
+    def clone(self, standing: Standing, new: str, out: Path, *, with_history: bool) -> Imported:
+        """Write a campaign's file under a new name; with its history, that campaign is a draft with these results."""
+        parse_campaign(standing.record.text, out, name=new)  # says what is wrong with the name
+        file = parse_campaign(renamed(standing.record.text, new), out, name=new)
+        if out.exists():
+            raise InvalidInput(f"{out} exists; nothing was written. Name another file: -o FILE.yaml.")
+        with self.laboratory(out.absolute().parent, create=with_history) as laboratory:
+            if laboratory.campaigns.find(new) is not None:
+                raise InvalidInput(f"A campaign named {new!r} is on record; nothing was written. Choose another --new.")
+            out.write_text(file.campaign.text, encoding="utf-8")
+            if not with_history:
+                return Imported(numbers=())
+            _add(laboratory.campaigns, file)
+            return laboratory.hand(new).take_over(standing.record.name, standing.trials)
 
     def tasks(self, folder: Path, name: str | None = None) -> list[PostedTask]:
         """Return the open tasks of one campaign, or of all; an unknown name raises NotFound."""
@@ -282,8 +312,15 @@ class App:
 
     async def _work(self, laboratory: Laboratory, tell: Callable[[str], None]) -> None:
         with at_work(laboratory.presence, "worker"), closing(StorageThread(laboratory.database)) as thread:
+            told: set[str] = set()
+
+            def unusable(campaign: str, why: str) -> None:
+                if campaign not in told:
+                    tell(f"{campaign} is not served: {why}")
+                told.add(campaign)
+
             service = Service(
-                lambda: self._wanted(laboratory),
+                lambda: self._wanted(laboratory, unusable),
                 lambda post: laboratory.worker(post, thread, tell),
                 presence=laboratory.presence,
                 storage=thread,
@@ -291,12 +328,22 @@ class App:
             )
             await attend(service, poll_s=self._settings.poll_s, tell=tell)
 
-    def _wanted(self, laboratory: Laboratory) -> dict[str, Callable[[], AbstractAsyncContextManager[Post]]]:
-        """Return how to open each resource of the campaigns that are at work, by its key."""
+    def _wanted(
+        self, laboratory: Laboratory, unusable: Callable[[str, str], None]
+    ) -> dict[str, Callable[[], AbstractAsyncContextManager[Post]]]:
+        """Return how to open each resource of the campaigns that are at work, by its key.
+
+        A campaign that cannot be read any more is told of, and holds up no other.
+        """
         wanted: dict[str, Callable[[], AbstractAsyncContextManager[Post]]] = {}
         for record in laboratory.campaigns.at_work():
-            campaign, folder = file_of(record).campaign, Path(record.folder)
-            for name, key in self._equipment.keys(campaign, folder).items():
+            try:
+                campaign, folder = file_of(record).campaign, Path(record.folder)
+                keys = self._equipment.keys(campaign, folder)
+            except PlatformError as error:
+                unusable(record.name, str(error))
+                continue
+            for name, key in keys.items():
                 wanted.setdefault(key, partial(self._equipment.post, campaign, name, folder))
         return wanted
 
@@ -338,11 +385,14 @@ def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
     )
 
 
+def _add(campaigns: Campaigns, file: CampaignFile) -> CampaignRecord:
+    campaign, folder = file.campaign, str(file.path.absolute().parent)
+    return campaigns.add(campaign.name, campaign.text, folder, priority=campaign.priority)
+
+
 def _begin(campaigns: Campaigns, file: CampaignFile, declared: str, keys: Mapping[str, str]) -> None:
-    name, folder = file.campaign.name, str(file.path.absolute().parent)
-    record = campaigns.find(name)
-    if record is None:
-        record = campaigns.add(name, file.campaign.text, folder, priority=file.campaign.priority)
+    name = file.campaign.name
+    record = campaigns.find(name) or _add(campaigns, file)
     campaigns.declare(name, declared, keys)
     if record.state is CampaignState.DRAFT:
         campaigns.change(name, "start")

@@ -49,14 +49,16 @@ class Equipment:
 
     def keys(self, campaign: Campaign, folder: Path) -> dict[str, str]:
         """Return what names the physical thing that each of the campaign's resources stands for."""
-        return {name: _key(self._addressed(name, plug_in), folder) for name, plug_in in campaign.resources.items()}
+        return {
+            name: _key(name, self._addressed(name, plug_in), folder) for name, plug_in in campaign.resources.items()
+        }
 
     @asynccontextmanager
     async def post(self, campaign: Campaign, name: str, folder: Path) -> AsyncIterator[Post]:
         """Open one resource of a campaign, to be served."""
         plug_in = self._addressed(name, campaign.resources[name])
         async with _open(name, plug_in, folder) as resource:
-            yield Post(key=_key(plug_in, folder), resource=resource, capacity=plug_in.capacity)
+            yield Post(key=_key(name, plug_in, folder), resource=resource, capacity=plug_in.capacity)
 
     async def stop_all(self, file: CampaignFile, folder: Path) -> list[str]:
         """Send every resource of a campaign to its safe state; return what went wrong."""
@@ -87,11 +89,7 @@ class Equipment:
 
 def _open(name: str, plug_in: PlugIn, folder: Path) -> AbstractAsyncContextManager[Resource]:
     kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind)
-    try:
-        options = _options(kind, plug_in)
-    except ValidationError as error:
-        raise InvalidInput(f"{name}: its options cannot be used: {error}") from error
-    return kind.open(name, options, folder)
+    return kind.open(name, _options(name, kind, plug_in), folder)
 
 
 def capabilities_of(resources: Mapping[str, Resource]) -> dict[str, Capability]:
@@ -99,16 +97,19 @@ def capabilities_of(resources: Mapping[str, Resource]) -> dict[str, Capability]:
     return {f"{name}.{c.name}": c for name, resource in resources.items() for c in resource.capabilities()}
 
 
-def _key(plug_in: PlugIn, folder: Path) -> str:
+def _key(name: str, plug_in: PlugIn, folder: Path) -> str:
     """Return what names the physical thing, the same for all campaigns, and how this one has set it up."""
     kind = plugins.load("labwright.resources", plug_in.kind)
     setup = digest(canonical([plug_in.kind, dict(plug_in.options), str(folder)]))[:12]
     identity = getattr(kind, "identity", None)
-    thing = setup if identity is None else identity(_options(kind, plug_in), folder)
+    thing = setup if identity is None else identity(_options(name, kind, plug_in), folder)
     return f"{plug_in.kind} {thing}{BAR}{setup}"
 
 
-def _options(kind: ResourceKind, plug_in: PlugIn) -> BaseModel:
+def _options(name: str, kind: ResourceKind, plug_in: PlugIn) -> BaseModel:
     """Return the plug-in's options; it is told how many runs it takes at once, where that matters to it."""
     told = {"capacity": plug_in.capacity} if "capacity" in kind.Options.model_fields else {}
-    return kind.Options(**plug_in.options, **told)
+    try:
+        return kind.Options(**plug_in.options, **told)
+    except ValidationError as error:
+        raise InvalidInput(f"{name}: its options cannot be used: {error}") from error

@@ -1,7 +1,7 @@
 """Everything on record in one database."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from labwright.campaigns.crew import Crew, assemble, brief_of, capability_of
 from labwright.campaigns.decision import observation_of
-from labwright.campaigns.file import CampaignFile, parse_campaign
+from labwright.campaigns.file import CampaignFile, find_file, parse_campaign
+from labwright.campaigns.hand import Hand
 from labwright.campaigns.loop import Records, Watcher
 from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import Approval
@@ -27,6 +28,7 @@ from labwright.sites.worker import Brief, Post, Worker
 from labwright.storage.approvals import Approvals
 from labwright.storage.backup import Restored, backup, restore
 from labwright.storage.campaigns import Campaigns, campaign_what
+from labwright.storage.corrections import Corrections
 from labwright.storage.database import Database
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
@@ -49,13 +51,18 @@ class Standing:
 
     @property
     def campaign(self) -> Campaign:
-        """The campaign that the file describes."""
-        return self.file.campaign
+        """The campaign that the file describes, with the budget that it has by now."""
+        campaign, budget = self.file.campaign, self.record.budget
+        return campaign if budget is None else replace(campaign, trials=budget)
 
-    @property
-    def budget(self) -> int:
-        """The trials that it may spend, by its file or as somebody has extended it."""
-        return self.campaign.trials if self.record.budget is None else self.record.budget
+    def how_to_run(self, folder: Path) -> str:
+        """Return the command with which a campaign of that folder goes on."""
+        path = find_file(folder, self.record.text)
+        if path is None:
+            return "labwright run with its file"
+        own = parse_campaign(self.record.text, path).campaign.name == self.record.name
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        return f"labwright run {shown}{'' if own else f' --new {self.record.name}'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +83,7 @@ class Laboratory:
     database: Database
     campaigns: Campaigns
     trials: Trials
+    corrections: Corrections
     runs: Runs
     presence: Presence
     materials: Materials
@@ -88,6 +96,7 @@ class Laboratory:
             database=database,
             campaigns=Campaigns(database),
             trials=Trials(database, worker),
+            corrections=Corrections(database),
             runs=Runs(database, worker),
             presence=Presence(database, worker, lease_s=lease_s),
             materials=Materials(database),
@@ -136,6 +145,7 @@ class Laboratory:
             storage=thread,
             brief=cache(self.brief),
             recorder=self.recorder(thread, lambda fraction, text: None),
+            sole=False,
         )
 
     def recorder(self, thread: StorageThread, progress: Callable[[float, str], None]) -> Callable[[Run], Recorder]:
@@ -198,6 +208,11 @@ class Laboratory:
     def restore(self, file: Path) -> Restored:
         """Fill this laboratory, which must be empty, from a backup."""
         return restore(file, self.database)
+
+    def hand(self, name: str) -> Hand:
+        """Return a person's hand on a campaign; an unknown name raises NotFound."""
+        campaign = file_of(self.campaigns.get(name)).campaign
+        return Hand(campaign, self.campaigns, self.trials, self.corrections)
 
     def verify(self) -> Verification:
         """Check the ledger's chains, and the tables against them."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labwright.core.capability import Capability
-from labwright.core.command import Gathered, Measurement, Observation
+from labwright.core.command import Failure, Gathered, Measurement, Observation, Outcome
 from labwright.core.errors import InvalidInput
 from labwright.core.material import Fate, Sample, standing_words
 from labwright.core.run import Run
@@ -58,10 +58,12 @@ def words_of(
     run: Run,
     outlook: Sequence[tuple[Sample, Mapping[Fate | None, Sample]]] = (),
     taken: Mapping[str, str] | None = None,
+    late: Sequence[Outcome] = (),
 ) -> str:
     """Write what a run did, for a person who must say what became of it, and what that means for samples and lots.
 
     `outlook`: how each sample stands, and would by each decision; `taken`: what is counted as taken, by lot.
+    `late`: results that came when they decided nothing any more.
     """
     lines = [f"Run {run.id}: {run} is {run.state}.", f"  command {run.command_id}, epoch {run.epoch}"]
     for member in run.members:
@@ -74,4 +76,13 @@ def words_of(
         lines.append(
             f"  lot {lot}: {amount} counted as taken; with --never-ran it is there again, and the run is queued"
         )
+    lines += [f"  a late result is on record: {_outcome_words(outcome)}" for outcome in late]
     return "\n".join(lines)
+
+
+def _outcome_words(outcome: Outcome) -> str:
+    if isinstance(outcome, Gathered):
+        return "; ".join(map(_outcome_words, outcome.outcomes))
+    if isinstance(outcome, Failure):
+        return f"failed: {outcome.reason}"
+    return ", ".join(f"{name} = {show(m.value)} {m.unit or ''}".strip() for name, m in outcome.values.items())

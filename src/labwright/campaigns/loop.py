@@ -1,21 +1,31 @@
 """The loop: plan, check, queue, and see what came of it, until the budget is spent."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.permission import Permission
 from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import ApprovalState
+from labwright.core.campaign import CampaignRecord
 from labwright.core.crash import crash_point
-from labwright.core.errors import CampaignHalted, OutOfStock, Overtaken, PoolExhausted, StorageUnavailable
+from labwright.core.errors import (
+    CampaignHalted,
+    InvalidTransition,
+    OutOfStock,
+    Overtaken,
+    PoolExhausted,
+    StorageUnavailable,
+)
 from labwright.core.material import then_again
 from labwright.core.run import Run, thing_of
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
-from labwright.core.trial import Proposal, Trial
+from labwright.core.trial import NO_BUDGET, PERSON, Proposal, Trial, taught
 from labwright.core.verdict import Decision, Verdict
 from labwright.planning.planner import Planner
 from labwright.sites.patience import Endurance, Patience
@@ -28,6 +38,7 @@ from labwright.storage.trials import Trials
 
 REFUSED_IN_A_ROW = 10
 FAILED_IN_A_ROW = 5
+AT_A_TIME = 64  # trials read in one call: whoever serves the resources does not wait for a long history
 
 
 class Watcher(Protocol):
@@ -94,7 +105,7 @@ class Conductor:
         self._patience, storage = Patience(poll_s), Endurance(outage_s)
         while True:
             try:
-                ended = await self._look()
+                ended = await self._round()
                 storage.over()
             except StorageUnavailable as error:
                 await storage.bear(error)
@@ -102,12 +113,11 @@ class Conductor:
                 if ended is not None:
                     return ended
 
-    async def _look(self) -> CampaignState | None:
+    async def _round(self) -> CampaignState | None:
         """Do what there is to do now, or wait a little; return the state in which the campaign is left, once it is."""
-        trials = await self._see()
+        trials, record = await self._see()
         if self._first_new is None:
             self._first_new = len(trials)
-        record = await self.records.thread(self.records.campaigns.get, self.campaign.name)
         in_flight = sum(t.state in BEGUN for t in trials)
         budget = self.campaign.trials if record.budget is None else record.budget
         if not in_flight and (self._leaving or record.state is not CampaignState.RUNNING):
@@ -117,13 +127,23 @@ class Conductor:
             await self._patience.rest()
         return None
 
-    async def _see(self) -> list[Trial]:
-        changed, self._seq = await self.records.thread(self.records.trials.since, self.campaign.name, self._seq)
+    async def _see(self) -> tuple[list[Trial], CampaignRecord]:
+        """Return the trials and the campaign as they stand now."""
+        changed: list[Trial] = []
+        while True:
+            some, self._seq, record = await self.records.thread(self._look)
+            changed += some
+            if len(some) < AT_A_TIME:
+                break
         if changed or not self._trials:
-            self._trials.update((t.number, t) for t in changed)
+            self._trials.update((t.number, t) for t in sorted(changed, key=lambda t: t.number))
             self._watcher.trials(list(self._trials.values()))
             self._patience.renew()
-        return list(self._trials.values())
+        return list(self._trials.values()), record
+
+    def _look(self) -> tuple[list[Trial], int, CampaignRecord]:
+        name = self.campaign.name
+        return *self.records.trials.since(name, self._seq, AT_A_TIME), self.records.campaigns.get(name)
 
     async def _try_step(self, trials: Sequence[Trial], in_flight: int, budget: int) -> bool:
         """Do a step; where a lot lacks something, wait for what is in flight first, and see what has changed then."""
@@ -142,8 +162,12 @@ class Conductor:
         spent = sum(t.uses_budget for t in trials)
         if not in_flight and (why := _hopeless(trials[self._first_new :])):
             raise CampaignHalted(why)
-        if (refused := _last_in_a_row(trials, TrialState.REFUSED)) >= REFUSED_IN_A_ROW and not in_flight:
-            why = f"{refused} proposals in a row were refused; the last because {trials[-1].why}"
+        proposed = [t for t in trials if t.state is TrialState.PROPOSED]
+        if proposed:  # what a person asked for goes before what the planner would like
+            return await self._take_up(proposed[0], in_flight, budget)
+        planned = [t for t in trials if t.proposal.source != PERSON and t.imported is None]
+        if (refused := _last_in_a_row(planned, TrialState.REFUSED)) >= REFUSED_IN_A_ROW and not in_flight:
+            why = f"{refused} proposals in a row were refused; the last because {planned[-1].why}"
             return await self._finish("fail", why)
         if spent >= budget and not any(t.is_pending for t in trials):
             return await self._finish("finish", f"the budget of {budget} trials is spent")
@@ -154,6 +178,32 @@ class Conductor:
             return False
         return await self._try_next(trials, room, budget)
 
+    async def _take_up(self, trial: Trial, in_flight: int, budget: int) -> bool:
+        """Have the gate review a person's proposal, and do what it says; say whether anything was done."""
+        if self._leaving:
+            return False
+        verdict = self._permission.review(trial.point)
+        with suppress(Overtaken):  # somebody paused or stopped the campaign just now
+            return await self._settle(trial, verdict, in_flight, budget)
+        return False
+
+    async def _settle(self, trial: Trial, verdict: Verdict, in_flight: int, budget: int) -> bool:
+        """Do with a recorded proposal what the gate's verdict calls for: this is the one place that does."""
+        keep, thread = self.records.trials, self.records.thread
+        if verdict.decision is Decision.NEEDS_APPROVAL:
+            question = self._permission.question(trial.number, trial.point, verdict)
+            await thread(keep.put_before_people, trial, question)
+            return True
+        if not verdict.allowed:
+            await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
+            return True
+        if in_flight >= self.campaign.parallel:
+            return False
+        first = self._judge.first(trial.point)
+        cleared = await thread(keep.clear, trial, first, budget=budget, parallel=self.campaign.parallel)
+        self.queued()
+        return cleared
+
     async def _try_next(self, trials: Sequence[Trial], room: int, budget: int) -> bool:
         pending = [t for t in trials if t.is_pending]
         try:
@@ -161,7 +211,7 @@ class Conductor:
         except PoolExhausted as error:
             if pending:
                 return False
-            tried = any(t.uses_budget for t in trials)
+            tried = any(not t.is_pending and t.state not in NO_BUDGET for t in trials)
             why = str(error) if tried else f"every candidate was refused; the last because {trials[-1].why}"
             return await self._finish("finish" if tried else "fail", why)
         if self._leaving:
@@ -204,7 +254,8 @@ class Conductor:
     async def _take_answer(self, trial: Trial, budget: int) -> bool:
         verdict, keep, thread = self._permission.review(trial.point), self.records.trials, self.records.thread
         if verdict.decision not in (Decision.ALLOW, Decision.NEEDS_APPROVAL):
-            await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
+            with suppress(Overtaken, InvalidTransition):
+                await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
             return True
         would_do = self._permission.would_do(trial.number, trial.point, verdict)
         following, parallel = self._judge.first(trial.point), self.campaign.parallel
@@ -215,30 +266,36 @@ class Conductor:
         return False
 
     def _propose(self, trials: Sequence[Trial], pending: Sequence[Trial], count: int) -> list[Proposal]:
-        history = [t for t in trials if not t.is_pending]
-        return self._planner.propose(self._wiring.problem, history, pending, count, seed=self.campaign.seed)
+        return self._planner.propose(self._wiring.problem, taught(trials), pending, count, seed=self.campaign.seed)
 
     async def _check_stuck(self, trials: Sequence[Trial]) -> None:
         """Halt when all that is open is unknown, waits for a resource that this takes up, or for a lot to be filled."""
-        if not self._takes and not any(t.state is TrialState.UNKNOWN for t in trials):
+        lost = any(t.state is TrialState.UNKNOWN for t in trials)
+        if not self._takes and not lost and not self._patience.is_worn:
             return
         open_runs = await self.records.thread(self.records.runs.open, self.campaign.name)
-        unknown = [r for r in open_runs if r.state is RunState.UNKNOWN]
+        # Others may be unknown on the same things: nothing of ours is sent there either.
+        unknown = await self.records.thread(self.records.runs.unknown) if open_runs else []
         if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown):
             return
-        blocked, lacking = {thing_of(r.key) for r in unknown}, list[str]()
+        taken, lacking = Counter(thing_of(r.key) for r in unknown), list[str]()
         for run in open_runs:
-            if thing_of(run.key) not in blocked:
+            if run.state is RunState.QUEUED and taken[thing_of(run.key)] < self._capacity(run):
                 why = await self.records.thread(self.records.materials.lacking, run) if run.material else None
                 if why is None:
                     return
                 lacking.append(why)
         if unknown:
-            raise CampaignHalted(_unknown(unknown[0]))
+            own = [r for r in unknown if r.campaign == self.campaign.name]
+            raise CampaignHalted(_unknown((own or unknown)[0]))
         raise OutOfStock(then_again(lacking[0]))
 
+    def _capacity(self, run: Run) -> int:
+        return self.campaign.resources[run.resource].capacity
+
     async def _finish(self, action: str, why: str) -> bool:
-        await self.records.thread(self.records.campaigns.change, self.campaign.name, action, why)
+        with suppress(Overtaken, InvalidTransition):  # somebody paused, stopped or extended it just now
+            await self.records.thread(self.records.campaigns.change, self.campaign.name, action, why)
         return True
 
 
@@ -250,11 +307,12 @@ def _last_in_a_row(trials: Sequence[Trial], state: TrialState) -> int:
 
 
 def _hopeless(trials: Sequence[Trial]) -> str | None:
-    tried = [t for t in trials if t.uses_budget and not t.is_pending]
-    if _last_in_a_row(tried, TrialState.FAILED) < FAILED_IN_A_ROW:
+    tried = (t for t in reversed(taught(trials)) if t.uses_budget)
+    last = list(islice(tried, FAILED_IN_A_ROW))
+    if len(last) < FAILED_IN_A_ROW or any(t.state is not TrialState.FAILED for t in last):
         return None
     return (
-        f"{FAILED_IN_A_ROW} trials in a row failed; the last, {tried[-1].id}, because: {tried[-1].why} "
+        f"{FAILED_IN_A_ROW} trials in a row failed; the last, {last[0].id}, because: {last[0].why} "
         "Mend the cause, then run the same command again to go on."
     )
 

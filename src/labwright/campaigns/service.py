@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from itertools import count
 
 from labwright.campaigns.signals import interruptible
-from labwright.core.errors import InvalidInput, PlatformError, ResourceUnavailable, StorageUnavailable
+from labwright.core.errors import InvalidInput, ResourceUnavailable, StorageUnavailable
 from labwright.sites.worker import Post, Worker
 from labwright.storage.presence import Presence
 from labwright.storage.thread import StorageThread
@@ -84,7 +84,7 @@ class Service:
                     await self._workers[key].serve(poll_s=poll_s)
             except (ResourceUnavailable, InvalidInput, StorageUnavailable) as error:
                 self._tell(f"{key}: {error} Trying again in {wait_s:g} s.")
-            except PlatformError as error:
+            except Exception as error:  # the outermost loop of a worker: an adapter may raise anything
                 log.exception("%s cannot be served", key)
                 self._tell(f"{key} cannot be served: {error} Trying again in {wait_s:g} s.")
             finally:

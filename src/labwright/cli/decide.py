@@ -44,7 +44,9 @@ def decide(
     app, where = make_app(), folder or Path.cwd()
     with app.laboratory(where) as laboratory:
         unknown, materials = laboratory.unknown(number), laboratory.materials
-        typer.echo(words_of(unknown, materials.outlook(unknown), materials.taken(unknown)))
+        typer.echo(
+            words_of(unknown, materials.outlook(unknown), materials.taken(unknown), laboratory.runs.late(unknown))
+        )
     run = app.decide(where, number, credential(as_, secret_file), decision)
     typer.echo(f"Run {number} is {run.state} now, by {as_}. The campaign goes on with `labwright run`.")
 

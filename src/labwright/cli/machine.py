@@ -11,7 +11,7 @@ from labwright.cli.words import counts
 from labwright.core.capability import Capability
 from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.run import Run
-from labwright.core.trial import Trial, best
+from labwright.core.trial import Correction, Trial, best
 from labwright.core.values import Json
 from labwright.storage.records import outcome_record, pack, proposal_record
 
@@ -25,12 +25,12 @@ def print_csv(standing: Standing) -> None:
     """Print one line per trial, with a column for each parameter and outcome."""
     problem = standing.campaign.problem
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["trial", "state", *problem.space.names, *problem.outcomes, "why"])
+    said = ("why", "corrected", "excluded")
+    writer.writerow(["trial", "state", *problem.space.names, *problem.outcomes, *said])
     for t in standing.trials:
         point = [t.point.get(name, "") for name in problem.space.names]
-        writer.writerow(
-            [t.number, t.state.value, *point, *(t.outcomes.get(n, "") for n in problem.outcomes), t.why or ""]
-        )
+        outcomes = [t.outcomes.get(name, "") for name in problem.outcomes]
+        writer.writerow([t.number, t.state.value, *point, *outcomes, *(getattr(t, name) or "" for name in said)])
 
 
 def trial_json(trial: Trial) -> dict[str, Json]:
@@ -41,10 +41,20 @@ def trial_json(trial: Trial) -> dict[str, Json]:
         "state": trial.state.value,
         "outcomes": dict(trial.outcomes),
         "why": trial.why,
+        "measured": None if trial.measured is None else dict(trial.measured),
+        "corrected": trial.corrected,
+        "excluded": trial.excluded,
+        "imported": trial.imported,
         "proposed_at": trial.proposed_at,
         "ended_at": trial.ended_at,
         "proposal": proposal_record(trial.proposal),
     }
+
+
+def correction_json(correction: Correction) -> dict[str, Json]:
+    """Return what a person did to a trial as plain values."""
+    told: dict[str, Json] = {"kind": correction.kind, "why": correction.why, "at": correction.at}
+    return told | {"outcomes": dict(correction.outcomes)}
 
 
 def run_json(run: Run) -> dict[str, Json]:
@@ -69,7 +79,7 @@ def standing_json(standing: Standing) -> dict[str, Json]:
         "state": standing.record.state.value,
         "why": standing.record.why,
         "owned": standing.owned,
-        "budget": standing.budget,
+        "budget": standing.campaign.trials,
         "trials": dict(counts(standing.trials)),
         "best": None if found is None else trial_json(found),
     }

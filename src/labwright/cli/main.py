@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from labwright import __version__
-from labwright.cli import approvals, backup, campaign, decide, materials, people, records, starting, suggest, tasks
+from labwright.cli import (
+    approvals,
+    backup,
+    campaign,
+    decide,
+    hand,
+    materials,
+    people,
+    records,
+    starting,
+    suggest,
+    tasks,
+)
 
 app = typer.Typer(
     name="labwright",
@@ -41,6 +53,15 @@ app.command()(campaign.run)
 app.command()(campaign.conduct)
 app.command()(campaign.worker)
 app.command()(campaign.stop)
+app.command()(hand.pause)
+app.command()(hand.resume)
+app.command()(hand.extend)
+app.command()(hand.clone)
+app.command()(hand.add)
+app.command()(hand.correct)
+app.command()(hand.exclude)
+app.command()(hand.include)
+app.command("import")(hand.import_)
 app.command()(records.status)
 app.command()(records.trials)
 app.command()(records.show)

@@ -57,8 +57,10 @@ def _print_campaigns(standings: list[Standing]) -> None:
     table = Table("campaign", "state", "trials", "best so far", "why", box=None)
     for s in standings:
         done = sum(t.uses_budget and not t.is_pending for t in s.trials)
-        others = ", ".join(f"{n} {state}" for state, n in counts(s.trials).items() if state != "observed")
-        trials = f"{done}/{s.budget}" + (f" ({others})" if others else "")
+        others = [f"{n} {state}" for state, n in counts(s.trials).items() if state != "observed"]
+        marked = {what: sum(bool(getattr(t, what)) for t in s.trials) for what in ("imported", "excluded")}
+        others += [f"{n} {what}" for what, n in marked.items() if n]
+        trials = f"{done}/{s.campaign.trials}" + (f" ({', '.join(others)})" if others else "")
         table.add_row(s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), _words(s))
     print_table(table)
 

@@ -57,12 +57,13 @@ def show(
     with app.laboratory(folder) as laboratory:
         campaign = app.standing(laboratory, name).campaign
         trial, runs = laboratory.trials.get(name, number), laboratory.runs.of(name, number)
-        samples = laboratory.materials.samples(name, number)
+        samples, acts = laboratory.materials.samples(name, number), laboratory.corrections.of(name, number)
     if json:
         found = machine.trial_json(trial) | {"runs": [machine.run_json(r) for r in runs]}
-        machine.print_json(found | {"samples": [machine.sample_json(s) for s in samples]})
+        found |= {"samples": [machine.sample_json(s) for s in samples]}
+        machine.print_json(found | {"corrections": [machine.correction_json(a) for a in acts]})
     else:
-        tables.print_trial(campaign, trial, runs, samples)
+        tables.print_trial(campaign, trial, runs, samples, acts)
 
 
 def report(

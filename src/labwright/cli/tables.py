@@ -1,6 +1,6 @@
 """Answers for people: tables and a few sentences on the standard output."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -8,7 +8,15 @@ from rich.table import Table
 
 from labwright.app import Checked, Standing
 from labwright.campaigns.wiring import Wiring
-from labwright.cli.words import best_words, input_words, nature, outcome_words, point_words, with_unit
+from labwright.cli.words import (
+    best_words,
+    input_words,
+    nature,
+    outcome_words,
+    point_words,
+    state_words,
+    with_unit,
+)
 from labwright.core.campaign import Campaign
 from labwright.core.command import Failure, Measurement
 from labwright.core.material import Lot, LotEntry, Sample, amount_words, standing_words
@@ -16,7 +24,7 @@ from labwright.core.problem import Problem
 from labwright.core.run import Run
 from labwright.core.space import Parameter
 from labwright.core.states import CampaignState
-from labwright.core.trial import Trial, best
+from labwright.core.trial import Correction, Trial, best
 from labwright.core.values import show
 from labwright.core.verdict import Verdict
 from labwright.storage.verification import Verification
@@ -82,7 +90,7 @@ def print_answer(standing: Standing, file: Path, new: str | None) -> None:
     console, record, problem = make_console(), standing.record, standing.campaign.problem
     done = sum(t.uses_budget and not t.is_pending for t in standing.trials)
     why = f": {record.why.rstrip('.')}" if record.why else ""
-    console.print(f"{record.name} is {record.state} after {done} of {standing.budget} trials{why}.")
+    console.print(f"{record.name} is {record.state} after {done} of {standing.campaign.trials} trials{why}.")
     found = best(problem, standing.trials)
     if found is None:
         console.print(f"Best: {best_words(problem, standing.trials)}.")
@@ -109,7 +117,7 @@ def print_trials(standing: Standing) -> None:
         point = [show(t.point[n]) if n in t.point else "" for n in problem.space.names]
         outcomes = [show(t.outcomes[n]) if n in t.outcomes else "" for n in problem.outcomes]
         mark = "*" if found is not None and t.number == found.number else ""
-        table.add_row(mark, str(t.number), t.state, *point, *outcomes)
+        table.add_row(mark, str(t.number), state_words(t), *point, *outcomes)
     print_table(table)
     _print_below(standing.trials, found)
 
@@ -117,20 +125,28 @@ def print_trials(standing: Standing) -> None:
 def _print_below(trials: Sequence[Trial], found: Trial | None) -> None:
     console = make_console()
     for t in trials:
-        if t.why:
-            console.print(f"{t.number} {t.state}: {t.why}")
+        if t.remark:
+            console.print(f"{t.number} {t.state}: {t.remark}")
     if found is not None:
         console.print("* the best")
 
 
-def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run], samples: Sequence[Sample] = ()) -> None:
+def print_trial(
+    campaign: Campaign,
+    trial: Trial,
+    runs: Sequence[Run],
+    samples: Sequence[Sample] = (),
+    acts: Sequence[Correction] = (),
+) -> None:
     """Show all that is known of a trial."""
     console, problem = make_console(), campaign.problem
     console.print(f"{trial.id} is {outcome_words(problem, trial)}")
     console.print(f"  point: {point_words(problem, trial)}")
-    console.print(f"  chosen by {trial.proposal.source}: {trial.proposal.reason}")
+    chosen = "" if trial.imported else "chosen by "
+    console.print(f"  {chosen}{trial.proposal.source}: {trial.proposal.reason}")
     _print_expectations(console, problem, campaign, trial)
     console.print(f"  proposed {trial.proposed_at}, ended {trial.ended_at or 'not yet'}")
+    _print_acts(console, campaign, trial, acts)
     for run in runs:
         console.print(f"  run {run.id}, {run.resource}.{run.capability}: {run.state}")
         console.print(f"    command {run.command_id}, epoch {run.epoch}")
@@ -138,6 +154,20 @@ def print_trial(campaign: Campaign, trial: Trial, runs: Sequence[Run], samples: 
         console.print(f"    {_came_back(run, trial.number)}")
     for sample in samples:
         console.print(f"  sample {sample.name}: {standing_words(sample.state, sample.place)}")
+
+
+def _print_acts(console: Console, campaign: Campaign, trial: Trial, acts: Sequence[Correction]) -> None:
+    if trial.measured is not None:
+        console.print(f"  what came back before it was corrected: {_values(campaign, trial.measured) or 'nothing'}")
+    for act in acts:
+        held = f" ({_values(campaign, act.outcomes)} since then)" if act.kind == "correct" else ""
+        console.print(f"  {act.at} {act.kind}: {act.why}{held}")
+
+
+def _values(campaign: Campaign, outcomes: Mapping[str, float]) -> str:
+    """Write outcomes: those that the campaign wants first, in its order."""
+    names = dict.fromkeys([*campaign.problem.outcomes, *outcomes])
+    return ", ".join(f"{n} = {with_unit(outcomes[n], campaign.units.get(n))}" for n in names if n in outcomes)
 
 
 def _print_expectations(console: Console, problem: Problem, campaign: Campaign, trial: Trial) -> None:
@@ -165,20 +195,20 @@ def _measured(measurement: Measurement) -> str:
 def print_lots(lots: Sequence[Lot]) -> None:
     """Show each lot in a line."""
     if not lots:
-        _console().print('No lot is on record here. Begin with: labwright lots add NAME --amount "500 mL"')
+        make_console().print('No lot is on record here. Begin with: labwright lots add NAME --amount "500 mL"')
         return
     table = Table("lot", "left", "reserved", "expires", "place", box=None)
     for lot in lots:
         expires = f"{lot.expires} (over)" if lot.has_expired else lot.expires or ""
         reserved = amount_words(lot.reserved, lot.unit) if lot.reserved else ""
         table.add_row(lot.name, amount_words(lot.left, lot.unit), reserved, expires, lot.location or "")
-    _print_table(table)
+    print_table(table)
 
 
 def print_lot(lot: Lot, entries: Sequence[LotEntry]) -> None:
     """Show one lot, and how it came to what is left."""
     print_lots([lot])
-    console = _console()
+    console = make_console()
     for entry in entries:
         run = f" by run {entry.run}" if entry.run is not None else ""
         why = f": {entry.why}" if entry.why else ""
@@ -189,13 +219,13 @@ def print_lot(lot: Lot, entries: Sequence[LotEntry]) -> None:
 def print_samples(samples: Sequence[Sample]) -> None:
     """Show each sample in a line."""
     if not samples:
-        _console().print("No sample is on record here.")
+        make_console().print("No sample is on record here.")
         return
     table = Table("sample", "state", "place", "made by", box=None)
     for sample in samples:
         made_by = "" if sample.made_by is None else f"run {sample.made_by}"
         table.add_row(sample.id, sample.state, sample.place or "", made_by)
-    _print_table(table)
+    print_table(table)
 
 
 def print_verification(found: Verification) -> None:

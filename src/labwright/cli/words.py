@@ -24,11 +24,20 @@ def point_words(problem: Problem, trial: Trial) -> str:
 def outcome_words(problem: Problem, trial: Trial) -> str:
     """Write how a trial ended: its outcomes, with those that break a constraint marked, or why there are none."""
     if trial.state is not TrialState.OBSERVED:
-        return f"{trial.state}: {trial.why}" if trial.why else str(trial.state)
+        return f"{trial.state}: {trial.remark}" if trial.remark else str(trial.state)
     units = {c.name: c.unit for c in problem.constraints} | {o.name: o.unit for o in problem.objectives}
     found = [f"{n} = {with_unit(trial.outcomes[n], units[n])}" for n in problem.outcomes if n in trial.outcomes]
     broken = [c.name for c in problem.constraints if not c.holds(trial.outcomes.get(c.name, float("nan")))]
-    return ", ".join(found) + (f" (breaks {', '.join(broken)})" if broken else "")
+    said = [f"breaks {', '.join(broken)}"] * bool(broken) + [trial.remark] * bool(trial.remark)
+    return ", ".join(found) + (f" ({'; '.join(s for s in said if s)})" if said else "")
+
+
+def state_words(trial: Trial) -> str:
+    """Write where a trial stands, and whether something may be concluded from it."""
+    said = (
+        [str(trial.state)] + ["excluded"] * (trial.excluded is not None) + ["imported"] * (trial.imported is not None)
+    )
+    return ", ".join(said)
 
 
 def best_words(problem: Problem, trials: Sequence[Trial]) -> str:
@@ -44,7 +53,8 @@ def exit_of(state: CampaignState, trials: Sequence[Trial]) -> Exit:
     """Return the exit code that a campaign's standing calls for."""
     match state:
         case CampaignState.FINISHED:
-            return Exit.SOME_FAILED if any(t.state is TrialState.FAILED for t in trials) else Exit.DONE
+            failed = any(t.state is TrialState.FAILED and t.uses_budget and not t.excluded for t in trials)
+            return Exit.SOME_FAILED if failed else Exit.DONE
         case CampaignState.PAUSED:
             return Exit.INTERRUPTED
         case _:

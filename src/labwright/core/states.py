@@ -61,12 +61,17 @@ CAMPAIGN_TRANSITIONS: Mapping[tuple[CampaignState, str], CampaignState] = {
     (CampaignState.RUNNING, "stop"): CampaignState.STOPPED,
     (CampaignState.PAUSED, "stop"): CampaignState.STOPPED,
     (CampaignState.RUNNING, "fail"): CampaignState.FAILED,
+    (CampaignState.DRAFT, "extend"): CampaignState.DRAFT,
+    (CampaignState.RUNNING, "extend"): CampaignState.RUNNING,
+    (CampaignState.PAUSED, "extend"): CampaignState.PAUSED,
+    (CampaignState.FINISHED, "extend"): CampaignState.PAUSED,  # nobody conducts it before somebody says so
 }
 
 TRIAL_TRANSITIONS: Mapping[tuple[TrialState, str], TrialState] = {
     (TrialState.PROPOSED, "clear"): TrialState.CLEARED,
     (TrialState.PROPOSED, "hold"): TrialState.WAITING,
     (TrialState.PROPOSED, "refuse"): TrialState.REFUSED,
+    (TrialState.PROPOSED, "withdraw"): TrialState.WITHDRAWN,
     (TrialState.WAITING, "clear"): TrialState.CLEARED,
     (TrialState.WAITING, "refuse"): TrialState.REFUSED,
     (TrialState.WAITING, "withdraw"): TrialState.WITHDRAWN,
@@ -75,6 +80,8 @@ TRIAL_TRANSITIONS: Mapping[tuple[TrialState, str], TrialState] = {
     (TrialState.RUNNING, "fail"): TrialState.FAILED,
     (TrialState.RUNNING, "lose"): TrialState.UNKNOWN,
     (TrialState.UNKNOWN, "decide"): TrialState.RUNNING,
+    (TrialState.OBSERVED, "correct"): TrialState.OBSERVED,
+    (TrialState.FAILED, "correct"): TrialState.OBSERVED,
 }
 
 RUN_TRANSITIONS: Mapping[tuple[RunState, str], RunState] = {

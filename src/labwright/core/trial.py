@@ -28,6 +28,7 @@ class Proposal:
     p_feasible: float | None = None
 
 
+PERSON = "person"  # the source of a point that somebody asked for
 PENDING = frozenset(
     {TrialState.PROPOSED, TrialState.CLEARED, TrialState.WAITING, TrialState.RUNNING, TrialState.UNKNOWN}
 )
@@ -35,8 +36,25 @@ NO_BUDGET = frozenset({TrialState.REFUSED, TrialState.WITHDRAWN})
 
 
 @dataclass(frozen=True, kw_only=True)
+class Correction:
+    """One act of a person on a trial that had ended: `correct`, `exclude` or `include`, with its reason.
+
+    `outcomes` are those that hold since then. Nothing is overwritten: the newest act says how the trial stands.
+    """
+
+    kind: str
+    why: str
+    at: str
+    outcomes: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trial:
-    """The life of one proposal. `outcomes` are in the campaign's units; `why`: why it failed or was refused."""
+    """The life of one proposal. `outcomes` are in the campaign's units; `why`: why it failed or was refused.
+
+    Where a person corrected them, `outcomes` are the newest, `measured` those that came back, and `corrected` says why.
+    `excluded`: why a person wants nothing concluded from it. `imported`: the sha256 of the table that it came from.
+    """
 
     number: int
     proposal: Proposal
@@ -46,6 +64,10 @@ class Trial:
     campaign: str = ""
     proposed_at: str = ""
     ended_at: str | None = None
+    measured: Mapping[str, float] | None = None
+    corrected: str | None = None
+    excluded: str | None = None
+    imported: str | None = None
 
     @property
     def id(self) -> str:
@@ -64,16 +86,36 @@ class Trial:
 
     @property
     def uses_budget(self) -> bool:
-        """Whether the trial counts as an experiment: refused and withdrawn ones do not."""
-        return self.state not in NO_BUDGET
+        """Whether the trial counts as an experiment: refused, withdrawn and imported ones do not."""
+        return self.state not in NO_BUDGET and self.imported is None
+
+    @property
+    def remark(self) -> str | None:
+        """What a person must know to read its outcomes: why it failed, was refused, was corrected or is excluded."""
+        said = [f"excluded: {self.excluded}"] if self.excluded else []
+        said += [f"corrected: {self.corrected}"] if self.corrected else []
+        if self.why:
+            said.append(f"failed before: {self.why}" if self.state is TrialState.OBSERVED else self.why)
+        return "; ".join(said) or None
+
+
+def taught(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials that have ended and from which something may be concluded: what a planner learns from."""
+    return [t for t in trials if not t.is_pending and t.excluded is None]
+
+
+def may_be_best(problem: Problem, trial: Trial) -> bool:
+    """Whether a trial gave a first objective that keeps every constraint, at a point that may be chosen."""
+    if trial.state is not TrialState.OBSERVED or trial.excluded is not None:
+        return False
+    if problem.objective.name not in trial.outcomes or not problem.feasible(trial.outcomes):
+        return False
+    # Only what was imported can lie outside: the gate refuses everything else.
+    return trial.imported is None or not problem.space.problems(trial.point)
 
 
 def best(problem: Problem, trials: Sequence[Trial]) -> Trial | None:
     """Return the observed trial that satisfies every constraint and has the best first objective."""
     objective = problem.objective
-    fit = [
-        t
-        for t in trials
-        if t.state is TrialState.OBSERVED and objective.name in t.outcomes and problem.feasible(t.outcomes)
-    ]
+    fit = [t for t in trials if may_be_best(problem, t)]
     return min(fit, key=lambda t: (objective.loss(t.outcomes[objective.name]), t.number), default=None)

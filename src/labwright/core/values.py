@@ -15,17 +15,25 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical(value: Json) -> str:
     """Write a value as JSON with sorted keys and no spaces; equal values give equal text.
 
     Floats are written by `repr`, which reads back to the same bits. NaN and infinity raise ValueError.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def digest(text: str) -> str:
     """Return the sha256 of a text in UTF-8, as 64 hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def storable(text: str) -> str:
+    """Return a text with what UTF-8 or a database cannot hold written as escapes: half characters and zero bytes."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def show(value: object) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from labwright.core.problem import Goal, Problem
 from labwright.core.states import TrialState
-from labwright.core.trial import Prediction, Trial, best
+from labwright.core.trial import Prediction, Trial, best, may_be_best
 from labwright.inference import GaussianProcess, fit
 from labwright.inference.arrays import Array
 from labwright.planning.acquisition import log_closeness, log_improvement, log_probability
@@ -126,7 +126,7 @@ def learn(problem: Problem, history: Sequence[Trial]) -> Model:
 
 
 def _reached(problem: Problem, history: Sequence[Trial], process: GaussianProcess) -> float:
-    feasible = [t for t in measured(history, problem.objective.name) if problem.feasible(t.outcomes)]
+    feasible = [t for t in history if may_be_best(problem, t)]
     means, _ = process.predict(Encoding.of(problem.space).trials(feasible))
     return min(problem.objective.loss(float(mean)) for mean in means)
 

@@ -1,6 +1,6 @@
 """Points spread evenly over the space: the first design, and the plan of one who trusts no model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from labwright.planning.candidates import Candidates, remaining
 from labwright.planning.encoding import Encoding
 
 ATTEMPTS = 1024
+AT_ONCE = 16  # of them; the first is nearly always new
 
 
 class SamplingPlanner:
@@ -42,7 +43,7 @@ def sample(space: Space, tried: Sequence[Trial], seed: int) -> Proposal:
     if candidates is None:
         return _anywhere(space, tried, seed)
     number = len(tried)
-    unit = even(len(space.parameters), 1, seed, skip=number - 1) if number else _centre(space)
+    unit = even(len(space.parameters), 1, seed, skip=number - 1) if number else _centre(len(space.parameters))
     target = candidates.encoding.spread(unit)[0]
     point = candidates.point(_nearest(candidates, target, np.random.default_rng([seed, number])))
     return Proposal(point=point, source="sampling", reason=f"{_turn(number)}, or the candidate nearest to it")
@@ -62,18 +63,23 @@ def even(dimensions: int, count: int, seed: int, *, skip: int = 0) -> Array:
 
 def _anywhere(space: Space, tried: Sequence[Trial], seed: int) -> Proposal:
     encoding, number = Encoding.of(space), len(tried)
-    units = even(len(space.parameters), ATTEMPTS, seed, skip=max(number - 1, 0))
-    units = units if number else np.vstack([_centre(space), units])
-    used = [dict(t.point) for t in tried]
-    for row in encoding.spread(units):
-        point = encoding.point(row)
-        if point not in used:
+    for row in _spread(len(space.parameters), number, seed):
+        point = encoding.point(encoding.spread(row[None])[0])
+        if all(t.proposal.point != point for t in tried):
             return Proposal(point=point, source="sampling", reason=_turn(number))
     raise PoolExhausted(f"Of {ATTEMPTS} points spread over the space each has been tried. Widen the space.")
 
 
-def _centre(space: Space) -> Array:
-    return np.full((1, len(space.parameters)), 0.5)
+def _spread(dimensions: int, number: int, seed: int) -> Iterator[Array]:
+    """Yield the points (d,) of the unit cube that come after so many, the centre first of all."""
+    if not number:
+        yield _centre(dimensions)[0]
+    for skip in range(0, ATTEMPTS, AT_ONCE):
+        yield from even(dimensions, AT_ONCE, seed, skip=max(number - 1, 0) + skip)
+
+
+def _centre(dimensions: int) -> Array:
+    return np.full((1, dimensions), 0.5)
 
 
 def _nearest(candidates: Candidates, target: Array, rng: np.random.Generator) -> int:

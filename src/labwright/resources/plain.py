@@ -29,7 +29,7 @@ def _seconds(found: Any) -> Any:
 
 Number = Annotated[float, BeforeValidator(_not_true_or_false)]
 Level = Annotated[Value, BeforeValidator(_not_true_or_false)]
-Duration = Annotated[PositiveFloat, BeforeValidator(_seconds)]
+Duration = Annotated[PositiveFloat, BeforeValidator(_seconds, json_schema_input_type=float | str)]
 
 
 class InputOptions(BaseModel):

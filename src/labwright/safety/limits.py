@@ -1,28 +1,45 @@
 """Declared limits: what is set without one is refused."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from labwright.core.campaign import Limit
 from labwright.core.capability import Capability, Input
 from labwright.core.space import Space
 from labwright.core.units import convert
-from labwright.core.values import Value, is_number, show
+from labwright.core.values import Point, Value, is_number, show
 from labwright.core.verdict import ALLOWED, Action, Decision, Plan, Verdict
 
 _UNDECLARED = "its limits are not declared, by the resource or under safety: limits"
 
 
 class SpaceReviewer:
-    """Refuses a point that is not in the space."""
+    """Refuses a point that is not in the space, or not among its candidates where there are some."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
+        columns = space.pool.columns if space.pool is not None else {}
+        self._candidates = frozenset(map(_alike, zip(*(columns[n] for n in space.names if columns), strict=True)))
 
     def __call__(self, plan: Plan) -> Verdict:
         """Name every parameter that is missing, unknown or out of range."""
         problems = self._space.problems(plan.point)
+        if (
+            not problems
+            and self._candidates
+            and _alike([plan.point[n] for n in self._space.names]) not in self._candidates
+        ):
+            problems = [f"{_written(plan.point)} is none of the {len(self._candidates)} candidates"]
         return Verdict(decision=Decision.REFUSE, reasons=tuple(problems)) if problems else ALLOWED
+
+
+def _alike(values: Sequence[Value]) -> tuple[Value, ...]:
+    """Return what equal candidates have in common: numbers to twelve digits, for they may have been converted."""
+    return tuple(float(f"{v:.12g}") if is_number(v) else v for v in values)
+
+
+def _written(point: Point) -> str:
+    return ", ".join(f"{name} = {show(value)}" for name, value in point.items())
 
 
 class LimitsReviewer:

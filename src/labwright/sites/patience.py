@@ -23,6 +23,11 @@ class Patience:
         """Look now."""
         self._awake.set()
 
+    @property
+    def is_worn(self) -> bool:
+        """Whether nothing has happened for so long that looks are as rare as they get."""
+        return self._wait_s >= self._longest_s
+
     def renew(self) -> None:
         """Something happened: look again soon."""
         self._wait_s = min(SHORTEST_S, self._longest_s)

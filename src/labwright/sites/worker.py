@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from labwright.core.capability import Capability
-from labwright.core.command import Answer, CannotTell, Done, Failure, Gathered, NeverStarted, Outcome, Recorder, Running
+from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Recorder, Running
 from labwright.core.crash import crash_point
-from labwright.core.errors import Overtaken, ResourceUnavailable, StaleEpoch, StorageUnavailable
+from labwright.core.errors import Overtaken, PlatformError, ResourceUnavailable, StaleEpoch, StorageUnavailable
 from labwright.core.run import Run, thing_of
 from labwright.core.states import RunState
+from labwright.core.values import storable
 from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
 from labwright.safety.gate import Gate
 from labwright.sites.patience import Endurance, Patience
+from labwright.sites.received import received
 from labwright.storage.presence import Presence, WorkerRecord
 from labwright.storage.queueing import Advance
 from labwright.storage.runs import Runs
@@ -62,7 +64,8 @@ class Worker:
     """Serves resources: takes what is queued for them, sends it, and records what came of it.
 
     `brief` says what must be known of a campaign, by its name; `recorder` gives what an adapter may tell of a run;
-    `changed` is called after each change on record. As many runs are in flight at once as the capacities allow.
+    `changed` is called after each change on record; `sole`: no other worker of this process serves the same things. As
+    many runs are in flight at once as the capacities allow.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Worker:
         brief: Callable[[str], Brief],
         recorder: Callable[[Run], Recorder],
         changed: Callable[[], None] = lambda: None,
+        sole: bool = True,
     ) -> None:
         self._posts = {post.key: post for post in posts}
         self._runs = runs
@@ -83,11 +87,13 @@ class Worker:
         self._brief = brief
         self._recorder = recorder
         self._changed = changed
+        self._sole = sole
         self._patience = Patience(0.2)
         self._flights: dict[asyncio.Task[None], Run] = {}
         self._unsent: dict[int, int] = {}
         self._served: set[str] = set()
         self._trouble: list[BaseException] = []
+        self._unreadable: set[str] = set()
         self._closed = False
         self._look_again = -math.inf
         self._outage_s: float | None = None
@@ -155,6 +161,7 @@ class Worker:
         await self._storage(self._presence.bury)
         fresh = [post for key, post in self._posts.items() if key not in self._served and await self._hold(post)]
         self._served |= {post.key for post in fresh}
+        await self._give_up_stranded()
         in_flight = {run.id for run in self._flights.values()}
         left, expired = await self._storage(self._runs.left_behind, list(self._served), in_flight)
         for run in left:
@@ -168,6 +175,16 @@ class Worker:
         for run in await self._storage(self._runs.unknown, [post.key for post in fresh]):
             with suppress(Overtaken):  # a person has decided it meanwhile
                 await self._ask_again(run)
+
+    async def _give_up_stranded(self) -> None:
+        """Record as unknown what was begun on a thing that is ours now, in a set-up that nobody here can ask."""
+        things = [thing_of(key) for key in self._served if not self._posts[key].may_be_shared]
+        if not self._sole or not things:
+            return
+        for run in await self._storage(self._runs.stranded, things, list(self._served)):
+            why = f"its process has ended, and {thing_of(run.key)} is served in another set-up now"
+            with suppress(Overtaken):
+                await self._storage(self._runs.lose, run, why)
 
     async def _hold(self, post: Post) -> bool:
         if post.may_be_shared:
@@ -187,7 +204,7 @@ class Worker:
             return False
         wanted = []
         for run in await self._storage(self._runs.queued, keys, sum(free[key] for key in keys) + len(keys)):
-            if free[run.key] > 0 and await self._cleared(run):
+            if free[run.key] > 0 and self._is_known(run) and await self._cleared(run):
                 free[run.key] -= 1
                 wanted.append(run)
         if not wanted:
@@ -199,6 +216,17 @@ class Worker:
         for run in claimed:
             self._start(run, self._act(run))
         return bool(claimed)
+
+    def _is_known(self, run: Run) -> bool:
+        """Whether what must be known of a run's campaign can be read; one that cannot holds up no other."""
+        try:
+            self._brief(run.campaign)
+        except PlatformError as error:
+            if run.campaign not in self._unreadable:
+                log.error("Nothing of campaign %s can be done: %s", run.campaign, error)
+            self._unreadable.add(run.campaign)
+            return False
+        return True
 
     async def _claim(self, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
         try:
@@ -289,19 +317,23 @@ class Worker:
 
     async def _send(self, run: Run) -> Outcome:
         """Let the resource carry out a run; one that has a time limit and keeps silent past it is stopped."""
-        resource = self._posts[run.key].resource
-        work = asyncio.ensure_future(resource.run(run.command, self._recorder(run)))
-        if run.timeout_s is None:
-            return await work
-        done, _ = await asyncio.wait({work}, timeout=run.timeout_s + GRACE_S)
-        if done:
-            return work.result()
-        await resource.stop()
-        done, _ = await asyncio.wait({work}, timeout=GRACE_S)
-        if done:
-            return work.result()
+        work = asyncio.ensure_future(self._posts[run.key].resource.run(run.command, self._recorder(run)))
+        try:
+            return await self._returned(run, work)
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work}, timeout=GRACE_S)
+
+    async def _returned(self, run: Run, work: asyncio.Future[Outcome]) -> Outcome:
+        if await _ends(work, None if run.timeout_s is None else run.timeout_s + GRACE_S):
+            return _result(work)
+        await self._posts[run.key].resource.stop()
+        if await _ends(work, GRACE_S):
+            return _result(work)
         work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        if await _ends(work, GRACE_S) and not work.cancelled():
+            return work.result()
         if self._repeatable(run):
             return Failure(reason=f"it took longer than its time limit of {run.timeout_s:g} s")
         raise ResourceUnavailable(f"{run.resource} did not end within {run.timeout_s:g} s, nor when it was stopped.")
@@ -327,7 +359,7 @@ class Worker:
             case Running():
                 await self._record(run, await self._send(run))
             case CannotTell(reason=reason):
-                why = f"{run.resource} cannot say what became of it" + (f": {reason}" if reason else "")
+                why = f"{run.resource} cannot say what became of it" + (f": {storable(reason)}" if reason else "")
                 await self._storage(self._runs.lose, run, why)
         return False
 
@@ -342,7 +374,8 @@ class Worker:
     async def _ask_again(self, run: Run) -> None:
         """Ask about an unknown run once more: the resource may know by now what it could not tell then."""
         match await self._answer(run):
-            case Done(outcome=outcome):
+            case Done(outcome=found):
+                outcome = received(run, found)
                 advance = self._brief(run.campaign).advance
                 told = {"why": "the resource says so now", "by": run.resource}
                 await self._storage(self._runs.decide, run, outcome, advance, **told)
@@ -357,7 +390,7 @@ class Worker:
 
     async def _record(self, run: Run, outcome: Outcome) -> None:
         """Put a result on record; while storage cannot take it, it is kept in hand and tried again."""
-        outcome = _checked(run, outcome)
+        outcome = received(run, outcome)
         storage = Endurance(self._outage_s)
         while True:
             try:
@@ -388,8 +421,13 @@ class Worker:
                 raise ResourceUnavailable(f"{post.resource.name} did not stop: {result}. Stop it by hand.") from result
 
 
-def _checked(run: Run, outcome: Outcome) -> Outcome:
-    """Hold what came back against the number of trials that the run serves."""
-    if isinstance(outcome, Gathered) and len(outcome.outcomes) != len(run.members):
-        return Failure(reason=f"{run.use} returned {len(outcome.outcomes)} results for {len(run.members)} trials.")
-    return outcome
+async def _ends(work: asyncio.Future[Outcome], within_s: float | None) -> bool:
+    done, _ = await asyncio.wait({work}, timeout=within_s)
+    return bool(done)
+
+
+def _result(work: asyncio.Future[Outcome]) -> Outcome:
+    """Return what an adapter returned; one that was cancelled from within has failed, and nobody leaves for it."""
+    if work.cancelled():
+        raise RuntimeError("it was cancelled from within")
+    return work.result()

@@ -19,6 +19,7 @@ from labwright.storage import lots, samples
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import append
+from labwright.storage.queueing import mark
 from labwright.storage.schema import campaigns, laboratory, members, runs, trials, workers
 from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
@@ -80,6 +81,7 @@ def restore(file: Path, database: Database) -> Restored:
                 _refuse_rows(target, database.name)
                 _copy(source, target)
                 era = _begin_era(target)
+                _withdraw(target)
                 return Restored(era=era, entries=found.entries, unknown=tuple(_doubt_runs(target)))
 
 
@@ -184,6 +186,18 @@ def _doubt_runs(connection: Connection) -> Iterator[int]:
             samples.settle(connection, stream_of(run.campaign), run.id)
         _lose_trials(connection, run)
         yield run.id
+
+
+def _withdraw(connection: Connection) -> None:
+    """End what waited for people or for its turn: it may have been approved and carried out since."""
+    open_states = (TrialState.PROPOSED.value, TrialState.WAITING.value)
+    query = select(trials, campaigns.c.name.label("campaign")).join(campaigns).where(trials.c.state.in_(open_states))
+    for row in connection.execute(query.order_by(campaigns.c.name, trials.c.number)).all():
+        name = f"trial {row.campaign}/{row.number}"
+        held = Held(name=name, table=trials, id=row.id, state=TrialState(row.state))
+        new = move(connection, held, TRIAL_TRANSITIONS, "withdraw", why=WHY)
+        body: dict[str, Json] = {"trial": row.number, "trial_state": new.value, "why": WHY}
+        mark(connection, row.id, append(connection, stream_of(row.campaign), f"trial.{new.value}", body).seq)
 
 
 def _lose_trials(connection: Connection, run: Row[Any]) -> None:

@@ -80,12 +80,21 @@ class Campaigns:
             for resource, key in keys.items():
                 _follow(connection, name, resource, key)
 
-    def extend(self, name: str, budget: int, why: str | None = None) -> None:
-        """Record that the campaign may spend so many trials in all, whatever its file says."""
+    def extend(self, name: str, more: int, *, file_budget: int) -> CampaignRecord:
+        """Let the campaign spend so many trials more than it may by now; a finished one is paused then.
+
+        `file_budget` is what its file says. Raises InvalidTransition where it was stopped or has failed.
+        """
         with self._database.write() as connection:
             lock(connection, stream_of(name))
-            connection.execute(update(campaigns).where(campaigns.c.name == name).values(budget=budget))
-            append(connection, stream_of(name), "campaign.extended", {"budget": budget, "for": why})
+            row = connection.execute(select(campaigns).where(campaigns.c.name == name)).one()
+            state, budget = CampaignState(row.state), (file_budget if row.budget is None else row.budget) + more
+            held = Held(name=name, table=campaigns, id=row.id, state=state)
+            why = f"{more} more trials were allowed" if state is CampaignState.FINISHED else row.why
+            new = move(connection, held, CAMPAIGN_TRANSITIONS, "extend", why=why, budget=budget)
+            body = {"campaign_state": new.value, "why": why, "budget": budget, "more": more}
+            append(connection, stream_of(name), "campaign.extended", body)
+        return self.get(name)
 
     def change(self, name: str, action: str, why: str | None = None) -> CampaignState:
         """Move a campaign by an action such as pause; one that its state does not allow raises InvalidTransition."""

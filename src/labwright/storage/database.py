@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as NoneFree
 
 from labwright.core.errors import StorageDamaged, StorageUnavailable
 from labwright.storage.group import Group
+from labwright.storage.ledger import write_entries
 from labwright.storage.postgres import PostgresServer, hidden
 from labwright.storage.sqlite import SqliteFile
 from labwright.storage.transaction import OPTION, Contended, Transaction, follow_savepoints, lock
@@ -92,6 +93,7 @@ class Database:
                 return
             with closing(self._place.begin("read")) as connection:
                 yield connection
+                connection.commit()  # at a ROLLBACK, psycopg forgets every statement that it has prepared
         except (DBAPIError, NoneFree) as error:
             raise self._unavailable("read", error) from error
 
@@ -138,6 +140,7 @@ class Database:
             connection = self._place.begin("write").execution_options(**{OPTION: transaction})
             try:
                 yield connection
+                write_entries(connection)
                 self._place.commit(connection, transaction)
             finally:
                 connection.close()  # and take back what is not committed

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from labwright.core.errors import StorageUnavailable
+from labwright.storage.ledger import write_entries
 from labwright.storage.transaction import transaction_of
 
 
@@ -41,6 +42,7 @@ class Group:
         self.check()
         assert self._connection is not None
         try:
+            write_entries(self._connection)
             yield self._connection
         except DBAPIError as error:  # it has no savepoint of its own
             self._broken = error

@@ -32,15 +32,25 @@ def now() -> str:
 
 
 def append(connection: Connection, stream: str, kind: str, body: Json) -> Written:
-    """Write the next entry of a stream; until the transaction ends, no other can write to that stream."""
+    """Add the next entry to a stream, to be written with the transaction's others before it ends.
+
+    Until then no other can write to that stream.
+    """
     transaction = transaction_of(connection)
     seq, previous = transaction.heads.get(stream) or _head(connection, stream)
     seq, at, text = seq + 1, now(), pack(body)
     hashed = entry_hash(stream, seq, at, kind, text, previous)
     row = {"stream": stream, "seq": seq, "at": at, "kind": kind, "body": text, "previous": previous, "hash": hashed}
-    connection.execute(_INSERT, row)
-    transaction.wrote(Mark(stream=stream, seq=seq, hash=hashed))
+    transaction.wrote(Mark(stream=stream, seq=seq, hash=hashed), row)
     return Written(seq=seq, at=at)
+
+
+def write_entries(connection: Connection) -> None:
+    """Write the entries that a transaction has added; not within a savepoint, which could take them back."""
+    transaction = transaction_of(connection)
+    if not transaction.savepoints and (rows := transaction.rows[transaction.sent :]):
+        connection.execute(_INSERT, rows)
+        transaction.sent = len(transaction.rows)
 
 
 def _head(connection: Connection, stream: str) -> tuple[int, str]:

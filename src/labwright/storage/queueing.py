@@ -29,7 +29,7 @@ from labwright.storage.transitions import Held, move
 # Says what comes next in a trial, from its point, its number and all of its runs.
 Advance: TypeAlias = Callable[[Point, int, Sequence[Run]], Next]
 
-_INSERT_RUN, _INSERT_MEMBER = insert(runs), insert(members)
+_INSERT_RUNS, _INSERT_MEMBER = insert(runs).returning(runs.c.id, runs.c.command_id), insert(members)
 _SERVED = (
     select(trials.c.id, trials.c.campaign_id, trials.c.number, trials.c.proposal, trials.c.state)
     .add_columns(campaigns.c.state.label("campaign_state"))
@@ -41,24 +41,48 @@ ENDS = {TrialState.OBSERVED: "observe", TrialState.FAILED: "fail", TrialState.UN
 STOPPED = "the campaign was stopped"
 
 
-def queue_run(connection: Connection, campaign: str, campaign_id: int, trial: tuple[int, int], new: NewRun) -> None:
-    """Queue a run for a trial, given as (row id, number); where runs gather, it joins one that has room."""
-    if new.takes:
-        lots.plan(connection, stream_of(campaign), trial, new.takes)
-    gathering = _with_room(connection, campaign_id, new) if new.room > 1 else None
-    if gathering is None:
+Placed: TypeAlias = tuple[tuple[int, int], NewRun]  # a run for a trial, given as (row id, number)
+
+
+def queue_runs(connection: Connection, campaign: str, campaign_id: int, wanted: Sequence[Placed]) -> None:
+    """Queue runs for trials; one that gathers joins another that has room."""
+    for trial, new in wanted:
+        if new.takes:
+            lots.plan(connection, stream_of(campaign), trial, new.takes)
+    alone = [(trial, new) for trial, new in wanted if new.room == 1]
+    if alone:
+        _queue_alone(connection, campaign, campaign_id, alone)
+    for trial, new in wanted:
+        if new.room > 1:
+            _gather(connection, campaign, campaign_id, trial, new)
+
+
+def _queue_alone(connection: Connection, campaign: str, campaign_id: int, wanted: Sequence[Placed]) -> None:
+    rows = [_row(campaign_id, new, RunState.QUEUED) for _, new in wanted]
+    ids = {row.command_id: row.id for row in connection.execute(_INSERT_RUNS, rows)}
+    connection.execute(_INSERT_MEMBER, [_member(ids[new.command_id], 0, trial[0], new) for trial, new in wanted])
+    for trial, new in wanted:
+        _tell_queued(connection, campaign, ids[new.command_id], trial[1], new)
+
+
+def _gather(connection: Connection, campaign: str, campaign_id: int, trial: tuple[int, int], new: NewRun) -> None:
+    found = _with_room(connection, campaign_id, new)
+    if found is None:
         run_id = _insert_run(connection, campaign_id, new, RunState.QUEUED)
-        _join(connection, run_id, 0, trial[0], new)
-        body = {**_told(run_id, trial[1], new), "run_state": RunState.QUEUED.value}
-        append(connection, stream_of(campaign), "run.queued", body)
+        connection.execute(_INSERT_MEMBER, _member(run_id, 0, trial[0], new))
+        _tell_queued(connection, campaign, run_id, trial[1], new)
         return
-    run_id, place = gathering
-    _join(connection, run_id, place, trial[0], new)
-    if place + 1 == new.room:
+    run_id, count, place = found
+    connection.execute(_INSERT_MEMBER, _member(run_id, place, trial[0], new))
+    if count + 1 == new.room:
         connection.execute(update(runs).where(runs.c.id == run_id).values(ready=database_now()))
-    append(
-        connection, stream_of(campaign), "run.joined", {"run": run_id, "joined": trial[1], "inputs": dict(new.inputs)}
-    )
+    told: dict[str, Json] = {"run": run_id, "joined": trial[1], "inputs": dict(new.inputs)}
+    append(connection, stream_of(campaign), "run.joined", told)
+
+
+def _tell_queued(connection: Connection, campaign: str, run_id: int, trial: int, new: NewRun) -> None:
+    body = {**_told(run_id, trial, new), "run_state": RunState.QUEUED.value}
+    append(connection, stream_of(campaign), "run.queued", body)
 
 
 def _told(run_id: int, trial: int, new: NewRun) -> dict[str, Json]:
@@ -68,10 +92,12 @@ def _told(run_id: int, trial: int, new: NewRun) -> dict[str, Json]:
     return told | {"material": True} if new.material else told
 
 
-def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[int, int] | None:
+def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[int, int, int] | None:
+    """Return a run that gathers and has room, how many trials it serves, and the place of the next."""
     count = func.count(members.c.place)
+    after_all = func.max(members.c.place) + 1  # more than there are, where a trial was taken out
     query = (
-        select(runs.c.id, count)
+        select(runs.c.id, count, after_all)
         .join(members)
         .where(runs.c.campaign_id == campaign_id, runs.c.step == new.step, runs.c.state == RunState.QUEUED.value)
         .where(runs.c.shared == new.shared, runs.c.room == new.room, runs.c.epoch == 0)
@@ -81,11 +107,18 @@ def _with_room(connection: Connection, campaign_id: int, new: NewRun) -> tuple[i
         .limit(1)
     )
     found = connection.execute(query).first()
-    return (found[0], found[1]) if found else None
+    return (found[0], found[1], found[2]) if found else None
 
 
 def _insert_run(connection: Connection, campaign_id: int, new: NewRun, state: RunState) -> int:
-    row = {
+    waits = {"ready": database_now() + new.wait_s} if new.room > 1 else {}
+    result = connection.execute(insert(runs).values(**_row(campaign_id, new, state), **waits))
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+def _row(campaign_id: int, new: NewRun, state: RunState) -> dict[str, str | float | None]:
+    return {
         "campaign_id": campaign_id,
         "step": new.step,
         "attempt": new.attempt,
@@ -101,15 +134,11 @@ def _insert_run(connection: Connection, campaign_id: int, new: NewRun, state: Ru
         "epoch": 0,
         "material": new.material,
     }
-    waits = {"ready": database_now() + new.wait_s} if new.room > 1 else {}
-    result = connection.execute(insert(runs).values(**row, **waits) if waits else _INSERT_RUN, None if waits else row)
-    assert result.inserted_primary_key is not None
-    return int(result.inserted_primary_key[0])
 
 
-def _join(connection: Connection, run_id: int, place: int, trial_id: int, new: NewRun) -> None:
-    row = {"run_id": run_id, "place": place, "trial_id": trial_id, "inputs": pack(new.inputs)}
-    connection.execute(_INSERT_MEMBER, row)
+def _member(run_id: int, place: int, trial_id: int, new: NewRun) -> dict[str, str | int]:
+    row: dict[str, str | int] = {"run_id": run_id, "place": place, "trial_id": trial_id, "inputs": pack(new.inputs)}
+    return row | {"step": new.step, "attempt": new.attempt}
 
 
 def advance_trials(connection: Connection, run: Run, advance: Advance) -> None:
@@ -134,17 +163,25 @@ def at_a_stop(served: Sequence[Run], why: str) -> Next:
 
 def apply(connection: Connection, campaign: str, campaign_id: int, trial: tuple[int, int], following: Next) -> None:
     """Write what comes next in one trial, given as (row id, number)."""
-    if following.materials is not None:
-        lots.plan(connection, stream_of(campaign), trial, following.materials.takings)
-        samples.plan(connection, stream_of(campaign), trial, following.materials.handlings)
-    for run_id in following.cancel:
-        cancel_for(connection, campaign, run_id, trial)
-    for new, why in following.skipped:
-        skip_run(connection, campaign, campaign_id, trial, new, why)
-    for new in following.runs:
-        queue_run(connection, campaign, campaign_id, trial, new)
-    if following.conclusion is not None:
-        conclude(connection, campaign, trial, TrialState.RUNNING, following.conclusion)
+    apply_all(connection, campaign, campaign_id, [(trial, following)])
+
+
+def apply_all(
+    connection: Connection, campaign: str, campaign_id: int, coming: Sequence[tuple[tuple[int, int], Next]]
+) -> None:
+    """Write what comes next in several trials of a campaign, each given as (row id, number)."""
+    for trial, following in coming:
+        if following.materials is not None:
+            lots.plan(connection, stream_of(campaign), trial, following.materials.takings)
+            samples.plan(connection, stream_of(campaign), trial, following.materials.handlings)
+        for run_id in following.cancel:
+            cancel_for(connection, campaign, run_id, trial)
+        for new, why in following.skipped:
+            skip_run(connection, campaign, campaign_id, trial, new, why)
+    queue_runs(connection, campaign, campaign_id, [(trial, new) for trial, f in coming for new in f.runs])
+    for trial, following in coming:
+        if following.conclusion is not None:
+            conclude(connection, campaign, trial, TrialState.RUNNING, following.conclusion)
 
 
 def skip_run(
@@ -152,7 +189,7 @@ def skip_run(
 ) -> None:
     """Put on record that a step of a trial is not done, and why."""
     run_id = _insert_run(connection, campaign_id, new, RunState.SKIPPED)
-    _join(connection, run_id, 0, trial[0], new)
+    connection.execute(_INSERT_MEMBER, _member(run_id, 0, trial[0], new))
     outcome = outcome_record(Failure(reason=why))
     connection.execute(update(runs).where(runs.c.id == run_id).values(outcome=pack(outcome)))
     body = {**_told(run_id, trial[1], new), "run_state": RunState.SKIPPED.value, "outcome": outcome}

@@ -14,7 +14,10 @@ NOT_FINITE = ("nan", "inf", "-inf")
 
 def pack(value: Json) -> str:
     """Write a value as canonical JSON; NaN and infinity, which JSON lacks, become {"$float": "nan"}."""
-    return canonical(_safe(value))
+    try:
+        return canonical(value)
+    except (TypeError, ValueError):  # NaN, infinity, or a mapping that is no dict
+        return canonical(_safe(value))
 
 
 def unpack(text: str) -> Any:

@@ -1,52 +1,86 @@
 """Trials and runs as they are read from their rows."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, select
 
+from labwright.core.errors import NotFound
 from labwright.core.run import Member, Run
 from labwright.core.states import RunState, TrialState
 from labwright.core.trial import Trial
 from labwright.storage.records import outcome_from, proposal_from, unpack
-from labwright.storage.schema import campaigns, members, runs, trials
+from labwright.storage.schema import campaigns, corrections, members, runs, trials
 
+T = TypeVar("T")
 Query: TypeAlias = Select[tuple[Any, ...]]
+_first, _only = members.alias("first"), trials.alias("only")
 
 
 def trials_query() -> Query:
-    """Return the query of trials, in their order."""
-    return select(trials, campaigns.c.name.label("campaign")).join(campaigns).order_by(trials.c.number)
+    """Return the query of trials with their newest corrections, in their order."""
+    newest = and_(corrections.c.trial_id == trials.c.id, corrections.c.number == trials.c.corrections)
+    held = (corrections.c.outcomes.label("held"), corrections.c.corrected, corrections.c.excluded)
+    joined = select(trials, campaigns.c.name.label("campaign"), *held).join(campaigns).outerjoin(corrections, newest)
+    return joined.order_by(trials.c.number)
 
 
 def trial_from(row: Row[tuple[Any, ...]]) -> Trial:
-    """Return the trial of a row."""
+    """Return the trial of a row, as its newest correction says."""
+    measured = unpack(row.outcomes)
     return Trial(
         number=row.number,
         proposal=proposal_from(unpack(row.proposal)),
         state=TrialState(row.state),
-        outcomes=unpack(row.outcomes),
+        outcomes=measured if row.held is None else unpack(row.held),
         why=row.why,
         campaign=row.campaign,
         proposed_at=row.proposed_at,
         ended_at=row.ended_at,
+        measured=measured if row.corrected is not None else None,
+        corrected=row.corrected,
+        excluded=row.excluded,
+        imported=row.imported,
     )
+
+
+def the_trial(connection: Connection, campaign: str, number: int) -> tuple[int, Trial]:
+    """Return one trial with the id of its row; an unknown number raises NotFound."""
+    mine = trials_query().where(campaigns.c.name == campaign)
+    row = connection.execute(mine.where(trials.c.number == number)).first()
+    if row is None:
+        raise NotFound(f"Campaign {campaign!r} has no trial {number}.")
+    return row.id, trial_from(row)
 
 
 def runs_query() -> Query:
     """Return the query of runs, in their order; narrow it, then give it to `read_runs`."""
-    return select(runs, campaigns.c.name.label("campaign")).join(campaigns).order_by(runs.c.id)
+    # What an ordinary run sets comes with it; of one that gathers, its members are read apart.
+    only = and_(_first.c.run_id == runs.c.id, _first.c.place == 0, runs.c.room == 1)
+    served = runs.join(campaigns).outerjoin(_first, only).outerjoin(_only, _only.c.id == _first.c.trial_id)
+    columns = (campaigns.c.name.label("campaign"), _first.c.inputs, _only.c.number.label("trial"))
+    return select(runs, *columns).select_from(served).order_by(runs.c.id)
 
 
 def read_runs(connection: Connection, query: Query, values: Mapping[str, Any] | None = None) -> list[Run]:
     """Return the runs that a query finds, each with its members; `values` are those of its bound parameters."""
     found = connection.execute(query, values).all()
-    served = _members(connection, [row.id for row in found])
-    return [_run(row, served[row.id]) for row in found]
+    gathered = _members(connection, [row.id for row in found if row.room > 1])
+    return [_run(row, gathered[row.id] if row.room > 1 else _member(row)) for row in found]
 
 
-CHUNK = 500  # ids in one query: SQLite takes no more than 999 variables
+def _member(row: Row[tuple[Any, ...]]) -> list[Member]:
+    return [] if row.trial is None else [Member(trial=row.trial, inputs=unpack(row.inputs))]
+
+
+CHUNK = 300  # rows named in one statement, by up to three values: SQLite takes no more than 999 variables
+
+
+def chunks(found: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield a few at a time of what is to be named in a statement."""
+    for start in range(0, len(found), CHUNK):
+        yield found[start : start + CHUNK]
 
 
 _MEMBERS = (
@@ -59,13 +93,15 @@ _MEMBERS = (
 
 def _members(connection: Connection, ids: Sequence[int]) -> dict[int, list[Member]]:
     found: dict[int, list[Member]] = defaultdict(list)
-    for start in range(0, len(ids), CHUNK):
-        for row in connection.execute(_MEMBERS, {"of_runs": ids[start : start + CHUNK]}):
+    for some in chunks(ids):
+        for row in connection.execute(_MEMBERS, {"of_runs": some}):
             found[row.run_id].append(Member(trial=row.number, inputs=unpack(row.inputs)))
     return found
 
 
-_RUNS_OF = runs_query().join(members).where(members.c.trial_id == bindparam("of_trial"))
+_RUNS_OF = runs_query().where(
+    runs.c.id.in_(select(members.c.run_id).where(members.c.trial_id == bindparam("of_trial")))
+)
 
 
 def runs_of(connection: Connection, trial_id: int) -> list[Run]:

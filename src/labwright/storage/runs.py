@@ -5,7 +5,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, bindparam, func, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from labwright.core.command import Failure, Outcome
 from labwright.core.errors import NotFound, Overtaken
@@ -27,18 +41,20 @@ from labwright.storage.clock import database_now
 from labwright.storage.database import Database
 from labwright.storage.ledger import append
 from labwright.storage.queueing import STOPPED, Advance, advance_trials, apply, at_a_stop, mark
-from labwright.storage.records import outcome_record, pack
-from labwright.storage.rows import read_runs, runs_of, runs_query
-from labwright.storage.schema import campaigns, runs, trials, workers
+from labwright.storage.records import outcome_from, outcome_record, pack, unpack
+from labwright.storage.rows import chunks, read_runs, runs_of, runs_query
+from labwright.storage.schema import campaigns, ledger, runs, tasks, trials, workers
 from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 SHORT_S = 1.0  # until a run whose lots lack something is looked at again
+LATE = "run.late"
 AT_WORK = (CampaignState.RUNNING, CampaignState.PAUSED)  # a paused campaign finishes the trials that it has begun
 
 
 def _in(states: Sequence[RunState]) -> ColumnElement[bool]:
-    return runs.c.state.in_([s.value for s in states])
+    # Written out, not bound: the statement is then the same each time, and the index of open runs serves it.
+    return runs.c.state.in_([literal_column(f"'{s.value}'") for s in states])
 
 
 def _next() -> Select[tuple[Any, ...]]:
@@ -53,7 +69,7 @@ def _next() -> Select[tuple[Any, ...]]:
         _in((RunState.QUEUED,)),
         _in(OPEN_RUNS),  # so that the index of open runs serves
         runs.c.ready <= database_now(),
-        campaigns.c.state.in_([s.value for s in AT_WORK]),
+        campaigns.c.state.in_([literal_column(f"'{s.value}'") for s in AT_WORK]),
     )
     order = (campaigns.c.priority.desc(), func.coalesce(served, 0.0), runs.c.id)
     return query.order_by(None).order_by(*order).limit(bindparam("most", type_=Integer))
@@ -65,13 +81,10 @@ _LIVE = (
 )
 _CLAIM = (
     update(runs)
-    .where(runs.c.id == bindparam("of_run"), _in((RunState.QUEUED,)), runs.c.epoch == bindparam("of_epoch"))
-    .values(
-        state=RunState.INTENDED.value,
-        epoch=bindparam("next_epoch"),
-        worker=bindparam("by"),
-        claimed=database_now(),
-    )
+    .where(runs.c.id.in_(bindparam("of_ids", expanding=True)), _in((RunState.QUEUED,)))
+    .where(tuple_(runs.c.id, runs.c.epoch).in_(bindparam("of_epochs", expanding=True)))
+    .values(state=RunState.INTENDED.value, epoch=runs.c.epoch + 1, worker=bindparam("by"), claimed=database_now())
+    .returning(runs.c.id)
 )
 
 
@@ -94,6 +107,10 @@ class Runs:
     def open(self, campaign: str) -> list[Run]:
         """Return the runs of a campaign that have not ended, the oldest first."""
         return self._where(campaigns.c.name == campaign, _in(OPEN_RUNS))
+
+    def in_flight(self, campaign: str) -> bool:
+        """Whether a run of the campaign is with its resource now."""
+        return any(r.state is RunState.INTENDED for r in self.open(campaign))
 
     def get(self, run_id: int) -> Run:
         """Return one run; an unknown number raises NotFound."""
@@ -119,27 +136,49 @@ class Runs:
         with self._database.write() as connection:
             for name in sorted({thing_of(r.key) for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
                 lock(connection, name)
-            if any(r.material for r in wanted):
+            fitting = self._fitting(connection, wanted, capacities)
+            claimed = self._claim(connection, [r for r in fitting if not r.material])
+            if any(r.material for r in fitting):
                 lock(connection, lots.STREAM)
-            return [taken for r in wanted if (taken := self._claim(connection, r, capacities[r.key]))]
+                claimed += [c for r in fitting if r.material for c in self._claim_material(connection, r)]
+            for run in claimed:
+                self._tell(connection, run, "run.intended", run.state)
+            return claimed
 
-    def _claim(self, connection: Connection, run: Run, capacity: int) -> Run | None:
-        if connection.execute(_LIVE, {"of_thing": thing_of(run.key)}).scalar_one() >= capacity:
-            return None
-        if run.material and lots.lacking_for(connection, run.id, str(run)):
+    def _fitting(self, connection: Connection, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
+        """Return the runs for which their resources have room, counted over the live rows."""
+        free: dict[str, int] = {}
+        for run in wanted:
+            thing = thing_of(run.key)
+            if thing not in free:
+                free[thing] = capacities[run.key] - connection.execute(_LIVE, {"of_thing": thing}).scalar_one()
+        found = []
+        for run in wanted:
+            if free[thing_of(run.key)] > 0:
+                free[thing_of(run.key)] -= 1
+                found.append(run)
+        return found
+
+    def _claim_material(self, connection: Connection, run: Run) -> list[Run]:
+        """Claim a run that takes from lots, unless they lack what it takes."""
+        if lots.lacking_for(connection, run.id, str(run)):
             # The others behind it need not wait: it is not looked at again before that.
             waits = update(runs).where(runs.c.id == run.id, _in((RunState.QUEUED,)))
             connection.execute(waits.values(ready=database_now() + SHORT_S))
-            return None
-        state = after(RUN_TRANSITIONS, f"run {run.id}", RunState.QUEUED, "lease")
-        state = after(RUN_TRANSITIONS, f"run {run.id}", state, "intend")
-        row = {"of_run": run.id, "of_epoch": run.epoch, "next_epoch": run.epoch + 1, "by": self.worker}
-        if connection.execute(_CLAIM, row).rowcount != 1:
-            return None
-        if run.material:
-            lots.take(connection, run.id)
-        self._tell(connection, run, "run.intended", state, epoch=run.epoch + 1)
-        return replace(run, state=state, epoch=run.epoch + 1, worker=self.worker)
+            return []
+        claimed = self._claim(connection, [run])
+        for ours in claimed:
+            lots.take(connection, ours.id)
+        return claimed
+
+    def _claim(self, connection: Connection, wanted: Sequence[Run]) -> list[Run]:
+        state = after(RUN_TRANSITIONS, "a run", RunState.QUEUED, "lease")
+        state = after(RUN_TRANSITIONS, "a run", state, "intend")
+        ours: set[int] = set()
+        for some in chunks(wanted):
+            seen = {"of_ids": [r.id for r in some], "of_epochs": [(r.id, r.epoch) for r in some]}
+            ours.update(connection.execute(_CLAIM, {**seen, "by": self.worker}).scalars())
+        return [replace(r, state=state, epoch=r.epoch + 1, worker=self.worker) for r in wanted if r.id in ours]
 
     def left_behind(self, keys: Sequence[str], in_flight: Collection[int] = ()) -> tuple[list[Run], list[Run]]:
         """Return the begun runs on these resources that nobody follows, and those whose worker's lease has expired.
@@ -154,6 +193,14 @@ class Runs:
         with self._database.read() as connection:
             left = [run for run in read_runs(connection, apart.where(ended)) if run.id not in in_flight]
             return left, read_runs(connection, apart.where(expired))
+
+    def stranded(self, things: Sequence[str], keys: Sequence[str]) -> list[Run]:
+        """Return the begun runs on these things, set up otherwise than by the keys, whose worker has ended."""
+        held = runs_query().where(runs.c.thing.in_(things), runs.c.key.not_in(keys))
+        held = held.where(_in((RunState.LEASED, RunState.INTENDED)))
+        apart = held.outerjoin(workers, runs.c.worker == workers.c.id)
+        with self._database.read() as connection:
+            return read_runs(connection, apart.where(or_(workers.c.id.is_(None), workers.c.ended)))
 
     def unknown(self, keys: Sequence[str] | None = None) -> list[Run]:
         """Return the runs, on these resources or on all, of which nobody could say what became."""
@@ -195,6 +242,8 @@ class Runs:
         """Give a run another command id, by a person's word: the resource may still hold the old one as begun."""
         command_id = f"{run.command_id}-{run.epoch}"
         connection.execute(update(runs).where(runs.c.id == run.id).values(command_id=command_id))
+        # A task that people have before them goes on under the new one.
+        connection.execute(update(tasks).where(tasks.c.command_id == run.command_id).values(command_id=command_id))
         asked: dict[str, Json] = {"resource": run.resource, "capability": run.capability, "step": run.step}
         body: dict[str, Json] = {"run": run.id, "attempt": run.attempt, "key": run.key, "room": run.room, **asked}
         append(connection, stream_of(run.campaign), "run.renamed", {**body, "command_id": command_id})
@@ -224,7 +273,14 @@ class Runs:
         """Keep a result as evidence that came when the run was not ours any more."""
         with self._changing(run) as connection:
             body: dict[str, Json] = {"late_of": run.id, "late": outcome_record(outcome), "of_epoch": run.epoch}
-            append(connection, stream_of(run.campaign), "run.late", body)
+            append(connection, stream_of(run.campaign), LATE, body)
+
+    def late(self, run: Run) -> list[Outcome]:
+        """Return the results that came for a run when it was not their sender's any more: evidence, no more."""
+        query = select(ledger.c.body).where(ledger.c.stream == stream_of(run.campaign), ledger.c.kind == LATE)
+        with self._database.read() as connection:
+            bodies = [unpack(body) for (body,) in connection.execute(query.order_by(ledger.c.seq))]
+        return [outcome_from(body["late"]) for body in bodies if body["late_of"] == run.id]
 
     def lose(self, run: Run, why: str) -> None:
         """Record that nobody can say what became of a run; its trials wait for a person."""

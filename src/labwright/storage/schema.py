@@ -57,9 +57,25 @@ trials = Table(
     Column("proposed_at", String, nullable=False),
     Column("ended_at", String),
     Column("changed", Integer, nullable=False, server_default="0"),  # the ledger's entry of its last change
+    Column("corrections", Integer, nullable=False, server_default="0"),  # how many there are: the newest's number
+    Column("imported", String(64)),  # the sha256 of the table that it came from
     UniqueConstraint("campaign_id", "number", name="uq_trials_campaign_number"),
     Index("ix_trials_campaign_state", "campaign_id", "state"),
     Index("ix_trials_campaign_changed", "campaign_id", "changed"),
+)
+
+# What people changed of trials that had ended: each row is one act, and how the trial stands since then.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("trial_id", Integer, ForeignKey("trials.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", String, nullable=False),
+    Column("outcomes", Text, nullable=False),
+    Column("corrected", Text),  # why the outcomes are not those that came back
+    Column("excluded", Text),  # why nothing may be concluded from the trial
 )
 
 runs = Table(
@@ -96,8 +112,12 @@ members = Table(
     metadata,
     Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
     Column("place", Integer, primary_key=True),
-    Column("trial_id", Integer, ForeignKey("trials.id"), nullable=False, index=True),
+    Column("trial_id", Integer, ForeignKey("trials.id"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
     Column("inputs", Text, nullable=False),
+    # Whatever else goes wrong: an attempt of a step is on record once.
+    UniqueConstraint("trial_id", "step", "attempt", name="uq_members_trial_step_attempt"),
 )
 
 workers = Table(

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, event, func, select
 
@@ -26,33 +27,40 @@ class Mark:
 
 @dataclass(kw_only=True)
 class Transaction:
-    """The locks that a transaction holds and the entries that it wrote, but for what a savepoint took back.
+    """The locks that a transaction holds and the entries that it writes, but for what a savepoint took back.
 
-    `hurried`: others wait for its COMMIT, so it does not wait for a lock: Contended is raised instead.
+    `rows` are the entries, one for each mark; they go to the ledger together, before a read and before the COMMIT, and
+    `sent` counts those that have gone. `hurried`: others wait for that COMMIT, so the transaction does not wait for a
+    lock: Contended is raised instead.
     """
 
     locks: set[str] = field(default_factory=set)
     heads: dict[str, tuple[int, str]] = field(default_factory=dict)
     marks: list[Mark] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    sent: int = 0
     savepoints: list[int] = field(default_factory=list)  # how many marks there were at each
     hurried: bool = False
 
-    def wrote(self, mark: Mark) -> None:
+    def wrote(self, mark: Mark, row: dict[str, Any]) -> None:
         """Take note of an entry."""
         self.marks.append(mark)
+        self.rows.append(row)
         self.heads[mark.stream] = (mark.seq, mark.hash)
 
     def take_back(self) -> None:
         """Forget what was done since the last savepoint."""
-        del self.marks[self.savepoints.pop() :]
-        self.heads.clear()
+        kept = self.savepoints.pop()
+        del self.marks[kept:], self.rows[kept:]
+        self.heads = {mark.stream: (mark.seq, mark.hash) for mark in self.marks}
         self.locks.clear()
 
 
 def transaction_of(connection: Connection) -> Transaction:
     """Return the transaction of a connection that `Database.write` gave."""
     found = connection.get_execution_options().get(OPTION)
-    return found if isinstance(found, Transaction) else Transaction()
+    assert isinstance(found, Transaction), "only a connection of Database.write may change anything"
+    return found
 
 
 def follow_savepoints(engine: Engine) -> None:

@@ -1,14 +1,15 @@
 """Trials: each method is one fact, in one transaction with its ledger entries."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, bindparam, func, insert, select
+from sqlalchemy import Connection, Integer, ScalarSelect, bindparam, func, insert, select, update
 
 from labwright.core.approval import ApprovalState, Question
-from labwright.core.errors import CampaignBusy, NotFound, OutOfStock, Overtaken
+from labwright.core.errors import CampaignBusy, InvalidInput, OutOfStock, Overtaken
 from labwright.core.material import then_again
-from labwright.core.run import Next
+from labwright.core.run import Conclusion, Next
 from labwright.core.states import TRIAL_TRANSITIONS, CampaignState, TrialState
 from labwright.core.trial import NO_BUDGET, PENDING, Proposal, Trial
 from labwright.core.values import Json
@@ -18,12 +19,22 @@ from labwright.storage.campaigns import campaign_what, stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import append, now
 from labwright.storage.lots import lacking
-from labwright.storage.queueing import apply, mark
+from labwright.storage.queueing import apply, apply_all, mark
 from labwright.storage.records import pack, proposal_record
-from labwright.storage.rows import trial_from, trials_query
+from labwright.storage.rows import the_trial, trial_from, trials_query
 from labwright.storage.schema import campaigns, holdings, trials
 from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
+
+ADDING = tuple(s.value for s in (CampaignState.DRAFT, CampaignState.RUNNING, CampaignState.PAUSED))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """A result that was there before, or elsewhere: what was tried, and what came of it."""
+
+    proposal: Proposal
+    conclusion: Conclusion
 
 
 class Trials:
@@ -38,20 +49,19 @@ class Trials:
         with self._database.read() as connection:
             return [trial_from(row) for row in connection.execute(trials_query().where(campaigns.c.name == campaign))]
 
-    def since(self, campaign: str, seq: int) -> tuple[list[Trial], int]:
-        """Return the trials that changed after an entry of the campaign's stream, and the newest such entry."""
+    def since(self, campaign: str, seq: int, most: int) -> tuple[list[Trial], int]:
+        """Return the trials that changed after an entry of the campaign's stream, and the newest such entry.
+
+        At most so many, the change that is the longest ago first.
+        """
         with self._database.read() as connection:
-            rows = connection.execute(_SINCE, {"of_name": campaign, "of_seq": seq}).all()
-        return [trial_from(row) for row in rows], max((row.changed for row in rows), default=seq)
+            rows = connection.execute(_SINCE, {"of_name": campaign, "of_seq": seq, "most": most}).all()
+        return [trial_from(row) for row in rows], rows[-1].changed if rows else seq
 
     def get(self, campaign: str, number: int) -> Trial:
         """Return one trial; an unknown number raises NotFound."""
         with self._database.read() as connection:
-            mine = trials_query().where(campaigns.c.name == campaign)
-            row = connection.execute(mine.where(trials.c.number == number)).first()
-        if row is None:
-            raise NotFound(f"Campaign {campaign!r} has no trial {number}.")
-        return trial_from(row)
+            return the_trial(connection, campaign, number)[1]
 
     def begin(self, campaign: str, begun: Sequence[tuple[Proposal, Next]], *, budget: int, parallel: int) -> int:
         """Record proposals that the gate allowed and queue their first runs; return how many there was room for.
@@ -63,17 +73,18 @@ class Trials:
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
             campaign_id, spent, busy = self._conducted(connection, campaign)
-            room, done = min(budget - spent, parallel - busy), 0
-            for proposal, following in begun[: max(room, 0)]:
-                why = _lacking(connection, following)
+            begun = begun[: max(min(budget - spent, parallel - busy), 0)]
+            if not any(f.materials is not None for _, f in begun):
+                _begin_all(connection, campaign, campaign_id, begun)
+                return len(begun)
+            for done, one in enumerate(begun):
+                why = _lacking(connection, one[1])
                 if why is not None and not done:
                     raise OutOfStock(why)
                 if why is not None:
-                    break
-                trial = _insert(connection, campaign, campaign_id, proposal, TrialState.RUNNING)
-                apply(connection, campaign, campaign_id, trial, following)
-                done += 1
-        return done
+                    return done
+                _begin_all(connection, campaign, campaign_id, [one])
+        return len(begun)
 
     def refuse(self, campaign: str, proposal: Proposal, found: Verdict) -> None:
         """Record a proposal that the gate did not allow; it uses no budget."""
@@ -92,6 +103,14 @@ class Trials:
             why = "; ".join(asked.reasons)
             row, _ = _insert(connection, campaign, campaign_id, proposal, TrialState.WAITING, why)
             ask(connection, row, asked)
+
+    def put_before_people(self, trial: Trial, question: Question) -> None:
+        """Let a proposed trial wait for people, who are asked the question."""
+        with self._database.write() as connection:
+            lock(connection, stream_of(trial.campaign))
+            self._conducted(connection, trial.campaign)
+            self._change(connection, trial, "hold", "; ".join(question.reasons))
+            ask(connection, self._row_of(connection, trial), question)
 
     def answer(self, trial: Trial, would_do: str, following: Next, *, budget: int, parallel: int) -> bool:
         """Do what people said of a waiting trial, if they agreed to exactly what it `would_do` now, by its sha256.
@@ -114,12 +133,43 @@ class Trials:
                     self._change(connection, trial, "withdraw", approval.why, ended_at=now())
         return True
 
-    def propose(self, campaign: str, proposal: Proposal) -> int:
-        """Record a person's proposal for whoever conducts the campaign to take up next; return its number."""
+    def propose(self, campaign: str, proposals: Sequence[Proposal], *, budget: int) -> list[int]:
+        """Record a person's proposals for whoever conducts the campaign to take up next; return their numbers.
+
+        Raises InvalidInput where the campaign has ended, or its budget has no room for all of them.
+        """
         with self._database.write() as connection:
             lock(connection, stream_of(campaign))
-            row_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == campaign)).scalar_one()
-            return _insert(connection, campaign, row_id, proposal, TrialState.PROPOSED)[1]
+            campaign_id = _open(connection, campaign, "added")
+            left = budget - _spent(connection, campaign_id)
+            if left < len(proposals):
+                raise InvalidInput(
+                    f"The budget of {budget} trials leaves room for {max(left, 0)} more, not for {len(proposals)}; "
+                    f"nothing was added. More: labwright extend {campaign} --trials N."
+                )
+            states = [_insert(connection, campaign, campaign_id, p, TrialState.PROPOSED) for p in proposals]
+            return [number for _, number in states]
+
+    def remember(self, campaign: str, earlier: Sequence[Earlier], *, sha256: str, origin: str) -> list[int]:
+        """Record earlier results as ended trials that use no budget; return their numbers.
+
+        None, and nothing is written, where something with the same sha256 was imported into the campaign before.
+        """
+        with self._database.write() as connection:
+            lock(connection, stream_of(campaign))
+            campaign_id = _open(connection, campaign, "imported")
+            mine = select(trials.c.id).where(trials.c.campaign_id == campaign_id, trials.c.imported == sha256)
+            if connection.execute(mine.limit(1)).first() is not None:
+                return []
+            told: dict[str, Json] = {"origin": origin, "sha256": sha256, "count": len(earlier)}
+            append(connection, stream_of(campaign), "campaign.imported", told)
+            return [_insert_earlier(connection, campaign, campaign_id, e, sha256) for e in earlier]
+
+    def withdraw_open(self, campaign: str, why: str) -> None:
+        """Withdraw the proposed and waiting trials of a campaign that has ended: nobody takes them up any more."""
+        for trial in self.of(campaign):
+            if trial.state in (TrialState.PROPOSED, TrialState.WAITING):
+                self.turn_down(trial, "withdraw", why)
 
     def clear(self, trial: Trial, following: Next, *, budget: int, parallel: int) -> bool:
         """Let a proposed or waiting trial run, with its first runs queued; False while there is no room for it.
@@ -175,6 +225,12 @@ class Trials:
         return row.id, row.spent, row.busy
 
 
+def _begin_all(connection: Connection, campaign: str, campaign_id: int, begun: Sequence[tuple[Proposal, Next]]) -> None:
+    if begun:
+        rows = _insert_all(connection, campaign, campaign_id, [p for p, _ in begun], TrialState.RUNNING)
+        apply_all(connection, campaign, campaign_id, [(row, f) for row, (_, f) in zip(rows, begun, strict=True)])
+
+
 def _lacking(connection: Connection, following: Next) -> str | None:
     """Say why the lots cannot give what a trial takes, and what to do now."""
     if following.materials is None or not following.materials.takings:
@@ -183,12 +239,38 @@ def _lacking(connection: Connection, following: Next) -> str | None:
     return None if why is None else then_again(why)
 
 
+def _open(connection: Connection, campaign: str, done: str) -> int:
+    """Return the row of a campaign to which trials may still be added."""
+    row = connection.execute(select(campaigns.c.id, campaigns.c.state).where(campaigns.c.name == campaign)).one()
+    if row.state in ADDING:
+        return int(row.id)
+    how = (
+        f"Give it more trials first: labwright extend {campaign} --trials N."
+        if row.state == CampaignState.FINISHED.value
+        else f"Begin another with the same question: labwright clone {campaign} --new NAME --with-history."
+    )
+    raise InvalidInput(f"Campaign {campaign!r} is {row.state}; nothing was {done}. {how}")
+
+
+def _spent(connection: Connection, campaign_id: int) -> int:
+    """Return how many trials use budget, as `Trial.uses_budget` says."""
+    return int(connection.execute(_SPENT, {"of_campaign": campaign_id}).scalar_one())
+
+
 def _count(*states: TrialState) -> ScalarSelect[int]:
-    """Count the trials of a campaign in these states, in the statement that asks."""
-    query = select(func.count()).select_from(trials).where(trials.c.campaign_id == campaigns.c.id)
+    """Count the trials of a campaign in these states, but the imported ones, in the statement that asks."""
+    mine = (trials.c.campaign_id == campaigns.c.id, trials.c.imported.is_(None))
+    query = select(func.count()).select_from(trials).where(*mine)
     return query.where(trials.c.state.in_([s.value for s in states])).correlate(campaigns).scalar_subquery()
 
 
+SPENDING = [s.value for s in TrialState if s not in NO_BUDGET]
+_SPENT = (
+    select(func.count())
+    .select_from(trials)
+    .where(trials.c.campaign_id == bindparam("of_campaign"), trials.c.imported.is_(None))
+    .where(trials.c.state.in_(SPENDING))
+)
 _CONDUCTED = select(
     campaigns.c.id,
     campaigns.c.state,
@@ -197,13 +279,19 @@ _CONDUCTED = select(
     _count(*(PENDING - {TrialState.PROPOSED, TrialState.WAITING})).label("busy"),
 ).where(campaigns.c.name == bindparam("of_name"))
 _LAST = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == bindparam("of_campaign"))
-_SINCE = trials_query().where(campaigns.c.name == bindparam("of_name"), trials.c.changed > bindparam("of_seq"))
+_SINCE = (
+    trials_query()
+    .where(campaigns.c.name == bindparam("of_name"), trials.c.changed > bindparam("of_seq"))
+    .order_by(None)
+    .order_by(trials.c.changed)
+    .limit(bindparam("most", type_=Integer))
+)
 _ROW = (
     select(trials.c.id)
     .join(campaigns)
     .where(campaigns.c.name == bindparam("of_name"), trials.c.number == bindparam("of_number"))
 )
-_INSERT = insert(trials)
+_INSERT = insert(trials).returning(trials.c.id, trials.c.number)
 
 
 def _next_number(connection: Connection, campaign_id: int) -> int:
@@ -217,22 +305,40 @@ def _insert(
     proposal: Proposal,
     state: TrialState,
     why: str | None = None,
-    **told: str,
+    **told: Json,
 ) -> tuple[int, int]:
     """Insert a trial; return its row and its number."""
-    number, at = _next_number(connection, campaign_id), now()
-    record = proposal_record(proposal)
-    body: dict[str, Json] = {
-        "trial": number,
-        "trial_state": state.value,
-        "proposal": record,
-        "proposed_at": at,
-        "why": why,
-    }
-    written = append(connection, stream_of(campaign), f"trial.{state.value}", body | told)
-    row: dict[str, Any] = {"campaign_id": campaign_id, "number": number, "state": state.value, "why": why}
-    ended = at if state is TrialState.REFUSED else None
-    texts = {"proposal": pack(record), "outcomes": "{}", "proposed_at": at, "ended_at": ended, "changed": written.seq}
-    result = connection.execute(_INSERT, row | texts)
-    assert result.inserted_primary_key is not None
-    return int(result.inserted_primary_key[0]), number
+    return _insert_all(connection, campaign, campaign_id, [proposal], state, why, **told)[0]
+
+
+def _insert_all(
+    connection: Connection,
+    campaign: str,
+    campaign_id: int,
+    proposals: Sequence[Proposal],
+    state: TrialState,
+    why: str | None = None,
+    **told: Json,
+) -> list[tuple[int, int]]:
+    """Insert trials; return the row and the number of each."""
+    first, at, rows = _next_number(connection, campaign_id), now(), []
+    for number, proposal in enumerate(proposals, start=first):
+        record = proposal_record(proposal)
+        place: dict[str, Json] = {"trial": number, "trial_state": state.value}
+        body = {**place, "proposal": record, "proposed_at": at, "why": why, **told}
+        written = append(connection, stream_of(campaign), f"trial.{state.value}", body)
+        row: dict[str, Any] = {"campaign_id": campaign_id, "number": number, "state": state.value, "why": why}
+        ended = at if state is TrialState.REFUSED else None
+        texts = {"proposal": pack(record), "outcomes": "{}", "proposed_at": at, "ended_at": ended}
+        rows.append(row | texts | {"changed": written.seq})
+    return sorted((tuple(row) for row in connection.execute(_INSERT, rows)), key=lambda row: row[1])
+
+
+def _insert_earlier(connection: Connection, campaign: str, campaign_id: int, earlier: Earlier, sha256: str) -> int:
+    """Insert a trial that has ended elsewhere; return its number."""
+    outcomes, conclusion = dict(earlier.conclusion.outcomes), earlier.conclusion
+    told: dict[str, Json] = {"outcomes": outcomes, "imported": sha256}
+    row, number = _insert(connection, campaign, campaign_id, earlier.proposal, conclusion.state, conclusion.why, **told)
+    values = {"outcomes": pack(outcomes), "imported": sha256, "ended_at": trials.c.proposed_at}
+    connection.execute(update(trials).where(trials.c.id == row).values(**values))
+    return number

@@ -15,7 +15,7 @@ from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.ledger import entries
 from labwright.storage.records import pack
-from labwright.storage.schema import campaigns, members, runs, tasks, trials
+from labwright.storage.schema import campaigns, corrections, members, runs, tasks, trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,7 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("trial_state", "trial", ("trial_state", "why")),
     ("proposal", "trial", ("proposal", "proposed_at")),
     ("outcomes", "trial", ("outcomes",)),
+    ("imported", "trial", ("imported",)),
     ("run_state", "run", ("run_state",)),
     ("epoch", "run", ("epoch",)),
     ("command_id", "run", ("command_id", "resource", "capability", "step", "attempt", "key", "room")),
@@ -71,7 +72,18 @@ def _heard(entry: Entry) -> Iterator[tuple[Fact, str | None]]:
         if sign in body and (whose is None or whose in body):
             for name in names:
                 yield (entry.stream, whose, body[whose] if whose else None, name), pack(body.get(name))
+    if "correction" in body:
+        yield from _correction(entry.stream, body["trial"], body["correction"])
     yield from _heard_of_run(entry.stream, body)
+
+
+CORRECTED = ("kind", "why", "at", "outcomes", "corrected", "excluded")
+
+
+def _correction(stream: str, trial: int, said: Mapping[str, Any]) -> Iterator[tuple[Fact, str]]:
+    yield (stream, "trial", trial, "corrections"), pack(said["number"])
+    for name in CORRECTED:
+        yield (stream, "correction", f"{said['number']} of trial {trial}", name), pack(said[name])
 
 
 def _heard_of_run(stream: str, body: Mapping[str, Any]) -> Iterator[tuple[Fact, str | None]]:
@@ -166,8 +178,17 @@ def _trials(connection: Connection) -> Iterator[tuple[Fact, str]]:
     for row in connection.execute(select(trials, campaigns.c.name).outerjoin(campaigns)):
         facts = {"trial_state": pack(row.state), "why": pack(row.why), "proposed_at": pack(row.proposed_at)}
         facts |= {"proposal": row.proposal} | ({"outcomes": row.outcomes} if _has_ended(row.state) else {})
+        facts |= {n: pack(v) for n in ("corrections", "imported") if (v := getattr(row, n))}
         for name, text in facts.items():
             yield (stream_of(row.name), "trial", row.number, name), text
+    joined = corrections.outerjoin(trials, corrections.c.trial_id == trials.c.id).outerjoin(campaigns)
+    for row in connection.execute(
+        select(corrections, trials.c.number.label("trial"), campaigns.c.name).select_from(joined)
+    ):
+        of = f"{row.number} of trial {row.trial}"
+        for name in CORRECTED:
+            text = row.outcomes if name == "outcomes" else pack(getattr(row, name))
+            yield (stream_of(row.name), "correction", of, name), text
 
 
 def _has_ended(state: str) -> bool:

@@ -1,6 +1,7 @@
 """Several trials and several steps in flight, people in the loop, and what nobody can tell."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -370,3 +371,44 @@ async def test_only_what_is_unknown_can_be_decided_and_only_with_its_outputs(unk
         laboratory.decide_failed(1, why="broken", by="ada")
         with pytest.raises(InvalidTransition, match="is failed"):
             laboratory.decide_failed(1, why="broken", by="ada")
+
+
+@dataclass(kw_only=True)
+class Deaf(FakeInstrument):
+    """Hears nobody who cancels it."""
+
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, command, recorder):
+        await super().run(command, recorder)
+        while not self.released.is_set():
+            with suppress(asyncio.CancelledError):
+                await self.released.wait()
+        return self.journal[command.command_id]
+
+
+async def test_an_adapter_that_ends_for_nobody_holds_nobody_up(study, monkeypatch, caplog):
+    monkeypatch.setattr("labwright.sites.worker.GRACE_S", 0.05)
+    text = CAMPAIGN.replace("gives: {y: $y}", "gives: {y: $y}, timeout: 50 ms")
+    bench = Deaf(forgetful=True)
+    session = study(text, bench=bench)
+
+    with pytest.raises(CampaignHalted, match="Nobody can say"):
+        await session.conduct()
+
+    bench.released.set()
+    assert [r.state for r in runs_of(session)] == [RunState.UNKNOWN]
+
+
+async def test_an_adapter_that_is_cancelled_from_within_is_asked_what_became_of_its_run(study, caplog):
+    class Cancelled(FakeInstrument):
+        async def run(self, command, recorder):
+            await super().run(command, recorder)
+            raise asyncio.CancelledError
+
+    bench = Cancelled()
+    session = study(CAMPAIGN, bench=bench)
+
+    assert await session.conduct() is CampaignState.FINISHED
+
+    assert len(bench.started) == 6

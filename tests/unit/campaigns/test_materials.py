@@ -5,10 +5,7 @@ from datetime import date
 
 import pytest
 
-from labwright.app import capabilities_of
-from labwright.campaigns.crew import said_by
 from labwright.campaigns.decision import words_of
-from labwright.campaigns.wiring import wire
 from labwright.core.capability import Input, Output
 from labwright.core.command import Failure
 from labwright.core.errors import CampaignHalted, InvalidCampaign, OutOfStock
@@ -184,8 +181,6 @@ async def test_an_unknown_run_marks_its_samples_unknown_until_somebody_decides(s
     assert "with --done: made, coater; --failed: spoilt, coater; --never-ran: not made" in said
     assert "lot ink: 2 mL counted as taken; with --never-ran it is there again" in said
 
-    wiring = wire(session.file.campaign, capabilities_of(session._resources), session.file.problems())
-    on_record(session, lambda lab: lab.campaigns.declare("films", said_by(wiring, {})))
     given = ({"y": 3.0},) if decide == "decide_done" else ()
     on_record(session, lambda lab: getattr(lab, decide)(run.id, *given, why="I looked", by="ada"))
 

@@ -29,15 +29,19 @@ def test_a_run_moves_only_as_the_design_says():
 def test_a_trial_moves_only_as_the_design_says():
     assert ways(TRIAL_TRANSITIONS) == {
         ("proposed", "cleared"), ("proposed", "waiting"), ("proposed", "refused"),
+        ("proposed", "withdrawn"),
         ("waiting", "cleared"), ("waiting", "refused"), ("waiting", "withdrawn"), ("cleared", "running"),
-        ("running", "observed"), ("running", "failed"), ("running", "unknown"),
-        ("unknown", "running"),
+        ("running", "observed"), ("running", "failed"), ("running", "unknown"), ("unknown", "running"),
+        ("observed", "observed"), ("failed", "observed"),
     }  # fmt: skip
 
 
-def test_a_campaign_that_has_ended_stays_so():
-    for state in (CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.FAILED):
-        assert not [action for before, action in CAMPAIGN_TRANSITIONS if before is state]
+def test_a_campaign_that_has_ended_stays_so_unless_a_finished_one_is_given_more_trials():
+    ended = (CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.FAILED)
+
+    ways_out = {(before, action): end for (before, action), end in CAMPAIGN_TRANSITIONS.items() if before in ended}
+
+    assert ways_out == {(CampaignState.FINISHED, "extend"): CampaignState.PAUSED}
 
 
 def test_an_action_that_the_state_does_not_allow_says_what_is_possible():
@@ -45,4 +49,4 @@ def test_an_action_that_the_state_does_not_allow_says_what_is_possible():
         after(RUN_TRANSITIONS, "run 3", RunState.LEASED, "finish")
 
     with pytest.raises(InvalidTransition, match="nothing: it has ended"):
-        after(TRIAL_TRANSITIONS, "trial 3", TrialState.OBSERVED, "run")
+        after(TRIAL_TRANSITIONS, "trial 3", TrialState.REFUSED, "run")

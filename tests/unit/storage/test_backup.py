@@ -42,7 +42,9 @@ def add_run(connection, number, run_state, trial_state):
     }
     asked |= {"room": 1, "epoch": 2}
     connection.execute(insert(runs).values(id=10 * number, campaign_id=1, state=run_state, **asked))
-    connection.execute(insert(members).values(run_id=10 * number, place=0, trial_id=number, inputs="{}"))
+    connection.execute(
+        insert(members).values(run_id=10 * number, place=0, trial_id=number, step=0, attempt=1, inputs="{}")
+    )
     told = {"run": 10 * number, "run_state": run_state, "trial": number, "inputs": {}, **asked}
     append(connection, "campaign/study", "run.queued", told)
 

@@ -1,7 +1,17 @@
 """The campaign file: read whole, before anything runs, with every problem named by its line."""
 
+from labwright.campaigns.file.copies import find_file, renamed
 from labwright.campaigns.file.document import DocumentError, parse
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.reading import CampaignFile, parse_campaign, read_campaign
 
-__all__ = ["CampaignFile", "DocumentError", "Problems", "parse", "parse_campaign", "read_campaign"]
+__all__ = [
+    "CampaignFile",
+    "DocumentError",
+    "Problems",
+    "find_file",
+    "parse",
+    "parse_campaign",
+    "read_campaign",
+    "renamed",
+]

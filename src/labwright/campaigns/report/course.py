@@ -63,19 +63,20 @@ def _held_to(problem: Problem, constraint: OutcomeConstraint, trials: Sequence[T
 def _losses(problem: Problem, trials: Sequence[Trial]) -> Html:
     """Say how many proposals were refused and how many trials failed, and why."""
     groups = marked(problem, trials)
-    failed, refused = groups.get(Mark.FAILED, []), groups.get(Mark.REFUSED, [])
-    if not failed and not refused:
+    failed, refused, excluded = (groups.get(m, []) for m in (Mark.FAILED, Mark.REFUSED, Mark.EXCLUDED))
+    if not failed and not refused and not excluded:
         return element("p", "No proposal was refused and no trial failed.")
     return joined(
         _reasons(f"{counted(len(refused), 'proposal was', 'proposals were')} refused or withdrawn", refused),
         _reasons(f"{counted(len(failed), 'trial')} failed", failed),
+        _reasons(f"{counted(len(excluded), 'trial was', 'trials were')} excluded by a person", excluded),
     )
 
 
 def _reasons(what: str, trials: Sequence[Trial]) -> Html:
     if not trials:
         return joined()
-    counts = Counter(t.why or "no reason is on record" for t in trials).most_common()
+    counts = Counter(t.remark or "no reason is on record" for t in trials).most_common()
     lines = [f"{n} × {why}" if n > 1 else why for why, n in counts[:SHOWN]]
     more = len(counts) - SHOWN
     lines += [f"and {counted(more, 'other reason')}, in the table below"] if more > 0 else []

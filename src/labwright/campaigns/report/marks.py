@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from labwright.core.problem import Objective, OutcomeConstraint, Problem
 from labwright.core.states import TrialState
-from labwright.core.trial import Trial
+from labwright.core.trial import Trial, may_be_best
 
 
 class Mark(StrEnum):
@@ -17,6 +17,7 @@ class Mark(StrEnum):
     FAILED = "failed"
     REFUSED = "refused or withdrawn"
     OPEN = "still open"
+    EXCLUDED = "excluded by a person"
 
 
 FAR = 1e100
@@ -25,6 +26,8 @@ VALUED = (Mark.KEEPS, Mark.BREAKS)
 
 def mark_of(problem: Problem, trial: Trial) -> Mark:
     """Return the mark of a trial."""
+    if trial.excluded is not None:
+        return Mark.EXCLUDED
     match trial.state:
         case TrialState.OBSERVED:
             return Mark.KEEPS if problem.feasible(trial.outcomes) else Mark.BREAKS
@@ -43,8 +46,8 @@ def marked(problem: Problem, trials: Sequence[Trial]) -> dict[Mark, list[Trial]]
 
 
 def observed(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that gave a result."""
-    return [t for t in trials if t.state is TrialState.OBSERVED]
+    """Return the trials that gave a result from which something may be concluded."""
+    return [t for t in trials if t.state is TrialState.OBSERVED and t.excluded is None]
 
 
 def drawable(trials: Sequence[Trial]) -> list[Trial]:
@@ -54,7 +57,7 @@ def drawable(trials: Sequence[Trial]) -> list[Trial]:
 
 def broken(problem: Problem, trial: Trial) -> list[OutcomeConstraint]:
     """Return the constraints that a result breaks or leaves open; none for a trial without a result."""
-    if trial.state is not TrialState.OBSERVED:
+    if trial.state is not TrialState.OBSERVED or trial.excluded is not None:
         return []
     return [c for c in problem.constraints if c.name not in trial.outcomes or not c.holds(trial.outcomes[c.name])]
 
@@ -69,8 +72,7 @@ def records(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
     objective, found = problem.objective, []
     best_loss = float("inf")
     for trial in observed(trials):
-        value = trial.outcomes.get(objective.name)
-        if value is not None and objective.loss(value) < best_loss and problem.feasible(trial.outcomes):
-            best_loss = objective.loss(value)
+        if may_be_best(problem, trial) and objective.loss(trial.outcomes[objective.name]) < best_loss:
+            best_loss = objective.loss(trial.outcomes[objective.name])
             found.append(trial)
     return found

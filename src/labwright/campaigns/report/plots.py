@@ -20,6 +20,7 @@ STYLES: Mapping[Mark, Mapping[str, Any]] = {
     Mark.BREAKS: {"marker": "^", "s": 34, "facecolor": "white", "edgecolor": VERMILION, "linewidth": 1.3},
     Mark.FAILED: {"marker": "x", "s": 26, "color": INK, "linewidth": 1.3},
     Mark.REFUSED: {"marker": "|", "s": 44, "color": PURPLE, "linewidth": 1.6},
+    Mark.EXCLUDED: {"marker": "+", "s": 30, "color": FAINT, "linewidth": 1.3},
     Mark.OPEN: {"marker": "o", "s": 22, "facecolor": "white", "edgecolor": FAINT, "linewidth": 1.0},
 }
 STAR: Mapping[str, Any] = {"marker": "*", "s": 190, "color": GOLD, "edgecolor": INK, "linewidth": 0.8, "zorder": 4}

@@ -63,8 +63,8 @@ def _tiles(campaign: Campaign, trials: Sequence[Trial]) -> Html:
     if campaign.problem.constraints:
         tiles.append(("results that keep every constraint", f"{count.get(Mark.KEEPS, 0)} of {len(observed(trials))}"))
     tiles += [("failed", str(count.get(Mark.FAILED, 0))), ("refused", str(count.get(Mark.REFUSED, 0)))]
-    if Mark.OPEN in count:
-        tiles.append(("still open", str(count[Mark.OPEN])))
+    for mark, what in ((Mark.OPEN, "still open"), (Mark.EXCLUDED, "excluded")):
+        tiles += [(what, str(count[mark]))] if mark in count else []
     return element("dl", *(element("div", element("dt", n), element("dd", v)) for n, v in tiles), class_="tiles")
 
 

@@ -69,6 +69,7 @@ def _cell(value: Value | None, *, wrong: bool = False) -> Html:
 
 def _came_of_it(problem: Problem, trial: Trial, is_best: bool) -> str:
     if is_best:
-        return "the best found"
+        return f"the best found; {trial.remark}" if trial.remark else "the best found"
     wrong = broken(problem, trial)
-    return f"breaks {listed([str(c) for c in wrong])}" if wrong else trial.why or ""
+    said = [f"breaks {listed([str(c) for c in wrong])}"] if wrong else []
+    return "; ".join(said + ([trial.remark] if trial.remark else []))

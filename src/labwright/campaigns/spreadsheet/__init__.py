@@ -1,17 +1,24 @@
 """The spreadsheet way: the next experiments for a table, without a database."""
 
 from labwright.campaigns.spreadsheet.files import check_free, next_to, read_sheet, write_sheet
+from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals, percent_suffix
 from labwright.campaigns.spreadsheet.question import Question
-from labwright.campaigns.spreadsheet.sheet import Sheet
+from labwright.campaigns.spreadsheet.sheet import Cell, Heading, Row, Sheet
 from labwright.campaigns.spreadsheet.suggestion import Table, as_sheet, propose, understand
 
 __all__ = [
+    "Cell",
+    "Heading",
+    "Numerals",
     "Question",
+    "Row",
     "Sheet",
     "Table",
     "as_sheet",
     "check_free",
+    "find_numerals",
     "next_to",
+    "percent_suffix",
     "propose",
     "read_sheet",
     "understand",

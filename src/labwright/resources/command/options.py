@@ -29,7 +29,7 @@ class CommandOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    run: Annotated[list[str], BeforeValidator(_words), Field(min_length=1)]
+    run: Annotated[list[str], BeforeValidator(_words, json_schema_input_type=list[str] | str), Field(min_length=1)]
     inputs: dict[str, InputOptions] = {}
     outputs: Annotated[dict[str, str | None], Field(min_length=1)]
     repeatable: bool = False

@@ -56,17 +56,22 @@ def besiege(
                 if not bench.conductors:
                     _begin(bench, next(rounds), trials, procedures)
                 if len(bench.blows) < kills:
-                    _watch(bench, person, dice.uniform(0, BREATH_S))
-                    victim = _victim(bench, dice)
-                    if dice.random() < AIMED:
-                        _watch(bench, person, AIM_S, lambda: any(map(is_acting, bench.devices.values())))
-                        _watch(bench, person, dice.uniform(0, 0.1))
-                    bench.kill(victim)
+                    _strike(bench, person, dice)
                     tell(f"{len(bench.blows)}/{kills}: killed {bench.blows[-1].name}")
                 else:
                     bench.until(lambda: not bench.conductors or person.decide(), timeout_s=300, what="the end")
             bench.__exit__()
             return audit(bench, person.laboratory)
+
+
+def _strike(bench: Bench, person: "Person", dice: random.Random) -> None:
+    """Kill one process, most often while an act is under way."""
+    _watch(bench, person, dice.uniform(0, BREATH_S))
+    victim = _victim(bench, dice)
+    if dice.random() < AIMED:
+        _watch(bench, person, AIM_S, lambda: any(map(is_acting, bench.devices.values())))
+        _watch(bench, person, dice.uniform(0, 0.1))
+    bench.kill(victim)
 
 
 def _begin(bench: Bench, number: int, trials: int, procedures: tuple[tuple[str, ...], ...]) -> None:

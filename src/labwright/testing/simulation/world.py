@@ -19,6 +19,7 @@ from labwright.core.states import CampaignState, RunState
 from labwright.sites.worker import Post
 from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
+from labwright.storage.materials import Materials
 from labwright.storage.presence import Machine, Presence
 from labwright.storage.runs import Runs
 from labwright.storage.trials import Trials
@@ -221,7 +222,12 @@ class World:
         runs = self._tools.runs(database, process.worker)
         trials = Trials(database, process.worker)
         records = Records(
-            campaigns=Campaigns(database), trials=trials, runs=runs, approvals=Approvals(database), thread=storage
+            campaigns=Campaigns(database),
+            trials=trials,
+            runs=runs,
+            approvals=Approvals(database),
+            materials=Materials(database),
+            thread=storage,
         )
         posts = [Post(key=n, resource=Wire(process, d), capacity=d.kind.capacity) for n, d in self.devices.items()]
         planner = FakePlanner(*({"x": float(i % 9 + 1)} for i in range(self.setup.trials)))

@@ -96,7 +96,13 @@ def _members() -> None:
         "members",
         sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),
         sa.Column("place", sa.Integer, primary_key=True),
-        sa.Column("trial_id", sa.Integer, sa.ForeignKey("trials.id"), nullable=False, index=True),
+        sa.Column("trial_id", sa.Integer, sa.ForeignKey("trials.id"), nullable=False),
+        sa.Column("step", sa.Integer, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("inputs", sa.Text, nullable=False),
+        sa.UniqueConstraint("trial_id", "step", "attempt", name="uq_members_trial_step_attempt"),
     )
-    op.execute("INSERT INTO members (run_id, place, trial_id, inputs) SELECT id, 0, trial_id, inputs FROM runs_before")
+    op.execute(
+        "INSERT INTO members (run_id, place, trial_id, step, attempt, inputs) "
+        "SELECT id, 0, trial_id, step, 1, inputs FROM runs_before"
+    )

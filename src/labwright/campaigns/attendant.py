@@ -52,7 +52,7 @@ class Attendant:
     async def _work(self, poll_s: float, outage_s: float) -> CampaignState:
         """Conduct the campaign and serve its resources, until the one ends or the other cannot go on.
 
-        What is in flight for other campaigns ends as well: it is not cut off.
+        What is in flight for other campaigns, and nobody else could take up, ends as well: it is not cut off.
         """
         conducting = asyncio.create_task(self._conductor.conduct(poll_s=poll_s, outage_s=outage_s))
         serving = asyncio.create_task(self._worker.serve(poll_s=poll_s, outage_s=outage_s))
@@ -61,8 +61,7 @@ class Attendant:
             if not conducting.done():
                 await serving
             state = await conducting
-            self._worker.close()
-            await self._worker.landed()
+            await self._worker.hand_over()
             return state
         finally:
             for task in (conducting, serving):

@@ -113,6 +113,15 @@ class Worker:
         while self._flights:
             await asyncio.wait(self._flights)
 
+    async def hand_over(self) -> None:
+        """Begin nothing more, and wait for what is in flight that another process could not take up."""
+        self.close()
+        while alone := [t for t, run in self._flights.items() if not self._can_be_taken_up(run)]:
+            await asyncio.wait(alone)
+
+    def _can_be_taken_up(self, run: Run) -> bool:
+        return self._repeatable(run) or self._capability(run).queryable
+
     async def serve(self, *, poll_s: float, outage_s: float | None = None) -> None:
         """Carry out what is queued until cancelled; what others left behind comes first.
 

@@ -108,6 +108,16 @@ def test_a_refusal_gives_its_reason_and_is_final(labwright, tmp_path):
     assert labwright("approve", "study/1", "--as", "ada", secret=ada)[0] == 4
 
 
+def test_a_refusal_without_a_reason_is_not_taken(labwright, tmp_path):
+    ada = add(labwright, "ada")
+    hold(tmp_path, Demand())
+
+    code, _, err = labwright("refuse", "study/1", "--as", "ada", "--why", " ", secret=ada)
+
+    assert (code, "--why is empty" in err) == (2, True)
+    assert json.loads(labwright("approvals", "--json")[1])[0]["state"] == "waiting"
+
+
 def test_later_people_need_one_who_vouches(labwright):
     ada = add(labwright, "ada")
 

@@ -274,6 +274,7 @@ def test_a_database_that_is_not_there_is_not_made_by_looking(here, labwright):
 
     assert code == 7
     assert "There is no database at" in printed
+    assert "Begin one with labwright run FILE" in printed
     assert not (here / "labwright.db").exists()
 
 
@@ -288,6 +289,15 @@ def test_a_file_without_limits_for_an_instrument_is_refused_by_the_gate_and_chec
     code, printed = labwright("run", "campaign.yaml")
     assert code == 4
     assert "every candidate was refused; the last because bench.measure.x = " in printed
+
+
+def test_a_first_trial_that_would_wait_for_people_is_no_fault_of_the_file(here, labwright):
+    (here / "bench.py").write_text("def measure(x):\n    return {'y': x}\n")
+
+    code, printed = labwright("check", write(here, FUNCTION + "safety: {approval: [{people: 1}]}\n"))
+
+    assert code == 0
+    assert "the gate would hold it: " in printed
 
 
 def test_a_flipped_byte_in_the_ledger_is_found(here, labwright):

@@ -27,6 +27,7 @@ from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import CampaignChanged, InvalidInput, PlatformError
 from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.person import Person
+from labwright.core.reason import stated
 from labwright.core.run import Run
 from labwright.core.states import CampaignState
 from labwright.core.task import PostedTask
@@ -172,7 +173,8 @@ class App:
             return Approvals(laboratory.database).of(campaign, number)
 
     def sign(self, folder: Path, seen: Approval, by: Credential, say: Say, why: str | None = None) -> Approval:
-        """Record what a person says of exactly what they have seen."""
+        """Record what a person says of exactly what they have seen; a reason that is given must say something."""
+        why = None if why is None else stated(why)
         with self.laboratory(folder) as laboratory:
             person = authenticate(People(laboratory.database), by.name, by.secret)
             signed = Approvals(laboratory.database)
@@ -243,7 +245,7 @@ class App:
         """Record that a process acts no more, by the word of a person who shows their secret."""
         with self.laboratory(folder) as laboratory:
             person = authenticate(People(laboratory.database), by.name, by.secret)
-            return laboratory.presence.declare_gone(worker, why=why, by=person.name)
+            return laboratory.presence.declare_gone(worker, why=stated(why), by=person.name)
 
     def decide(self, folder: Path, number: int, by: Credential, decision: Decision) -> Run:
         """Record what became of an unknown run, as a person who shows their secret saw it; return the run."""
@@ -278,7 +280,7 @@ class App:
     def correct_lot(self, folder: Path, name: str, amount: Quantity, *, why: str) -> Lot:
         """Record how much of a lot is there, as somebody saw it."""
         with self.laboratory(folder) as laboratory:
-            return laboratory.materials.correct(name, *amount, why=why)
+            return laboratory.materials.correct(name, *amount, why=stated(why))
 
     def samples(self, folder: Path, campaign: str | None = None) -> list[Sample]:
         """Return the samples of one campaign, or of all; an unknown name raises NotFound."""

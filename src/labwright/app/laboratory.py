@@ -17,6 +17,7 @@ from labwright.core.approval import Approval
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.command import Failure, Recorder
 from labwright.core.errors import InvalidTransition, NotFound
+from labwright.core.reason import stated
 from labwright.core.run import Run
 from labwright.core.states import RunState
 from labwright.core.task import PostedTask
@@ -171,18 +172,18 @@ class Laboratory:
         run = self.unknown(number)
         record = self.campaigns.get(run.campaign)
         outcome = observation_of(run, found, capability_of(file_of(record).campaign, record.declared, run.use))
-        self.runs.decide(run, outcome, self.brief(run.campaign).advance, why=why, by=by)
+        self.runs.decide(run, outcome, self.brief(run.campaign).advance, why=stated(why), by=by)
         return self.runs.get(number)
 
     def decide_failed(self, number: int, *, why: str, by: str) -> Run:
         """Record that an unknown run ended without a result, as a person saw."""
         run = self.unknown(number)
-        self.runs.decide(run, Failure(reason=why), self.brief(run.campaign).advance, why=why, by=by)
+        self.runs.decide(run, Failure(reason=stated(why)), self.brief(run.campaign).advance, why=stated(why), by=by)
         return self.runs.get(number)
 
     def decide_never_ran(self, number: int, *, why: str, by: str) -> Run:
         """Record that an unknown run never moved anything, as a person saw; it is queued again."""
-        return self.runs.requeue(self.unknown(number), why, by=by)
+        return self.runs.requeue(self.unknown(number), stated(why), by=by)
 
     def overview(self) -> Overview:
         """Return how everything stands now."""

@@ -10,6 +10,7 @@ from labwright.campaigns.history import Reading, history_of, read_history
 from labwright.campaigns.spreadsheet import read_sheet
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import InvalidInput
+from labwright.core.reason import stated
 from labwright.core.states import CampaignState, TrialState
 from labwright.core.trial import PERSON, Proposal, Trial, taught
 from labwright.core.values import digest
@@ -49,7 +50,7 @@ class Hand:
 
     def correct(self, number: int, texts: Sequence[str], why: str) -> Trial:
         """Replace outcomes of a trial that has ended; a failed one must be given all that the campaign wants."""
-        outcomes, why = outcomes_of(self._campaign, texts), _reason(why)
+        outcomes, why = outcomes_of(self._campaign, texts), stated(why)
         trial = self._trials.get(self._name, number)
         if trial.state is TrialState.FAILED:
             lacking = [n for n in self._campaign.problem.outcomes if n not in {**trial.outcomes, **outcomes}]
@@ -59,11 +60,11 @@ class Hand:
 
     def exclude(self, number: int, why: str) -> Trial:
         """Have nothing concluded from a trial that has ended: neither by the planner, nor as the best."""
-        return self._corrections.exclude(self._name, number, _reason(why))
+        return self._corrections.exclude(self._name, number, stated(why))
 
     def include(self, number: int, why: str) -> Trial:
         """Undo an exclusion."""
-        return self._corrections.include(self._name, number, _reason(why))
+        return self._corrections.include(self._name, number, stated(why))
 
     def take_in(self, table: Path, reading: Reading, *, sheet: str | None = None) -> Imported:
         """Record the results of a table as history: all of them, or none where one is wrong."""
@@ -99,9 +100,3 @@ class Hand:
                 f"question: labwright clone {self._name} --new NAME --with-history."
             )
         return self._campaigns.extend(self._name, more, file_budget=self._campaign.trials)
-
-
-def _reason(why: str) -> str:
-    if not why.strip():
-        raise InvalidInput("--why is empty. Say why, for whoever reads the record later.")
-    return why.strip()

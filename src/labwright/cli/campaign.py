@@ -20,8 +20,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 def check(file: CampaignFile, *, json: AsJson = False) -> None:
     """Check a campaign file and what its resources offer; say what would happen. Nothing moves.
 
-    Exit codes: 0 it can run; 2 something in the file or the input is wrong; 3 a resource is out of reach; 4 the gate
-    would not allow the first proposal.
+    Exit codes: 0 it can run, perhaps once people have approved; 2 something in the file or the input is wrong;
+    3 a resource is out of reach; 4 the gate would not allow the first proposal.
     """
     from labwright.cli import machine, tables
     from labwright.cli.exits import Exit
@@ -32,7 +32,8 @@ def check(file: CampaignFile, *, json: AsJson = False) -> None:
         machine.print_json(machine.checked_json(checked))
     else:
         tables.print_checked(checked)
-    raise typer.Exit(Exit.DONE if checked.verdict.allowed else Exit.HALTED)
+    can_run = checked.verdict.allowed or checked.verdict.waits
+    raise typer.Exit(Exit.DONE if can_run else Exit.HALTED)
 
 
 def run(

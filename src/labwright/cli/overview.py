@@ -50,7 +50,7 @@ def print_overview(found: Overview) -> None:
     for approval in found.approvals:
         console.print(f"Waits for approval: {approval.name}. Look: labwright approvals")
     for task in found.tasks:
-        console.print(f"Waits for a person: task {task.id}, {task}. Look: labwright tasks")
+        console.print(f"Waits for a person: {task}. Look: labwright tasks")
 
 
 def _print_campaigns(standings: list[Standing]) -> None:

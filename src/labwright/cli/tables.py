@@ -60,7 +60,10 @@ def _parameters(problem: Problem) -> list[tuple[str, Parameter]]:
 
 
 def _verdict_words(verdict: Verdict) -> str:
-    return "allow it" if verdict.allowed else f"NOT allow it: {'; '.join(verdict.reasons)}"
+    reasons = "; ".join(verdict.reasons)
+    if verdict.waits:
+        return f"hold it: {reasons}"
+    return "allow it" if verdict.allowed else f"NOT allow it: {reasons}"
 
 
 def _print_problem(console: Console, problem: Problem) -> None:
@@ -150,7 +153,7 @@ def print_trial(
     for run in runs:
         console.print(f"  run {run.id}, {run.resource}.{run.capability}: {run.state}")
         console.print(f"    command {run.command_id}, epoch {run.epoch}")
-        console.print(f"    sent {', '.join(f'{n} = {show(v)}' for n, v in run.inputs.items())}")
+        console.print(f"    sent {', '.join(f'{n} = {show(v)}' for n, v in run.inputs.items()) or 'nothing'}")
         console.print(f"    {_came_back(run, trial.number)}")
     for sample in samples:
         console.print(f"  sample {sample.name}: {standing_words(sample.state, sample.place)}")
@@ -185,11 +188,14 @@ def _came_back(run: Run, trial: int) -> str:
         return "nothing has come back"
     if isinstance(outcome, Failure):
         return f"failed: {outcome.reason}"
-    return "came back " + ", ".join(f"{n} = {_measured(m)}" for n, m in outcome.values.items())
+    came = ", ".join(f"{n} = {_measured(m)}" for n, m in outcome.values.items())
+    return f"came back {came}" if came else "done; it gives no values"
 
 
 def _measured(measurement: Measurement) -> str:
-    return with_unit(measurement.value, measurement.unit)
+    spread = "" if measurement.sd is None else f" ± {show(measurement.sd)}"
+    unit = measurement.unit if measurement.unit and measurement.unit != "1" else ""
+    return f"{show(measurement.value)}{spread} {unit}".rstrip()
 
 
 def print_lots(lots: Sequence[Lot]) -> None:

@@ -97,7 +97,9 @@ def parse_quantity(text: str, place: str) -> tuple[float, str | None]:
     try:
         magnitude = float(number)
     except ValueError:
-        raise InvalidUnit(f"{place}: {text!r} is not a number with a unit, such as '25 degC'.") from None
+        raise InvalidUnit(
+            f"{place}: {text!r} is not a number with a unit and a space between them, such as '25 degC'."
+        ) from None
     if unit:
         parse_unit(unit.strip())
     return magnitude, unit.strip() or None

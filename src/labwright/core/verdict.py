@@ -25,6 +25,11 @@ class Verdict:
     reasons: tuple[str, ...] = ()
 
     @property
+    def waits(self) -> bool:
+        """Whether nothing but the approval of people is missing."""
+        return self.decision is Decision.NEEDS_APPROVAL
+
+    @property
     def allowed(self) -> bool:
         """Whether the plan may go ahead now."""
         return self.decision is Decision.ALLOW

@@ -60,7 +60,7 @@ def backup(database: Database, file: Path) -> int:
             _keep(made, file)
             return int(entries)
     except OSError as error:
-        raise StorageUnavailable(f"The backup {file} cannot be written: {error}") from error
+        raise StorageUnavailable(f"The backup {file} cannot be written: {error.strerror or error}") from error
 
 
 def restore(file: Path, database: Database) -> Restored:

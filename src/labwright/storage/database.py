@@ -196,7 +196,12 @@ def _place(url: str, busy_timeout_s: float, clock: Callable[[], float], *, creat
 
 def _file(path: Path, busy_timeout_s: float, clock: Callable[[], float], *, create: bool) -> SqliteFile:
     if not create and not path.exists():
-        raise StorageUnavailable(f"There is no database at {path}. Go to its folder, or name the campaign file.")
+        raise StorageUnavailable(
+            f"There is no database at {path}: no campaign has begun there. "
+            "Begin one with labwright run FILE, or name the folder or the file of one that has."
+        )
+    if not path.parent.is_dir():
+        raise StorageUnavailable(f"There is no folder {path.parent} to keep a database in. Make it first.")
     try:
         return SqliteFile(path, busy_timeout_s, clock)
     except OSError as error:

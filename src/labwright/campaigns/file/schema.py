@@ -222,7 +222,10 @@ class ResourcePart(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    kind: str = Field(description="`function`, `opcua`, `table`, or a plug-in's; the other keys are that kind's own.")
+    kind: str = Field(
+        description="`command`, `function`, `opcua`, `person`, `table`, or a plug-in's; "
+        "the other keys are that kind's own."
+    )
     capacity: Annotated[PositiveInt, Whole] = Field(
         default=1, description="How many runs it takes at once; a batch is one run."
     )

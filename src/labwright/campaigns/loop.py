@@ -320,6 +320,6 @@ def _hopeless(trials: Sequence[Trial]) -> str | None:
 def _unknown(run: Run) -> str:
     return (
         f"Nobody can say what became of {run} (run {run.id}): it was begun, and no result came back. "
-        f"Look, then say what you saw: labwright decide {run.id} --as NAME --done VALUES.json | --never-ran | --failed, "
-        'each with --why "...". Then run the same command again.'
+        f"Look, then say what you saw: labwright decide {run.id} --as NAME --done VALUES.json | --never-ran | "
+        '--failed, each with --why "...". Then run the same command again.'
     )

@@ -83,7 +83,7 @@ SETTINGS = {
     "urls": "The address of the resource NAME, in place of the `url` in the campaign file.",
     "busy_timeout_s": "Seconds to wait for the database when another process writes.",
     "lease_s": "Seconds without a sign of life, after which others take over what the device keeps apart by epochs.",
-    "outage_s": "Seconds that `run` and `conduct` go on trying when the database cannot be used; `worker` never gives up.",
+    "outage_s": "Seconds that `run` and `conduct` keep trying a database that cannot be used; `worker` never gives up.",
     "poll_s": "Seconds between two looks at what other processes have put on record.",
     "reconnect_s": "Not used yet; the `opcua` resource has an option of that name.",
 }

@@ -308,6 +308,7 @@ async def test_the_error_of_a_call_whose_caller_has_left_is_not_shouted_about():
     go_on.set()
     thread.close()
     await asyncio.sleep(0.01)
+    del call  # it holds the error
     gc.collect()
 
     assert unheard == []

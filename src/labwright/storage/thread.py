@@ -67,7 +67,9 @@ class StorageThread:
         call = Call(partial(function, *args, **kwargs))
         self._waiting.append(call)
         self._executor.submit(self._work)
-        result: T = await asyncio.shield(asyncio.wrap_future(call.told))
+        told = asyncio.wrap_future(call.told)
+        told.add_done_callback(_noted)
+        result: T = await asyncio.shield(told)
         crash_point(f"after {name}")
         return result
 
@@ -106,3 +108,9 @@ class StorageThread:
             if not (isinstance(call.error, Contended) and call.was_undone):
                 return
             call.make(self._database)
+
+
+def _noted(told: "asyncio.Future[Any]") -> None:
+    """Take note of an error that nobody waits for any more; whoever still waits is told of it all the same."""
+    if not told.cancelled():
+        told.exception()

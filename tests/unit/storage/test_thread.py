@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import threading
 
 import pytest
@@ -290,3 +291,24 @@ def test_what_is_on_record_is_what_the_callers_were_told(shop, calls):
         expected += {"fail": [], "read": [], "twice": [str(number), f"{number}+"]}.get(what, [str(number)])
         assert isinstance(answer, Failed) if what.startswith("fail") else answer == expected
     assert kept() == expected
+
+
+async def test_the_error_of_a_call_whose_caller_has_left_is_not_shouted_about():
+    unheard, thread, go_on = [], StorageThread(), threading.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: unheard.append(context))
+
+    def fail():
+        go_on.wait(10)
+        raise StorageUnavailable("the disk is full")
+
+    call = asyncio.create_task(thread(fail))
+    await asyncio.sleep(0.01)
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    go_on.set()
+    thread.close()
+    await asyncio.sleep(0.01)
+    del call  # it holds the error
+    gc.collect()
+
+    assert unheard == []

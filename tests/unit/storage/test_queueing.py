@@ -24,7 +24,7 @@ def test_a_trial_joins_a_batch_that_another_has_left(database_url):
     laboratory.campaigns.change("squares", "start")
     both = [(POINT, Next(runs=(PLATE, OVEN))), (POINT, Next(runs=(replace(PLATE, command_id="c"),)))]
     trials.begin("squares", both, budget=3, parallel=3)
-    plate, oven = runs.of("squares")
+    oven, plate = sorted(runs.of("squares"), key=lambda run: run.resource)
     [taken] = runs.claim([oven], {"oven": 1})
     ended = Conclusion(state=TrialState.FAILED, why="the oven broke")
     runs.end(taken, Failure(reason="the oven broke"), lambda *_: Next(cancel=(plate.id,), conclusion=ended))

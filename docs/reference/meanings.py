@@ -69,7 +69,7 @@ EXITS = {
     "INVALID": "A file, an option or a name is wrong, or an extra is not installed. Nothing was run.",
     "UNAVAILABLE": "A resource is out of reach. The campaign is paused; the same command goes on.",
     "HALTED": "The campaign cannot go on by itself: refused or failed too often, a result that nobody can tell, or "
-    "another process runs it.",
+    "a lot that lacks what it takes.",
     "SOME_FAILED": "The campaign is finished, and some of its trials failed.",
     "BROKEN": "The ledger does not agree with itself or with the tables.",
     "STORAGE": "The database cannot be opened, read or written.",

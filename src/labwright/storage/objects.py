@@ -17,11 +17,6 @@ class Objects:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    @classmethod
-    def beside(cls, database: Path) -> "Objects":
-        """Return the objects that lie beside a database."""
-        return cls(database.parent / "objects")
-
     def put(self, data: bytes) -> str:
         """Store bytes and return their reference; they are on disk when it returns. The same bytes are stored once."""
         reference = f"sha256:{sha256(data).hexdigest()}"

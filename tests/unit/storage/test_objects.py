@@ -8,7 +8,7 @@ from labwright.storage.objects import Objects
 
 @pytest.fixture
 def objects(tmp_path) -> Objects:
-    return Objects.beside(tmp_path / "labwright.db")
+    return Objects(tmp_path / "objects")
 
 
 def files(tmp_path):

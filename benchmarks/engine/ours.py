@@ -30,8 +30,8 @@ from labwright.core.command import (
 from labwright.core.states import CampaignState
 from labwright.sites.worker import Post
 from labwright.storage.database import Database
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import at_work
-from labwright.storage.thread import StorageThread
 from labwright.testing import SilentWatcher
 
 NAME = "counted"

@@ -25,9 +25,9 @@ from labwright.campaigns.wiring import wire
 from labwright.core.states import CampaignState
 from labwright.sites.worker import Post
 from labwright.storage.database import Database
+from labwright.storage.database.thread import StorageThread
+from labwright.storage.database.transaction import OPTION
 from labwright.storage.presence import at_work
-from labwright.storage.thread import StorageThread
-from labwright.storage.transaction import OPTION
 from labwright.testing import SilentWatcher
 
 

@@ -22,8 +22,8 @@ from labwright.campaigns.wiring import Wiring, wire
 from labwright.core.command import Command, Measurement, Observation, Outcome, Recorder
 from labwright.sites.worker import Post
 from labwright.storage.database import Database
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import at_work
-from labwright.storage.thread import StorageThread
 from labwright.testing import SilentWatcher
 
 NAME, KEYS, OPEN = "long", {"bench": "bench of long"}, 20

@@ -14,7 +14,7 @@ from labwright.core.space import Continuous, Space
 from labwright.core.verdict import Action, Plan
 from labwright.storage.approvals import ask
 from labwright.storage.database import Database
-from labwright.storage.schema import campaigns, trials
+from labwright.storage.database.schema import campaigns, trials
 
 SPACE = Space(parameters=(Continuous(name="current", low=0, high=5, unit="A"),))
 CHARGE = Capability(name="charge", inputs=(Input(name="i", unit="A"),), outputs=())

@@ -10,7 +10,7 @@ import pytest
 
 from labwright.app import Laboratory
 from labwright.storage.database import Database
-from labwright.storage.ledger import entries
+from labwright.storage.database.ledger import entries
 from labwright.testing.kills import Bench, audit, besiege
 from labwright.testing.kills.bench import is_acting
 from labwright.testing.kills.siege import Person

@@ -40,10 +40,10 @@ from labwright.sites.worker import Post
 from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.people import People
 from labwright.storage.presence import WorkerRecord, at_work
 from labwright.storage.tasks import Tasks
-from labwright.storage.thread import StorageThread
 
 DATABASE = "labwright.db"
 ENDED = frozenset({CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.FAILED})

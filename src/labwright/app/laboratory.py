@@ -31,12 +31,12 @@ from labwright.storage.backup import Restored, backup, restore
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.corrections import Corrections
 from labwright.storage.database import Database
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
 from labwright.storage.presence import LEASE_S, Presence, WorkerRecord
 from labwright.storage.runs import Runs
 from labwright.storage.tasks import Tasks
-from labwright.storage.thread import StorageThread
 from labwright.storage.trials import Trials
 from labwright.storage.verification import Verification, verify
 

@@ -16,7 +16,7 @@ from labwright.core.trial import PERSON, Proposal, Trial, taught
 from labwright.core.values import digest
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.corrections import Corrections
-from labwright.storage.records import pack
+from labwright.storage.database.packing import pack
 from labwright.storage.trials import Trials
 
 ASKED = "a person asked for it"

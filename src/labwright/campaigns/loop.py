@@ -31,9 +31,9 @@ from labwright.planning.planner import Planner
 from labwright.sites.patience import Endurance, Patience
 from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.materials import Materials
 from labwright.storage.runs import Runs
-from labwright.storage.thread import StorageThread
 from labwright.storage.trials import Trials
 
 REFUSED_IN_A_ROW = 10

@@ -9,8 +9,8 @@ from itertools import count
 from labwright.campaigns.signals import interruptible
 from labwright.core.errors import InvalidInput, ResourceUnavailable, StorageUnavailable
 from labwright.sites.worker import Post, Worker
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import Presence
-from labwright.storage.thread import StorageThread
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from labwright.core.space import Pool
 from labwright.core.units import check_unit, convert_value
 from labwright.core.values import Point, Value, is_number, show
 from labwright.core.verdict import Action, Plan
-from labwright.storage.records import pack, unpack
+from labwright.storage.database.packing import pack, unpack
 
 Capabilities = Mapping[str, Capability]
 

@@ -13,7 +13,8 @@ from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.run import Run
 from labwright.core.trial import Correction, Trial, best
 from labwright.core.values import Json
-from labwright.storage.records import outcome_record, pack, proposal_record
+from labwright.storage.database.packing import pack
+from labwright.storage.records import outcome_record, proposal_record
 
 
 def print_json(value: Json) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from labwright.core.command import Outcome
 from labwright.core.run import Run
 from labwright.core.task import Task
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.objects import Objects
 from labwright.storage.tasks import Tasks
-from labwright.storage.thread import StorageThread
 
 
 class RunRecorder:

@@ -20,10 +20,10 @@ from labwright.resources.resource import Resource
 from labwright.safety.gate import Gate
 from labwright.sites.patience import Endurance, Patience
 from labwright.sites.received import received
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import Presence, WorkerRecord
 from labwright.storage.queueing import Advance
 from labwright.storage.runs import Runs
-from labwright.storage.thread import StorageThread
 
 LOOK_AGAIN_S = 1.0  # until a run is looked at again that the database could not take
 HOLD_AGAIN_S = 0.5  # between two tries to hold what another process holds

@@ -12,12 +12,12 @@ from labwright.core.person import Person
 from labwright.core.states import TrialState
 from labwright.core.values import Json, digest
 from labwright.storage.campaigns import stream_of
-from labwright.storage.clock import database_now
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, now
-from labwright.storage.records import pack, unpack
-from labwright.storage.schema import approvals, campaigns, people, signatures, trials
-from labwright.storage.transaction import lock
+from labwright.storage.database.clock import database_now
+from labwright.storage.database.ledger import append, now
+from labwright.storage.database.packing import pack, unpack
+from labwright.storage.database.schema import approvals, campaigns, people, signatures, trials
+from labwright.storage.database.transaction import lock
 
 
 class Approvals:

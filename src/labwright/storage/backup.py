@@ -18,10 +18,10 @@ from labwright.core.values import Json
 from labwright.storage import lots, samples
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
-from labwright.storage.ledger import append
+from labwright.storage.database.ledger import append
+from labwright.storage.database.schema import campaigns, laboratory, members, runs, trials, workers
+from labwright.storage.database.transaction import lock
 from labwright.storage.queueing import mark
-from labwright.storage.schema import campaigns, laboratory, members, runs, trials, workers
-from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 from labwright.storage.verification import verify
 

@@ -10,9 +10,9 @@ from labwright.core.run import thing_of
 from labwright.core.states import CAMPAIGN_TRANSITIONS, OPEN_RUNS, CampaignState
 from labwright.core.values import digest
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, now
-from labwright.storage.schema import campaigns, runs
-from labwright.storage.transaction import lock
+from labwright.storage.database.ledger import append, now
+from labwright.storage.database.schema import campaigns, runs
+from labwright.storage.database.transaction import lock
 from labwright.storage.transitions import Held, move
 
 

@@ -11,12 +11,12 @@ from labwright.core.trial import Correction, Trial
 from labwright.core.values import Json
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, now
+from labwright.storage.database.ledger import append, now
+from labwright.storage.database.packing import pack, unpack
+from labwright.storage.database.schema import campaigns, corrections, trials
+from labwright.storage.database.transaction import lock
 from labwright.storage.queueing import mark
-from labwright.storage.records import pack, unpack
 from labwright.storage.rows import the_trial
-from labwright.storage.schema import campaigns, corrections, trials
-from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 ENDED = (TrialState.OBSERVED, TrialState.FAILED)

@@ -15,10 +15,10 @@ from labwright.core.material import EntryKind, Lot, Taking, shortage
 from labwright.core.states import RunState, TrialState
 from labwright.core.units import convert
 from labwright.core.values import Json
-from labwright.storage.clock import database_now
-from labwright.storage.ledger import append, now
-from labwright.storage.schema import campaigns, lot_entries, lots, members, runs, takings, trials
-from labwright.storage.transaction import lock
+from labwright.storage.database.clock import database_now
+from labwright.storage.database.ledger import append, now
+from labwright.storage.database.schema import campaigns, lot_entries, lots, members, runs, takings, trials
+from labwright.storage.database.transaction import lock
 
 STREAM = "lots"  # of the ledger, and the lock on every lot; it is taken after those of campaigns
 LIVE_TRIALS = (TrialState.CLEARED, TrialState.RUNNING, TrialState.UNKNOWN)

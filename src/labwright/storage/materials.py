@@ -14,12 +14,12 @@ from labwright.core.units import convert, parse_unit
 from labwright.core.values import Json
 from labwright.storage import lots as stock
 from labwright.storage import samples as kept
-from labwright.storage.clock import now as clock_now
 from labwright.storage.database import Database
-from labwright.storage.ledger import now
+from labwright.storage.database.clock import now as clock_now
+from labwright.storage.database.ledger import now
+from labwright.storage.database.schema import lot_entries, lots, runs
+from labwright.storage.database.transaction import lock
 from labwright.storage.lots import STREAM, end_of, read_lots
-from labwright.storage.schema import lot_entries, lots, runs
-from labwright.storage.transaction import lock
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 

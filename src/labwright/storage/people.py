@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from labwright.core.errors import InvalidInput, NotAuthorised, NotFound
 from labwright.core.person import Person
 from labwright.core.values import Json, digest, show
-from labwright.storage.clock import database_now
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, now
-from labwright.storage.schema import people
+from labwright.storage.database.clock import database_now
+from labwright.storage.database.ledger import append, now
+from labwright.storage.database.schema import people
 
 STREAM = "people"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,59}")

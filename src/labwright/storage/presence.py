@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from labwright.core.errors import InvalidInput, NotFound, StorageUnavailable
-from labwright.storage.clock import database_now
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, now
-from labwright.storage.schema import holdings, workers
-from labwright.storage.transaction import lock
+from labwright.storage.database.clock import database_now
+from labwright.storage.database.ledger import append, now
+from labwright.storage.database.schema import holdings, workers
+from labwright.storage.database.transaction import lock
 
 LEASE_S = 15.0
 STREAM = "laboratory"  # of the ledger: what concerns no single campaign

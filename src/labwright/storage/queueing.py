@@ -19,11 +19,12 @@ from labwright.core.states import (
 from labwright.core.values import Json, Point
 from labwright.storage import lots, samples
 from labwright.storage.campaigns import stream_of
-from labwright.storage.clock import database_now
-from labwright.storage.ledger import append
-from labwright.storage.records import outcome_record, pack, unpack
+from labwright.storage.database.clock import database_now
+from labwright.storage.database.ledger import append
+from labwright.storage.database.packing import pack, unpack
+from labwright.storage.database.schema import campaigns, members, runs, trials
+from labwright.storage.records import outcome_record
 from labwright.storage.rows import runs_of
-from labwright.storage.schema import campaigns, members, runs, trials
 from labwright.storage.transitions import Held, move
 
 # Says what comes next in a trial, from its point, its number and all of its runs.

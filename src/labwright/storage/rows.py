@@ -10,8 +10,9 @@ from labwright.core.errors import NotFound
 from labwright.core.run import Member, Run
 from labwright.core.states import RunState, TrialState
 from labwright.core.trial import Trial
-from labwright.storage.records import outcome_from, proposal_from, unpack
-from labwright.storage.schema import campaigns, corrections, members, runs, trials
+from labwright.storage.database.packing import unpack
+from labwright.storage.database.schema import campaigns, corrections, members, runs, trials
+from labwright.storage.records import outcome_from, proposal_from
 
 T = TypeVar("T")
 Query: TypeAlias = Select[tuple[Any, ...]]

@@ -37,14 +37,15 @@ from labwright.core.states import (
 from labwright.core.values import Json
 from labwright.storage import lots, samples
 from labwright.storage.campaigns import stream_of
-from labwright.storage.clock import database_now
 from labwright.storage.database import Database
-from labwright.storage.ledger import append
+from labwright.storage.database.clock import database_now
+from labwright.storage.database.ledger import append
+from labwright.storage.database.packing import pack, unpack
+from labwright.storage.database.schema import campaigns, ledger, runs, tasks, trials, workers
+from labwright.storage.database.transaction import lock
 from labwright.storage.queueing import STOPPED, Advance, advance_trials, apply, at_a_stop, mark
-from labwright.storage.records import outcome_from, outcome_record, pack, unpack
+from labwright.storage.records import outcome_from, outcome_record
 from labwright.storage.rows import chunks, read_runs, runs_of, runs_query
-from labwright.storage.schema import campaigns, ledger, runs, tasks, trials, workers
-from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 SHORT_S = 1.0  # until a run whose lots lack something is looked at again

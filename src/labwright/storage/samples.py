@@ -11,10 +11,10 @@ from labwright.core.material import Act, Fate, Handled, Handling, Sample, Sample
 from labwright.core.run import Run
 from labwright.core.states import RunState
 from labwright.core.values import Json
-from labwright.storage.ledger import append
+from labwright.storage.database.ledger import append
+from labwright.storage.database.schema import campaigns, handlings, members, samples, trials
 from labwright.storage.lots import Fact
 from labwright.storage.rows import runs_of
-from labwright.storage.schema import campaigns, handlings, members, samples, trials
 
 ORDER = {act.value: i for i, act in enumerate(Act)}
 _SERVED = (

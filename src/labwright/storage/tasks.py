@@ -15,9 +15,10 @@ from labwright.core.task import PostedTask, Report, Task, observe
 from labwright.core.values import Json
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, now
-from labwright.storage.records import outcome_from, outcome_record, pack, unpack
-from labwright.storage.schema import campaigns, runs, tasks
+from labwright.storage.database.ledger import append, now
+from labwright.storage.database.packing import pack, unpack
+from labwright.storage.database.schema import campaigns, runs, tasks
+from labwright.storage.records import outcome_from, outcome_record
 
 
 class Tasks:

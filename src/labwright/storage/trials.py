@@ -17,13 +17,14 @@ from labwright.core.verdict import Verdict
 from labwright.storage.approvals import ask, verdict
 from labwright.storage.campaigns import campaign_what, stream_of
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, now
+from labwright.storage.database.ledger import append, now
+from labwright.storage.database.packing import pack
+from labwright.storage.database.schema import campaigns, holdings, trials
+from labwright.storage.database.transaction import lock
 from labwright.storage.lots import lacking
 from labwright.storage.queueing import apply, apply_all, mark
-from labwright.storage.records import pack, proposal_record
+from labwright.storage.records import proposal_record
 from labwright.storage.rows import the_trial, trial_from, trials_query
-from labwright.storage.schema import campaigns, holdings, trials
-from labwright.storage.transaction import lock
 from labwright.storage.transitions import Held, move
 
 ADDING = tuple(s.value for s in (CampaignState.DRAFT, CampaignState.RUNNING, CampaignState.PAUSED))

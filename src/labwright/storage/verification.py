@@ -13,9 +13,9 @@ from labwright.core.states import TrialState
 from labwright.storage import approvals, lots, people, samples
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
-from labwright.storage.ledger import entries
-from labwright.storage.records import pack
-from labwright.storage.schema import campaigns, corrections, members, runs, tasks, trials
+from labwright.storage.database.ledger import entries
+from labwright.storage.database.packing import pack
+from labwright.storage.database.schema import campaigns, corrections, members, runs, tasks, trials
 
 
 @dataclass(frozen=True, kw_only=True)

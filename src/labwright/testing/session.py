@@ -13,8 +13,8 @@ from labwright.planning.planner import Planner
 from labwright.resources.resource import Resource
 from labwright.sites.worker import Post
 from labwright.storage.database import Database
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import at_work
-from labwright.storage.thread import StorageThread
 from labwright.testing.watcher import SilentWatcher
 
 

@@ -266,9 +266,9 @@ def _let_expire(laboratory):
     from sqlalchemy import update
 
     from labwright.storage import lots
-    from labwright.storage.ledger import append
+    from labwright.storage.database.ledger import append
+    from labwright.storage.database.schema import lots as table
     from labwright.storage.lots import end_of
-    from labwright.storage.schema import lots as table
 
     with laboratory.database.write() as connection:
         connection.execute(update(table).values(expires_at=end_of(date(1999, 12, 31))))

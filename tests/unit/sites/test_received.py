@@ -6,7 +6,8 @@ from labwright.core.command import Failure, Gathered, Measurement, Observation
 from labwright.core.run import Member, Run
 from labwright.core.states import RunState
 from labwright.sites.received import received
-from labwright.storage.records import outcome_from, outcome_record, pack, unpack
+from labwright.storage.database.packing import pack, unpack
+from labwright.storage.records import outcome_from, outcome_record
 
 
 class Unspeakable:

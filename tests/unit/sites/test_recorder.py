@@ -12,9 +12,9 @@ from labwright.core.task import Task
 from labwright.sites.recorder import RunRecorder
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.database import Database
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.objects import Objects
 from labwright.storage.tasks import Tasks
-from labwright.storage.thread import StorageThread
 
 RUN = Run(
     id=1,

@@ -13,9 +13,9 @@ from labwright.core.errors import InvalidTransition, NotAuthorised, NotFound, Ov
 from labwright.core.values import digest
 from labwright.storage.approvals import Approvals, ask, facts, verdict
 from labwright.storage.database import Database
-from labwright.storage.ledger import entries
+from labwright.storage.database.ledger import entries
+from labwright.storage.database.schema import campaigns, trials
 from labwright.storage.people import People
-from labwright.storage.schema import campaigns, trials
 
 CONTENT = '{"point":{"current":[2.5,"A"]}}'
 SEEN = digest(CONTENT)

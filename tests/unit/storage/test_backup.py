@@ -10,8 +10,8 @@ from labwright.core.errors import InvalidInput, LedgerBroken, NotFound, StorageU
 from labwright.core.states import RunState, TrialState
 from labwright.storage.backup import backup, restore
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, entries
-from labwright.storage.schema import campaigns, laboratory, members, metadata, runs, trials, workers
+from labwright.storage.database.ledger import append, entries
+from labwright.storage.database.schema import campaigns, laboratory, members, metadata, runs, trials, workers
 from labwright.storage.verification import verify
 
 STATES = {

@@ -12,7 +12,7 @@ from labwright.core.run import Conclusion, Next
 from labwright.core.states import TrialState
 from labwright.core.trial import Proposal
 from labwright.storage.database import Database
-from labwright.storage.ledger import entries
+from labwright.storage.database.ledger import entries
 
 MEASURED = {"y": 4.0, "z": 1.0}
 

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from labwright.core.errors import MissingExtra, StorageUnavailable
-from labwright.storage.clock import database_now, now
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, entries
-from labwright.storage.schema import metadata, workers
-from labwright.storage.transaction import lock
+from labwright.storage.database.clock import database_now, now
+from labwright.storage.database.ledger import append, entries
+from labwright.storage.database.schema import metadata, workers
+from labwright.storage.database.transaction import lock
 
 
 @pytest.fixture

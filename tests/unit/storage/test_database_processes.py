@@ -9,14 +9,14 @@ import time
 import pytest
 
 from labwright.core.errors import StorageUnavailable
-from labwright.storage.database import HEAD, Database
-from labwright.storage.ledger import append, entries
+from labwright.storage.database.database import HEAD, Database
+from labwright.storage.database.ledger import append, entries
 from labwright.testing.postgres import PrivateServer
 
 WRITE = """
 import sys
 from labwright.storage.database import Database
-from labwright.storage.ledger import append
+from labwright.storage.database.ledger import append
 sys.stdin.readline()
 database = Database.open(sys.argv[1])
 for number in range(int(sys.argv[2])):

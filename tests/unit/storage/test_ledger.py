@@ -129,7 +129,7 @@ def test_a_change_behind_the_ledgers_back_is_named(laboratory, sql, words):
 
 def test_a_forged_entry_with_a_right_hash_still_breaks_the_chain_after_it(laboratory):
     from labwright.core.ledger import entry_hash
-    from labwright.storage.ledger import entries
+    from labwright.storage.database.ledger import entries
 
     finish(laboratory, begin(laboratory))
     with laboratory.database.read() as connection:
@@ -193,7 +193,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(laboratory):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from labwright.storage.schema import metadata
+    from labwright.storage.database.schema import metadata
 
     with laboratory.database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []

@@ -10,9 +10,9 @@ import pytest
 
 from labwright.core.errors import StorageUnavailable
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, entries
-from labwright.storage.postgres import PostgresServer
-from labwright.storage.thread import StorageThread
+from labwright.storage.database.ledger import append, entries
+from labwright.storage.database.postgres import PostgresServer
+from labwright.storage.database.thread import StorageThread
 
 
 class Cable:

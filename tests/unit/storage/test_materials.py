@@ -186,7 +186,7 @@ def test_after_a_restore_what_was_queued_may_have_been_taken(database, shelf, tm
 def test_a_changed_amount_is_seen_by_verification(database, shelf):
     from sqlalchemy import update
 
-    from labwright.storage.schema import lot_entries, takings
+    from labwright.storage.database.schema import lot_entries, takings
 
     shelf.add("ink", 5, "mL")
     begin(database, trial("a", taking(3)))

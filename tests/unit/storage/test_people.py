@@ -5,7 +5,7 @@ import pytest
 from labwright.access import Cost, authenticate, seal
 from labwright.core.errors import InvalidInput, NotAuthorised, NotFound
 from labwright.storage.database import Database
-from labwright.storage.ledger import entries
+from labwright.storage.database.ledger import entries
 from labwright.storage.people import People, facts, lock_s
 
 CHEAP = Cost(memory_kib=64, passes=1, lanes=1)

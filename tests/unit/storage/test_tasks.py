@@ -12,7 +12,7 @@ from labwright.core.states import TaskState
 from labwright.core.task import Report, Task
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.database import Database
-from labwright.storage.ledger import entries
+from labwright.storage.database.ledger import entries
 from labwright.storage.tasks import Tasks
 
 TASK = Task(

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from labwright.core.errors import StorageUnavailable
 from labwright.storage.database import Database
-from labwright.storage.ledger import append, entries
-from labwright.storage.thread import StorageThread
-from labwright.storage.transaction import Contended, lock
+from labwright.storage.database.ledger import append, entries
+from labwright.storage.database.thread import StorageThread
+from labwright.storage.database.transaction import Contended, lock
 
 
 class Failed(Exception):

@@ -12,7 +12,7 @@ from labwright.core.command import Observation
 from labwright.core.ledger import Entry
 from labwright.core.run import Run, thing_of
 from labwright.core.states import OPEN_RUNS, RunState
-from labwright.storage.ledger import entries
+from labwright.storage.database.ledger import entries
 from labwright.testing.kills.bench import Bench, Role
 
 CLOCK_S = 0.005  # the ledger tells the time to the millisecond

@@ -9,7 +9,7 @@ from labwright.core.run import Run
 from labwright.core.states import OPEN_RUNS, CampaignState, RunState
 from labwright.core.trial import Trial
 from labwright.storage.campaigns import stream_of
-from labwright.storage.ledger import entries
+from labwright.storage.database.ledger import entries
 from labwright.storage.records import outcome_record
 from labwright.storage.trials import Trials
 from labwright.storage.verification import verify

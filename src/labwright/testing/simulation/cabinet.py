@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from labwright.storage.database import Database
-from labwright.storage.schema import metadata
+from labwright.storage.database.schema import metadata
 from labwright.testing.simulation.process import WatchedDatabase
 
 HANDLES = 3

@@ -10,8 +10,8 @@ from labwright.core.capability import Capability
 from labwright.core.command import Answer, Command, Outcome, Recorder
 from labwright.core.crash import crash_point
 from labwright.storage.database import Database
+from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import Presence
-from labwright.storage.thread import StorageThread
 from labwright.testing.faults import Crashed
 from labwright.testing.simulation.device import Device
 

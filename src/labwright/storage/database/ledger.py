@@ -8,9 +8,9 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from labwright.core.ledger import BEGINNING, Entry, entry_hash
 from labwright.core.values import Json
-from labwright.storage.records import pack
-from labwright.storage.schema import ledger
-from labwright.storage.transaction import Mark, lock, transaction_of
+from labwright.storage.database.packing import pack
+from labwright.storage.database.schema import ledger
+from labwright.storage.database.transaction import Mark, lock, transaction_of
 
 _HEAD = (
     select(ledger.c.seq, ledger.c.hash).where(ledger.c.stream == bindparam("of")).order_by(ledger.c.seq.desc()).limit(1)

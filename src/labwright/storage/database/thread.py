@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from labwright.core.crash import crash_point
-from labwright.storage.database import Database
-from labwright.storage.transaction import Contended
+from labwright.storage.database.database import Database
+from labwright.storage.database.transaction import Contended
 
 P = ParamSpec("P")
 T = TypeVar("T")

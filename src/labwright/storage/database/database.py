@@ -15,11 +15,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from labwright.core.errors import StorageDamaged, StorageUnavailable
-from labwright.storage.group import Group
-from labwright.storage.ledger import write_entries
-from labwright.storage.postgres import PostgresServer, hidden
-from labwright.storage.sqlite import SqliteFile
-from labwright.storage.transaction import OPTION, Contended, Transaction, follow_savepoints, lock
+from labwright.storage.database.group import Group
+from labwright.storage.database.ledger import write_entries
+from labwright.storage.database.postgres import PostgresServer, hidden
+from labwright.storage.database.sqlite import SqliteFile
+from labwright.storage.database.transaction import OPTION, Contended, Transaction, follow_savepoints, lock
 
 HEAD = "0006"
 CONTENDED = ("40001", "40P01")  # PostgreSQL: a conflict between transactions, a deadlock
@@ -161,7 +161,7 @@ class Database:
             return
         if found is None and self.path is None and not create:
             raise StorageUnavailable(f"There is nothing of Labwright in {self.name}. `labwright run FILE` makes it.")
-        from labwright.storage.migrations import upgrade
+        from labwright.storage.database.migrations import upgrade
 
         with self._writing() as connection:
             lock(connection, "migrations")

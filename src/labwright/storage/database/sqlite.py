@@ -12,8 +12,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from labwright.core.errors import StorageDamaged, StorageUnavailable
-from labwright.storage.clock import SQLITE_NOW
-from labwright.storage.transaction import Transaction
+from labwright.storage.database.clock import SQLITE_NOW
+from labwright.storage.database.transaction import Transaction
 
 BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE"}
 

@@ -11,8 +11,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, select, te
 from sqlalchemy.exc import DBAPIError
 
 from labwright.core.errors import MissingExtra, StorageUnavailable
-from labwright.storage.schema import ledger
-from labwright.storage.transaction import Mark, Transaction, lock_key
+from labwright.storage.database.schema import ledger
+from labwright.storage.database.transaction import Mark, Transaction, lock_key
 
 # A read sees one state throughout; a write sees what was committed before each of its statements, as its locks need.
 BEGIN = {

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from labwright.core.errors import StorageUnavailable
-from labwright.storage.ledger import write_entries
-from labwright.storage.transaction import transaction_of
+from labwright.storage.database.ledger import write_entries
+from labwright.storage.database.transaction import transaction_of
 
 
 class Group:

@@ -378,5 +378,36 @@ def test_a_reader_that_has_had_enough_is_no_error(here, labwright, words):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("add", "study", "--set", "x=1", "--count", "1_0"),
+        ("extend", "study", "--trials", "1_0"),
+        ("decide", "1_0", "--as", "ada", "--why", "I looked", "--failed"),
+        ("lots", "add", "ink", "--amount", "1_0 mL"),
+        ("suggest", "data.csv", "--goal", "maximize:y", "--count", "1_0"),
+        ("suggest", "data.csv", "--goal", "maximize:y", "--seed", "1_0"),
+    ],
+)
+def test_a_number_with_an_underscore_is_refused_and_changes_nothing(here, labwright, words):
+    labwright("run", write(here, CAMPAIGN))
+    before = labwright("verify")
+
+    code, printed = labwright(*words)
+
+    assert code == 2
+    assert "found '1_0', expected a" in printed
+    assert labwright("verify") == before
+
+
+@pytest.mark.parametrize(("number", "said"), [("0", "found 0, expected 1 or more"), ("two", "expected a whole number")])
+def test_a_number_of_trials_is_a_whole_number_above_0(here, labwright, number, said):
+    labwright("run", write(here, CAMPAIGN))
+
+    code, printed = labwright("extend", "study", "--trials", number)
+
+    assert (code, said in printed) == (2, True), printed
+
+
 def test_the_version_is_printed(labwright):
     assert labwright("--version") == (0, f"labwright {__version__}\n")

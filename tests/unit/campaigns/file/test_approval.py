@@ -41,7 +41,7 @@ def test_several_conditions_must_all_hold_and_words_can_be_compared():
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("{when: temperature > 95 degC}", r"approval.0.when: .*is not a comparison.*\$current > 2 A"),
+        ("{when: temperature > 95 degC}", r"approval.1.when: .*is not a comparison.*\$current > 2 A"),
         ("{when: $heat > 95 degC}", r"\$heat is not a parameter of the space.*\$temperature"),
         ("{when: $taste > 5}", r"\$taste is not a parameter"),
         ("{when: $temperature > 95 s}", "another dimension"),
@@ -67,4 +67,4 @@ def test_what_is_wrong_is_named_with_its_place(rule, words):
     with pytest.raises(InvalidCampaign, match=words) as error:
         rules(f"[{rule}]")
 
-    assert "safety.approval.0" in str(error.value)
+    assert "safety.approval.1" in str(error.value)

@@ -89,9 +89,8 @@ class Tasks:
 
 def _end(connection: Connection, posted: PostedTask, report: Report, by: str | None) -> None:
     if posted.state is not TaskState.OPEN:
-        who = f" by {posted.by}" if posted.by else ""
         raise InvalidInput(
-            f"{posted} was recorded already, {posted.ended_at}{who}, as {posted.state}. Nothing was recorded now."
+            f"{posted} was recorded already, {posted.recorded}, as {posted.state}. Nothing was recorded now."
         )
     outcome: Outcome = Failure(reason=report.failed) if report.failed else _observed(posted, report)
     state = TaskState.FAILED if report.failed else TaskState.DONE

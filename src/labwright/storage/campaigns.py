@@ -108,6 +108,16 @@ class Campaigns:
         return new
 
 
+def settle(connection: Connection, halt: str, why: str) -> None:
+    """Let each campaign that is left because of a halt say how it stands now that the halt is over."""
+    left = select(campaigns.c.name, campaigns.c.state).where(campaigns.c.why == halt).order_by(campaigns.c.name)
+    for name, state in connection.execute(left).all():
+        lock(connection, stream_of(name))
+        still = update(campaigns).where(campaigns.c.name == name, campaigns.c.why == halt)
+        if connection.execute(still.values(why=why)).rowcount:
+            append(connection, stream_of(name), "campaign.settled", {"campaign_state": state, "why": why})
+
+
 def _follow(connection: Connection, campaign: str, resource: str, key: str) -> None:
     """Let the open runs of a resource follow it to where it stands now."""
     query = select(runs.c.id).join(campaigns).where(campaigns.c.name == campaign, runs.c.resource == resource)

@@ -147,7 +147,7 @@ def print_trial(
     console.print(f"{trial.id} is {outcome_words(problem, trial)}")
     console.print(f"  point: {point_words(problem, trial)}")
     chosen = "" if trial.imported else "chosen by "
-    console.print(f"  {chosen}{trial.proposal.source}: {trial.proposal.reason}")
+    console.print(f"  {chosen}{trial.proposal}")
     _print_expectations(console, problem, campaign, trial)
     ended = f"ended {moment(trial.ended_at)}" if trial.ended_at else "not ended yet"
     console.print(f"  proposed {moment(trial.proposed_at)}, {ended}")

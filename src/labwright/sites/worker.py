@@ -21,7 +21,7 @@ from labwright.safety.gate import Gate
 from labwright.sites.patience import Endurance, Patience
 from labwright.sites.received import received
 from labwright.storage.database.thread import StorageThread
-from labwright.storage.presence import Presence, WorkerRecord
+from labwright.storage.presence import Presence, WorkerRecord, holding_of
 from labwright.storage.queueing import Advance
 from labwright.storage.runs import Runs
 
@@ -182,14 +182,14 @@ class Worker:
         if not self._sole or not things:
             return
         for run in await self._storage(self._runs.stranded, things, list(self._served)):
-            why = f"its process has ended, and {thing_of(run.key)} is served in another set-up now"
+            why = f"its process has ended, and {run.resource} is served in another set-up now"
             with suppress(Overtaken):
                 await self._storage(self._runs.lose, run, why)
 
     async def _hold(self, post: Post) -> bool:
         if post.may_be_shared:
             return True
-        holder = await self._storage(self._presence.hold, f"resource {thing_of(post.key)}", fenced=False)
+        holder = await self._storage(self._presence.hold, holding_of(thing_of(post.key)), fenced=False)
         if holder is None:
             self.waits_for.pop(post.key, None)
             return True

@@ -23,6 +23,11 @@ LEASE_S = 15.0
 STREAM = "laboratory"  # of the ledger: what concerns no single campaign
 
 
+def holding_of(thing: str) -> str:
+    """Return what a process holds while it alone commands a physical thing."""
+    return f"resource {thing}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class WorkerRecord:
     """A process that is at work. `lease_s`: how long its lease still lasts; below zero it has expired."""

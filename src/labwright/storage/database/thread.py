@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 from labwright.core.crash import crash_point
+from labwright.core.errors import StorageUnavailable
 from labwright.storage.database.database import Database
 from labwright.storage.database.transaction import Contended
 
@@ -81,26 +82,29 @@ class StorageThread:
         """Make the calls that wait: there is one turn for each, and the first turn may serve several."""
         most = 1 if self._database is None else MOST_TOGETHER
         calls = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-        if self._database is not None and len(calls) > 1:
-            self._make_together(self._database, calls)
-        else:
+        if self._database is None or len(calls) == 1 or not self._made_together(self._database, calls):
             for call in calls:
                 call.make(self._database)
+                self._make_again(call)
         for call in calls:
-            self._make_again(call)
             call.tell()
 
-    def _make_together(self, database: Database, calls: list[Call]) -> None:
+    def _made_together(self, database: Database, calls: list[Call]) -> bool:
+        """Make the calls in one transaction; say whether that settled them. If not, nothing was written."""
         try:
             with database.together() as group:
                 for call in calls:
                     group.next_call()
                     call.make(database)
-                    if call.error is not None and not isinstance(call.error, Exception):
-                        raise call.error  # the process is ending: nothing of this is to be on disk
+                    if _ends_all(call.error):
+                        raise call.error
+                    group.check()
+        except Contended:
+            return False
         except BaseException as error:
             for call in calls:
-                call.error, call.was_undone = error, True
+                call.error = error
+        return True
 
     def _make_again(self, call: Call) -> None:
         """Make a call again by itself that another process was in the way of."""
@@ -108,6 +112,13 @@ class StorageThread:
             if not (isinstance(call.error, Contended) and call.was_undone):
                 return
             call.make(self._database)
+
+
+def _ends_all(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Whether a call did not fail by itself: the database is out of reach, or the process is ending."""
+    if isinstance(error, StorageUnavailable):
+        return not isinstance(error, Contended)
+    return error is not None and not isinstance(error, Exception)
 
 
 def _noted(told: "asyncio.Future[Any]") -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
@@ -23,8 +24,7 @@ class Call:
     """A call to storage, and what came of it: told to its caller only when it is on disk."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
-        self.told: Future[Any] = Future()
-        self.told.set_running_or_notify_cancel()  # from here on it cannot be taken back
+        self.told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.error: BaseException | None = None
         self.was_undone = False  # all of it: what it wrote before it failed stays
         self._result: Any = None
@@ -42,9 +42,10 @@ class Call:
             self.was_undone = database is not None and database.writes == before
 
     def tell(self) -> None:
-        """Tell the caller."""
+        """Tell the caller, in the caller's loop."""
         if self.error is not None:
             self.told.set_exception(self.error)
+            self.told.exception()  # take note of it, for a caller that has left
         else:
             self.told.set_result(self._result)
 
@@ -68,9 +69,7 @@ class StorageThread:
         call = Call(partial(function, *args, **kwargs))
         self._waiting.append(call)
         self._executor.submit(self._work)
-        told = asyncio.wrap_future(call.told)
-        told.add_done_callback(_noted)
-        result: T = await asyncio.shield(told)
+        result: T = await asyncio.shield(call.told)
         crash_point(f"after {name}")
         return result
 
@@ -86,8 +85,9 @@ class StorageThread:
             for call in calls:
                 call.make(self._database)
                 self._make_again(call)
-        for call in calls:
-            call.tell()
+        for loop in {call.told.get_loop() for call in calls}:
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits there any more
+                loop.call_soon_threadsafe(_tell, [call for call in calls if call.told.get_loop() is loop])
 
     def _made_together(self, database: Database, calls: list[Call]) -> bool:
         """Make the calls in one transaction; say whether that settled them. If not, nothing was written."""
@@ -121,7 +121,6 @@ def _ends_all(error: BaseException | None) -> TypeGuard[BaseException]:
     return error is not None and not isinstance(error, Exception)
 
 
-def _noted(told: "asyncio.Future[Any]") -> None:
-    """Take note of an error that nobody waits for any more; whoever still waits is told of it all the same."""
-    if not told.cancelled():
-        told.exception()
+def _tell(calls: Sequence[Call]) -> None:
+    for call in calls:
+        call.tell()

@@ -12,7 +12,6 @@ from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.permission import Permission
 from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import ApprovalState
-from labwright.core.campaign import CampaignRecord
 from labwright.core.crash import crash_point
 from labwright.core.errors import (
     CampaignHalted,
@@ -34,7 +33,7 @@ from labwright.storage.campaigns import Campaigns
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.materials import Materials
 from labwright.storage.runs import Runs
-from labwright.storage.trials import Trials
+from labwright.storage.trials import Changes, Trials
 
 REFUSED_IN_A_ROW = 10
 FAILED_IN_A_ROW = 5
@@ -115,35 +114,33 @@ class Conductor:
 
     async def _round(self) -> CampaignState | None:
         """Do what there is to do now, or wait a little; return the state in which the campaign is left, once it is."""
-        trials, record = await self._see()
+        campaign = await self._see()
+        trials = list(self._trials.values())
         if self._first_new is None:
             self._first_new = len(trials)
         in_flight = sum(t.state in BEGUN for t in trials)
-        budget = self.campaign.trials if record.budget is None else record.budget
-        if not in_flight and (self._leaving or record.state is not CampaignState.RUNNING):
-            return record.state
-        if record.state is not CampaignState.RUNNING or not await self._try_step(trials, in_flight, budget):
+        budget = self.campaign.trials if campaign.budget is None else campaign.budget
+        if not in_flight and (self._leaving or campaign.state is not CampaignState.RUNNING):
+            return campaign.state
+        if campaign.state is not CampaignState.RUNNING or not await self._try_step(trials, in_flight, budget):
             await self._check_stuck(trials)
             await self._patience.rest()
         return None
 
-    async def _see(self) -> tuple[list[Trial], CampaignRecord]:
-        """Return the trials and the campaign as they stand now."""
+    async def _see(self) -> Changes:
+        """Take in the trials as they stand now; return the last of what has changed."""
         changed: list[Trial] = []
         while True:
-            some, self._seq, record = await self.records.thread(self._look)
-            changed += some
-            if len(some) < AT_A_TIME:
+            found = await self.records.thread(self.records.trials.since, self.campaign.name, self._seq, AT_A_TIME)
+            self._seq = found.seq
+            changed += found.trials
+            if len(found.trials) < AT_A_TIME:
                 break
         if changed or not self._trials:
             self._trials.update((t.number, t) for t in sorted(changed, key=lambda t: t.number))
             self._watcher.trials(list(self._trials.values()))
             self._patience.renew()
-        return list(self._trials.values()), record
-
-    def _look(self) -> tuple[list[Trial], int, CampaignRecord]:
-        name = self.campaign.name
-        return *self.records.trials.since(name, self._seq, AT_A_TIME), self.records.campaigns.get(name)
+        return found
 
     async def _try_step(self, trials: Sequence[Trial], in_flight: int, budget: int) -> bool:
         """Do a step; where a lot lacks something, wait for what is in flight, or for a change of the lots, first."""
@@ -217,7 +214,7 @@ class Conductor:
             return await self._finish("finish" if tried else "fail", why)
         if self._leaving:
             return False
-        allowed = []
+        allowed, begun = [], 0
         with suppress(Overtaken):  # somebody paused or stopped the campaign just now
             for proposal in proposals:
                 verdict = self._permission.review(proposal.point)
@@ -228,10 +225,11 @@ class Conductor:
             crash_point("before begin")
             if allowed:
                 keep, parallel = self.records.trials, self.campaign.parallel
-                await self.records.thread(keep.begin, self.campaign.name, allowed, budget=budget, parallel=parallel)
+                name, thread = self.campaign.name, self.records.thread
+                begun = await thread(keep.begin, name, allowed, budget=budget, parallel=parallel)
         crash_point("after begin")
         self.queued()
-        return True
+        return begun < room
 
     async def _set_aside(self, proposal: Proposal, verdict: Verdict) -> None:
         """Record a proposal that may not begin now: refused, or waiting for people."""

@@ -12,7 +12,6 @@ from labwright.core.values import digest
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import append, now
 from labwright.storage.database.schema import campaigns, runs
-from labwright.storage.database.transaction import lock
 from labwright.storage.transitions import Held, move
 
 
@@ -35,8 +34,7 @@ class Campaigns:
     def add(self, name: str, text: str, folder: str, *, priority: int = 0) -> CampaignRecord:
         """Record a new campaign as a draft."""
         hashed = digest(text)
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             row = {"name": name, "digest": hashed, "text": text, "folder": folder, "priority": priority}
             connection.execute(insert(campaigns).values(**row, state=CampaignState.DRAFT.value, created_at=now()))
             body = {"campaign_state": CampaignState.DRAFT.value, "digest": hashed, "text": text, "folder": folder}
@@ -73,8 +71,7 @@ class Campaigns:
         """
         if self.get(name).declared == declared:
             return
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             connection.execute(update(campaigns).where(campaigns.c.name == name).values(declared=declared))
             append(connection, stream_of(name), "campaign.declared", {"declared": declared})
             for resource, key in keys.items():
@@ -85,8 +82,7 @@ class Campaigns:
 
         `file_budget` is what its file says. Raises InvalidTransition where it was stopped or has failed.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             row = connection.execute(select(campaigns).where(campaigns.c.name == name)).one()
             state, budget = CampaignState(row.state), (file_budget if row.budget is None else row.budget) + more
             held = Held(name=name, table=campaigns, id=row.id, state=state)
@@ -99,8 +95,7 @@ class Campaigns:
     def change(self, name: str, action: str, why: str | None = None) -> CampaignState:
         """Move a campaign by an action such as pause; one that its state does not allow raises InvalidTransition."""
         state = self.get(name).state
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             row_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == name)).scalar_one()
             held = Held(name=name, table=campaigns, id=row_id, state=state)
             new = move(connection, held, CAMPAIGN_TRANSITIONS, action, why=why)

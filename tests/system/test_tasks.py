@@ -82,7 +82,9 @@ def test_a_stopped_campaign_shows_beside_its_tasks(desk):
     Campaigns(desk.database).change("study", "start")
     Campaigns(desk.database).change("study", "stop")
 
-    assert desk.call("tasks")[1].count("The campaign is stopped.") == 3
+    assert desk.call("tasks")[1].count("The campaign is stopped: report what was done") == 3
+    desk.fill({"mass (mg)": "12"})
+    assert desk.record()[0] == 0
 
 
 def test_tasks_are_listed_for_machines(desk):

@@ -12,7 +12,7 @@ from pathlib import Path
 from labwright import plugins
 from labwright.access import Credential, authenticate, seal
 from labwright.app.equipment import Equipment, capabilities_of
-from labwright.app.laboratory import Laboratory, Standing, file_of
+from labwright.app.laboratory import Laboratory, Standing, file_of, from_here
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import gate_of, said_by
 from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign, renamed
@@ -20,6 +20,7 @@ from labwright.campaigns.hand import Imported
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, attend
 from labwright.campaigns.spreadsheet import read_sheet, write_sheet
+from labwright.campaigns.waits import Waits
 from labwright.campaigns.wiring import Wiring, wire
 from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
@@ -131,6 +132,7 @@ class App:
             problems = asyncio.run(self._equipment.stop_all(standing.file, home))
             laboratory.campaigns.change(name, "stop", "stopped by a person")
             laboratory.runs.call_off(name, "the campaign was stopped")
+            laboratory.end_reported(name)
             laboratory.trials.withdraw_open(name, "the campaign was stopped")
             if laboratory.runs.in_flight(name):  # one may have begun between the stop and its record
                 problems = asyncio.run(self._equipment.stop_all(standing.file, home))
@@ -239,6 +241,7 @@ class App:
             if filled.problems and not valid_only:
                 raise InvalidInput("\n  ".join([f"{path.name}: nothing was recorded.", *filled.problems]))
             tasks.report(filled.reports, by)
+            laboratory.end_reported(name)
             return filled
 
     def declare_gone(self, folder: Path, worker: str, by: Credential, why: str) -> WorkerRecord:
@@ -310,7 +313,33 @@ class App:
                     watcher, planner = faces.watcher(wiring), planner_of(file.campaign)
                     crew = laboratory.crew(wiring, planner, keys, served, thread, watcher)
                     attendant = Attendant(crew, tell=faces.tell)
-                    await attendant.conduct(poll_s=self._settings.poll_s, outage_s=self._settings.outage_s)
+                    async with self._waits(laboratory, name, folder, thread, faces.tell, serve=serve).told():
+                        await attendant.conduct(poll_s=self._settings.poll_s, outage_s=self._settings.outage_s)
+
+    def _waits(
+        self,
+        laboratory: Laboratory,
+        name: str,
+        folder: Path,
+        thread: StorageThread,
+        tell: Callable[[str], None],
+        *,
+        serve: bool,
+    ) -> Waits:
+        """Return who tells what a campaign waits for, with commands that work from here."""
+        place = "" if self._settings.database_url or folder == Path.cwd() else f" {from_here(folder)}"
+        same = ", with LABWRIGHT_DATABASE_URL set as here" if self._settings.database_url else ""
+        return Waits(
+            name,
+            tasks=Tasks(laboratory.database),
+            approvals=Approvals(laboratory.database),
+            runs=laboratory.runs,
+            presence=laboratory.presence,
+            storage=thread,
+            tell=tell,
+            place=place,
+            worker=None if serve else f"labwright worker{place}{same}",
+        )
 
     async def _work(self, laboratory: Laboratory, tell: Callable[[str], None]) -> None:
         with at_work(laboratory.presence, "worker"), closing(StorageThread(laboratory.database)) as thread:

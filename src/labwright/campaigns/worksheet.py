@@ -115,6 +115,8 @@ class _Reading:
             raise InvalidInput("it has values, and says that it failed. Leave one of the two empty.")
         if posted.id in self.reports:
             raise InvalidInput(f"task {posted.id} stands in this sheet twice. Leave one of the rows out.")
+        if posted.state is TaskState.WITHDRAWN:
+            raise InvalidInput(f"{posted.withdrawn} Leave the row out.")
         self._check_set(row, posted)
         values = {f.name: self._value(f, filled[f.name]) for f in posted.task.fields if f.name in filled}
         observed = None if failed else observe(posted.task, values)

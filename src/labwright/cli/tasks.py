@@ -100,7 +100,9 @@ def _words(posted: "PostedTask") -> str:
         *([f"  set: {given}"] if given else []),
         f"  report: {asked}",
     ]
-    if posted.campaign_state.value not in ("draft", "running"):
+    if posted.campaign_state.value == "stopped":
+        lines.append("  The campaign is stopped: report what was done, or say under `failed` that it was not.")
+    elif posted.campaign_state.value not in ("draft", "running"):
         lines.append(f"  The campaign is {posted.campaign_state}.")
     return "\n".join(lines)
 

@@ -1,6 +1,7 @@
 """Processes that wait for people: what they say, how a stop reaches them, and what a person may do without them."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -217,3 +218,63 @@ def test_a_resource_that_processes_share_is_seen_to_be_served_as_well(desk):
 
     assert conducting.wait(60) == 0
     assert desk.said("conduct").count("No process serves") == 1
+
+
+def test_each_command_that_is_advised_works_as_written_from_another_folder(desk):
+    lab = desk.folder / "my lab"
+    lab.mkdir()
+    (desk.folder / "crystals.yaml").rename(lab / "crystals.yaml")
+    desk.start("run", "my lab/crystals.yaml")
+    desk.hear("run", "Look: labwright tasks 'my lab'\n")
+
+    tasks = desk.told(*advised(desk.said("run"), "Look: "))
+    sheet = desk.told(*advised(tasks, "For a sheet to fill in: "))
+    (desk.folder / "crystals-worksheet.csv").write_text("task,mass (mg)\n1,12\n")
+    assert desk.told(*advised(sheet, "then: ")) == "Recorded 1 task: 1.\n"
+    desk.hear("run", "task 2")
+    assert "Waits for a person: task 2 (bench.weigh, trial 2). Look: labwright tasks 'my lab'" in desk.told(
+        "status", "my lab"
+    )
+    stopped = desk.told("stop", "my lab/crystals")
+    (desk.folder / "crystals-worksheet.csv").unlink()
+    assert "with 1 task" in desk.told(*advised(stopped, "To report: "))
+
+
+def advised(text: str, after: str) -> list[str]:
+    """Return the words of the command that a text advises, as a shell reads them."""
+    command = text.partition(after)[2].splitlines()[0]
+    return shlex.split(command)[1:]
+
+
+def test_what_a_campaign_says_to_do_next_works_as_written_from_another_folder(desk, monkeypatch):
+    lab = desk.folder / "my lab"
+    lab.mkdir()
+    (lab / "squares.yaml").write_text(SQUARES)
+    (lab / "bench.py").write_text("def measure(x):\n    return {'y': x}\n")
+    ended = desk.told("run", "my lab/squares.yaml")
+    for command in ended.partition("Look: ")[2].split("; "):
+        desk.told(*shlex.split(command)[1:])
+
+    paused = desk.told("extend", "my lab/squares", "--trials", "1")
+    assert "squares is finished after 3 of 3 trials" in desk.told(*advised(paused, "To go on: "))
+    cloned = desk.told("clone", "my lab/squares", "--new", "again")
+    assert "again is finished" in desk.told(*advised(cloned, "To begin: "))
+
+    code, _, error = desk.call("add", "my lab/again", "--set", "x=2")
+    assert code == 2
+    assert "labwright clone again --new NAME" in error or "labwright extend again --trials N" in error
+    assert error.endswith("Commands named here are for the database in 'my lab': give them in that folder.\n")
+    monkeypatch.chdir(lab)
+    assert "Commands named here" not in desk.call("add", "again", "--set", "x=2")[2]
+
+
+def test_with_a_database_elsewhere_the_file_is_found_where_the_campaign_began(desk, monkeypatch):
+    (desk.folder / "lab").mkdir()
+    (desk.folder / "crystals.yaml").rename(desk.folder / "lab" / "crystals.yaml")
+    monkeypatch.setenv("LABWRIGHT_DATABASE_URL", f"sqlite:///{desk.folder}/all.db")
+    conducting = desk.start("conduct", "lab/crystals.yaml")
+    desk.hear("conduct", "In another terminal: labwright worker, with LABWRIGHT_DATABASE_URL set as here\n")
+
+    said = desk.told("pause", "crystals")
+    assert conducting.poll() is None
+    assert "To go on: labwright run lab/crystals.yaml\n" in said

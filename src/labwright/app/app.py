@@ -12,7 +12,7 @@ from pathlib import Path
 from labwright import plugins
 from labwright.access import Credential, authenticate, seal
 from labwright.app.equipment import Equipment, capabilities_of
-from labwright.app.laboratory import Laboratory, Standing, file_of, from_here
+from labwright.app.laboratory import Laboratory, Standing, file_of, from_here, place_of
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import gate_of, said_by
 from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign, renamed
@@ -92,8 +92,20 @@ class App:
         database = Database.open(url, busy_timeout_s=self._settings.busy_timeout_s, create=create)
         try:
             yield Laboratory.of(database, lease_s=self._settings.lease_s)
+        except PlatformError as error:
+            if (place := self.place(folder)) and "labwright " in str(error):
+                error.add_note(f"Commands named here are for the database in{place}: give them in that folder.")
+            raise
         finally:
             database.close()
+
+    def place(self, folder: Path) -> str:
+        """Return what to type after a command that takes a folder, so that it acts on this database from here."""
+        return "" if self._settings.database_url else place_of(folder)
+
+    def called(self, folder: Path, name: str) -> str:
+        """Return how a campaign is to be named on the command line from here."""
+        return from_here(folder.absolute() / name) if self.place(folder) else name
 
     def check(self, path: Path) -> Checked:
         """Read a campaign file and hold it against its resources, which are asked what they can do; nothing moves."""
@@ -327,7 +339,7 @@ class App:
         serve: bool,
     ) -> Waits:
         """Return who tells what a campaign waits for, with commands that work from here."""
-        place = "" if self._settings.database_url or folder == Path.cwd() else f" {from_here(folder)}"
+        place = self.place(folder)
         same = ", with LABWRIGHT_DATABASE_URL set as here" if self._settings.database_url else ""
         return Waits(
             name,

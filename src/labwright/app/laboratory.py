@@ -61,9 +61,9 @@ class Standing:
 
     def how_to_run(self, folder: Path) -> str:
         """Return the command with which a campaign of that folder goes on."""
-        path = find_file(folder, self.record.text)
+        path = find_file(folder, self.record.text) or find_file(Path(self.record.folder), self.record.text)
         if path is None:
-            return "labwright run with its file"
+            return f"labwright run FILE, with its file as it began; none like it is in {from_here(folder)} any more"
         own = parse_campaign(self.record.text, path).campaign.name == self.record.name
         return f"labwright run {from_here(path)}{'' if own else f' --new {self.record.name}'}"
 
@@ -240,6 +240,11 @@ def from_here(path: Path) -> str:
     """Write a path as it can be typed in a shell, from the folder in which the user is."""
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return shlex.quote(str(shown))
+
+
+def place_of(folder: Path) -> str:
+    """Return what to type after a command, so that it acts on that folder from the one in which the user is."""
+    return "" if folder.absolute() == Path.cwd() else f" {from_here(folder.absolute())}"
 
 
 def file_of(record: CampaignRecord) -> CampaignFile:

@@ -1,5 +1,6 @@
 """The commands that act: check, run, stop."""
 
+import shlex
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -104,7 +105,7 @@ def stop(target: Target) -> None:
     for task in tasks:
         typer.echo(f"People may have begun {task}: its trial ends with what they report, or that it was not done.")
     if tasks:
-        typer.echo(f"To report: labwright worksheet {target}")
+        typer.echo(f"To report: labwright worksheet {shlex.quote(target)}")
     for problem in problems:
         typer.echo(problem, err=True)
     raise typer.Exit(Exit.UNAVAILABLE if problems else Exit.DONE)

@@ -1,5 +1,6 @@
 """Answers for people: tables and a few sentences on the standard output."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -103,10 +104,11 @@ def print_answer(standing: Standing, file: Path, new: str | None, *, command: st
     else:
         console.print(f"Best: {found.id} with {outcome_words(problem, found)}\n  at {point_words(problem, found)}.")
     if record.state is CampaignState.PAUSED:
-        console.print(f"To go on: labwright {command} {file}{f' --new {new}' if new else ''}")
+        console.print(f"To go on: labwright {command} {shlex.quote(str(file))}{f' --new {new}' if new else ''}")
     else:
-        name, number = file.parent / new if new else file, 1 if found is None else found.number
-        console.print(f"Look: labwright trials {name}; labwright show {name}/{number}; labwright report {name}")
+        name, number = str(file.parent / new if new else file), 1 if found is None else found.number
+        trial, name = shlex.quote(f"{name}/{number}"), shlex.quote(name)
+        console.print(f"Look: labwright trials {name}; labwright show {trial}; labwright report {name}")
 
 
 def print_trials(standing: Standing) -> None:

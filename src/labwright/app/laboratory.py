@@ -189,17 +189,19 @@ class Laboratory:
 
     def end_reported(self, name: str) -> None:
         """End the runs of a stopped campaign on which people have reported, where no process follows them any more."""
-        if self.campaigns.get(name).state is not CampaignState.STOPPED:
+        record = self.campaigns.get(name)
+        if record.state is not CampaignState.STOPPED:
             return
         self.presence.bury()
         tasks = Tasks(self.database)
         left, expired = self.runs.left_behind([run.key for run in self.runs.open(name)])
         for run in left + expired:
             outcome = tasks.answered(run.command_id) if run.campaign == name else None
-            if outcome is not None:
+            # Of another kind of resource, a task may be a part only of what it does.
+            if outcome is not None and file_of(record).campaign.resources[run.resource].kind == "person":
                 with suppress(Overtaken):  # a process took it up just now, and ends it
-                    ours = self.runs.adopt(run)
-                    self.runs.end(ours, received(ours, outcome), self.brief(name).advance)
+                    run = self.runs.adopt(run)
+                    self.runs.end(run, received(run, outcome), self.brief(name).advance)
 
     def overview(self) -> Overview:
         """Return how everything stands now."""

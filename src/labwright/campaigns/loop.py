@@ -86,6 +86,7 @@ class Conductor:
         self._short_at: int | None = None  # the newest change on record when a lot last lacked something
         self._takes = any(step.takes for step in self.campaign.procedure)
         self.queued: Callable[[], None] = lambda: None  # called after runs were queued
+        self.asked: Callable[[], bool] = lambda: True  # whether resources have been asked about what is unknown
 
     def leave(self) -> None:
         """Begin no other trial, and end after those in flight."""
@@ -274,9 +275,12 @@ class Conductor:
         if not self._takes and not lost and not self._patience.is_worn:
             return
         open_runs = await self.records.thread(self.records.runs.open, self.campaign.name)
+        if any(run.key != self._judge.keys[run.resource] for run in open_runs):
+            keys, repeatable = self._judge.keys, self._wiring.repeatable
+            await self.records.thread(self.records.runs.follow, self.campaign.name, keys, repeatable)
         # Others may be unknown on the same things: nothing of ours is sent there either.
         unknown = await self.records.thread(self.records.runs.unknown) if open_runs else []
-        if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown):
+        if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown) or not self.asked():
             return
         taken, lacking = Counter(thing_of(r.key) for r in unknown), list[str]()
         for run in open_runs:

@@ -99,6 +99,7 @@ class Worker:
         self._outage_s: float | None = None
         self._failing_since: float | None = None
         self.waits_for: dict[str, WorkerRecord] = {}
+        self.has_asked = False  # whether the resources have been asked about what was unknown
 
     def wake(self) -> None:
         """Look for work now."""
@@ -175,6 +176,7 @@ class Worker:
         for run in await self._storage(self._runs.unknown, [post.key for post in fresh]):
             with suppress(Overtaken):  # a person has decided it meanwhile
                 await self._ask_again(run)
+        self.has_asked = True
 
     async def _give_up_stranded(self) -> None:
         """Record as unknown what was begun on a thing that is ours now, in a set-up that nobody here can ask."""

@@ -167,6 +167,7 @@ class Judge:
             timeout_s=step.timeout_s,
             material=step.has_material,
             takes=takes,
+            capacity=self._campaign.resources[step.resource].capacity,
         )
 
     def _shared(self, step: Step, inputs: Mapping[str, Value]) -> str:

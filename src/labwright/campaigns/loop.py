@@ -283,8 +283,10 @@ class Conductor:
         if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown) or not self.asked():
             return
         taken, lacking = Counter(thing_of(r.key) for r in unknown), list[str]()
+        most = await self.records.thread(self.records.runs.capacities)
         for run in open_runs:
-            if run.state is RunState.QUEUED and taken[thing_of(run.key)] < self._capacity(run):
+            thing, own = thing_of(run.key), self.campaign.resources[run.resource].capacity
+            if run.state is RunState.QUEUED and taken[thing] < most.get(thing, own):
                 why = await self.records.thread(self.records.materials.lacking, run) if run.material else None
                 if why is None:
                     return
@@ -293,9 +295,6 @@ class Conductor:
             own = [r for r in unknown if r.campaign == self.campaign.name]
             raise CampaignHalted(_unknown((own or unknown)[0]))
         raise OutOfStock(then_again(lacking[0]))
-
-    def _capacity(self, run: Run) -> int:
-        return self.campaign.resources[run.resource].capacity
 
     async def _finish(self, action: str, why: str) -> bool:
         with suppress(Overtaken, InvalidTransition):  # somebody paused, stopped or extended it just now

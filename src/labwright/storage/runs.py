@@ -77,8 +77,8 @@ def _next() -> Select[tuple[Any, ...]]:
 
 
 _NEXT = _next()
-_LIVE = (
-    select(func.count()).select_from(runs).where(runs.c.thing == bindparam("of_thing"), _in(LIVE_RUNS), _in(OPEN_RUNS))
+_ROOM = select(func.count().filter(_in(LIVE_RUNS)).label("live"), func.min(runs.c.capacity).label("most")).where(
+    runs.c.thing == bindparam("of_thing"), _in(OPEN_RUNS)
 )
 _CLAIM = (
     update(runs)
@@ -147,12 +147,16 @@ class Runs:
             return claimed
 
     def _fitting(self, connection: Connection, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
-        """Return the runs for which their resources have room, counted over the live rows."""
+        """Return the runs for which their resources have room, counted over the live rows.
+
+        Where campaigns differ on how much a thing takes at once, the least counts that an open run there says.
+        """
         free: dict[str, int] = {}
         for run in wanted:
             thing = thing_of(run.key)
             if thing not in free:
-                free[thing] = capacities[run.key] - connection.execute(_LIVE, {"of_thing": thing}).scalar_one()
+                found = connection.execute(_ROOM, {"of_thing": thing}).one()
+                free[thing] = min(capacities[run.key], found.most or capacities[run.key]) - found.live
         found = []
         for run in wanted:
             if free[thing_of(run.key)] > 0:
@@ -225,6 +229,12 @@ class Runs:
                     why = f"it was begun on {thing_of(run.key)}, and {run.resource} is {thing_of(key)} now"
                     with suppress(Overtaken):
                         self._lose(connection, run, why)
+
+    def capacities(self) -> dict[str, int]:
+        """Return how many runs each thing takes at once: the least that an open run there says."""
+        query = select(runs.c.thing, func.min(runs.c.capacity)).where(_in(OPEN_RUNS), runs.c.capacity.is_not(None))
+        with self._database.read() as connection:
+            return {thing: least for thing, least in connection.execute(query.group_by(runs.c.thing))}
 
     def unknown(self, keys: Sequence[str] | None = None) -> list[Run]:
         """Return the runs, on these resources or on all, of which nobody could say what became."""

@@ -17,7 +17,6 @@ from labwright.storage.database.clock import database_now
 from labwright.storage.database.ledger import append, now
 from labwright.storage.database.packing import pack, unpack
 from labwright.storage.database.schema import approvals, campaigns, people, signatures, trials
-from labwright.storage.database.transaction import lock
 
 
 class Approvals:
@@ -49,8 +48,8 @@ class Approvals:
         sign raises NotAuthorised, and an approval that has ended InvalidTransition. One signature a person; one who
         approved may still refuse, as long as the trial waits.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))  # in the order of everybody else, so that nobody waits in a circle
+        # The stream's lock goes first, as everywhere: so nobody waits in a circle.
+        with self._database.write(stream_of(campaign)) as connection:
             trial_id = _lock(connection, campaign, number)
             _check_waits(connection, trial_id, f"Trial {campaign}/{number}", say)
             approval = _settled(connection, trial_id)

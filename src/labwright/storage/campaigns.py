@@ -9,7 +9,6 @@ from labwright.core.values import digest
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import append, now
 from labwright.storage.database.schema import campaigns
-from labwright.storage.database.transaction import lock
 from labwright.storage.transitions import Held, move
 
 
@@ -32,8 +31,7 @@ class Campaigns:
     def add(self, name: str, text: str, folder: str, *, priority: int = 0) -> CampaignRecord:
         """Record a new campaign as a draft."""
         hashed = digest(text)
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             row = {"name": name, "digest": hashed, "text": text, "folder": folder, "priority": priority}
             connection.execute(insert(campaigns).values(**row, state=CampaignState.DRAFT.value, created_at=now()))
             body = {"campaign_state": CampaignState.DRAFT.value, "digest": hashed, "text": text, "folder": folder}
@@ -67,8 +65,7 @@ class Campaigns:
         """Record what the campaign's resources say that they can do, as JSON; the same again changes nothing."""
         if self.get(name).declared == declared:
             return
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             connection.execute(update(campaigns).where(campaigns.c.name == name).values(declared=declared))
             append(connection, stream_of(name), "campaign.declared", {"declared": declared})
 
@@ -77,8 +74,7 @@ class Campaigns:
 
         `file_budget` is what its file says. Raises InvalidTransition where it was stopped or has failed.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             row = connection.execute(select(campaigns).where(campaigns.c.name == name)).one()
             state, budget = CampaignState(row.state), (file_budget if row.budget is None else row.budget) + more
             held = Held(name=name, table=campaigns, id=row.id, state=state)
@@ -91,8 +87,7 @@ class Campaigns:
     def change(self, name: str, action: str, why: str | None = None) -> CampaignState:
         """Move a campaign by an action such as pause; one that its state does not allow raises InvalidTransition."""
         state = self.get(name).state
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             row_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == name)).scalar_one()
             held = Held(name=name, table=campaigns, id=row_id, state=state)
             new = move(connection, held, CAMPAIGN_TRANSITIONS, action, why=why)

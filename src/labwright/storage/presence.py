@@ -17,7 +17,6 @@ from labwright.storage.database import Database
 from labwright.storage.database.clock import database_now
 from labwright.storage.database.ledger import append, now
 from labwright.storage.database.schema import holdings, workers
-from labwright.storage.database.transaction import lock
 
 LEASE_S = 15.0
 STREAM = "laboratory"  # of the ledger: what concerns no single campaign
@@ -116,8 +115,7 @@ class Presence:
         `fenced`: another may have it as soon as the lease of its holder has expired. Otherwise only when the holder is
         known to be gone: it has said so, its machine was started anew, or on this machine its lock is free.
         """
-        with self._database.write() as connection:
-            lock(connection, what)
+        with self._database.write(what) as connection:
             holder = connection.execute(select(holdings.c.worker).where(holdings.c.what == what)).first()
             if holder is None:
                 connection.execute(insert(holdings).values(what=what, worker=self.worker, epoch=1))
@@ -162,8 +160,7 @@ class Presence:
 
         An unknown or ambiguous beginning of an id raises NotFound; a process of this machine that lives, InvalidInput.
         """
-        with self._database.write() as connection:
-            lock(connection, STREAM)
+        with self._database.write(STREAM) as connection:
             alive = _at_work().where(workers.c.ended.is_(False), workers.c.id.startswith(worker, autoescape=True))
             rows = connection.execute(alive).all()
             if len(rows) != 1 or not worker:

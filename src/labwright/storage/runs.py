@@ -1,7 +1,7 @@
 """Runs: each method is one fact, in one transaction with its ledger entries."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -45,7 +45,7 @@ from labwright.storage.database.schema import campaigns, ledger, runs, tasks, tr
 from labwright.storage.database.transaction import lock
 from labwright.storage.queueing import STOPPED, Advance, advance_trials, apply, at_a_stop, mark
 from labwright.storage.records import outcome_from, outcome_record
-from labwright.storage.rows import chunks, read_runs, runs_of, runs_query
+from labwright.storage.rows import chunks, read_runs, runs_of, runs_query, unchanged
 from labwright.storage.transitions import Held, move
 
 SHORT_S = 1.0  # until a run whose lots lack something is looked at again
@@ -125,19 +125,18 @@ class Runs:
 
         First by the campaign's priority; then the campaign that was served the longest ago; then the oldest.
         """
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             return read_runs(connection, _NEXT, {"of_keys": list(keys), "most": most})
 
     def claim(self, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
         """Lease queued runs and record the intent to send them; return those that are now ours.
 
-        One that another worker was faster to take, for which its resource (by key) has no room, or whose lots lack what
-        it takes, is left out.
+        One that another worker was faster to take, that a trial has joined or left, for which its resource (by key) has
+        no room, or whose lots lack what it takes, is left out.
         """
-        with self._database.write() as connection:
-            for name in sorted({thing_of(r.key) for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
-                lock(connection, name)
-            fitting = self._fitting(connection, wanted, capacities)
+        things, streams = {thing_of(r.key) for r in wanted}, {stream_of(r.campaign) for r in wanted}
+        with self._database.write(*sorted(things), *sorted(streams)) as connection:
+            fitting = self._fitting(connection, unchanged(connection, wanted), capacities)
             claimed = self._claim(connection, [r for r in fitting if not r.material])
             if any(r.material for r in fitting):
                 lock(connection, lots.STREAM)
@@ -219,8 +218,7 @@ class Runs:
         if not astray:
             return
         deserted = {run.id for run in self._deserted(campaigns.c.name == campaign)}
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
+        with self._database.write(stream_of(campaign)) as connection:
             for run in astray:
                 key, begun = keys[run.resource], run.state in (RunState.INTENDED, RunState.UNKNOWN)
                 if not begun or run.use in repeatable or thing_of(key) == thing_of(run.key):
@@ -243,7 +241,7 @@ class Runs:
 
     def adopt(self, run: Run) -> Run:
         """Take over a run that another worker left behind; its epoch rises by one. Overtaken: another was faster."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             query = update(runs).where(runs.c.id == run.id, runs.c.state == run.state.value, runs.c.epoch == run.epoch)
             values = {"epoch": run.epoch + 1, "worker": self.worker}
             if connection.execute(query.values(**values)).rowcount != 1:
@@ -257,7 +255,7 @@ class Runs:
 
     def requeue(self, run: Run, why: str, *, by: str | None = None) -> Run:
         """Queue a run again that certainly never started, or that may be repeated; `by`: who says so."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             new = _move_run(connection, run, "requeue")
             self._tell(connection, run, f"run.{new.value}", new, why=why, by=by)
             if by is not None:
@@ -284,12 +282,12 @@ class Runs:
 
     def end(self, run: Run, outcome: Outcome, advance: Advance) -> None:
         """Record a run's result, and do what it means for its trials."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             self._end(connection, run, outcome, advance)
 
     def decide(self, run: Run, outcome: Outcome, advance: Advance, *, why: str, by: str) -> None:
         """Record what became of an unknown run, as somebody saw it, and do what it means for its trials."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             self._end(connection, run, outcome, advance, why=why, by=by)
 
     def _end(self, connection: Connection, run: Run, outcome: Outcome, advance: Advance, **told: Json) -> None:
@@ -305,7 +303,7 @@ class Runs:
 
     def note_late(self, run: Run, outcome: Outcome) -> None:
         """Keep a result as evidence that came when the run was not ours any more."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             body: dict[str, Json] = {"late_of": run.id, "late": outcome_record(outcome), "of_epoch": run.epoch}
             append(connection, stream_of(run.campaign), LATE, body)
 
@@ -318,7 +316,7 @@ class Runs:
 
     def lose(self, run: Run, why: str) -> None:
         """Record that nobody can say what became of a run; its trials wait for a person."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             self._lose(connection, run, why)
 
     def _lose(self, connection: Connection, run: Run, why: str) -> None:
@@ -332,15 +330,14 @@ class Runs:
     def refuse(self, run: Run, why: str, advance: Advance) -> None:
         """Record that the gate at the device refused a queued run: it never moved, and its trials fail."""
         outcome = outcome_record(Failure(reason=why))
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             new = _move_run(connection, run, "cancel", outcome=pack(outcome))
             self._tell(connection, run, "run.cancelled", new, why=why, outcome=outcome)
             advance_trials(connection, run, advance)
 
     def call_off(self, campaign: str, why: str) -> None:
         """End the trials of a stopped campaign, but those with a run in flight: they end with it."""
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
+        with self._database.write(stream_of(campaign)) as connection:
             self._call_off(connection, campaign, why)
 
     def _call_off(self, connection: Connection, campaign: str, why: str) -> None:
@@ -371,7 +368,7 @@ class Runs:
         mark(connection, trial_id, append(connection, stream_of(run.campaign), f"trial.{new.value}", body).seq)
 
     def _move(self, run: Run, action: str) -> Run:
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             new = _move_run(connection, run, action)
             self._tell(connection, run, f"run.{new.value}", new)
         return self.get(run.id)
@@ -383,12 +380,6 @@ class Runs:
     def _where(self, *conditions: ColumnElement[bool]) -> list[Run]:
         with self._database.read() as connection:
             return read_runs(connection, runs_query().where(*conditions))
-
-    @contextmanager
-    def _changing(self, run: Run) -> Iterator[Connection]:
-        with self._database.write() as connection:
-            lock(connection, stream_of(run.campaign))
-            yield connection
 
 
 def _trials_in(connection: Connection, run: Run, state: TrialState) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, ScalarSelect, bindparam, func, insert, select, update
 
 from labwright.core.approval import ApprovalState, Question
-from labwright.core.errors import CampaignBusy, InvalidInput, OutOfStock, Overtaken
+from labwright.core.errors import CampaignBusy, InvalidInput, NotFound, OutOfStock, Overtaken
 from labwright.core.material import then_again
 from labwright.core.run import Conclusion, Next
 from labwright.core.states import TRIAL_TRANSITIONS, CampaignState, TrialState
@@ -20,11 +20,10 @@ from labwright.storage.database import Database
 from labwright.storage.database.ledger import append, now
 from labwright.storage.database.packing import pack
 from labwright.storage.database.schema import campaigns, holdings, trials
-from labwright.storage.database.transaction import lock
 from labwright.storage.lots import lacking
 from labwright.storage.queueing import apply, apply_all, mark
 from labwright.storage.records import proposal_record
-from labwright.storage.rows import the_trial, trial_from, trials_query
+from labwright.storage.rows import changed_query, the_trial, trial_from, trials_query
 from labwright.storage.transitions import Held, move
 
 ADDING = tuple(s.value for s in (CampaignState.DRAFT, CampaignState.RUNNING, CampaignState.PAUSED))
@@ -36,6 +35,16 @@ class Earlier:
 
     proposal: Proposal
     conclusion: Conclusion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """The trials of a campaign that changed, the newest such entry, and the campaign's state and budget by now."""
+
+    trials: Sequence[Trial]
+    seq: int
+    state: CampaignState
+    budget: int | None
 
 
 class Trials:
@@ -50,14 +59,22 @@ class Trials:
         with self._database.read() as connection:
             return [trial_from(row) for row in connection.execute(trials_query().where(campaigns.c.name == campaign))]
 
-    def since(self, campaign: str, seq: int, most: int) -> tuple[list[Trial], int]:
-        """Return the trials that changed after an entry of the campaign's stream, and the newest such entry.
+    def since(self, campaign: str, seq: int, most: int) -> Changes:
+        """Return what has changed after an entry of the campaign's stream, the change that is the longest ago first.
 
-        At most so many, the change that is the longest ago first.
+        At most so many trials. An unknown campaign raises NotFound.
         """
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             rows = connection.execute(_SINCE, {"of_name": campaign, "of_seq": seq, "most": most}).all()
-        return [trial_from(row) for row in rows], rows[-1].changed if rows else seq
+        if not rows:
+            raise NotFound(f"No campaign named {campaign!r} in {self._database.name}.")
+        changed = [row for row in rows if row.number is not None]
+        return Changes(
+            trials=[trial_from(row) for row in changed],
+            seq=changed[-1].changed if changed else seq,
+            state=CampaignState(rows[0].campaign_state),
+            budget=rows[0].budget,
+        )
 
     def get(self, campaign: str, number: int) -> Trial:
         """Return one trial; an unknown number raises NotFound."""
@@ -71,8 +88,7 @@ class Trials:
         CampaignBusy when another process conducts the campaign by now, Overtaken when it does not run any more, and
         OutOfStock when a lot lacks what the first of them takes; a later one is left out then, with the rest.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
+        with self._database.write(stream_of(campaign)) as connection:
             campaign_id, spent, busy = self._conducted(connection, campaign)
             begun = begun[: max(min(budget - spent, parallel - busy), 0)]
             if not any(f.materials is not None for _, f in begun):
@@ -90,15 +106,13 @@ class Trials:
     def refuse(self, campaign: str, proposal: Proposal, found: Verdict) -> None:
         """Record a proposal that the gate did not allow; it uses no budget."""
         why = "; ".join(found.reasons)
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
+        with self._database.write(stream_of(campaign)) as connection:
             campaign_id = self._conducted(connection, campaign)[0]
             _insert(connection, campaign, campaign_id, proposal, TrialState.REFUSED, why, verdict=found.decision.name)
 
     def hold(self, campaign: str, proposal: Proposal, question: Callable[[int], Question]) -> None:
         """Record a proposal that waits for people; `question`, by the trial's number, is what they are asked."""
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
+        with self._database.write(stream_of(campaign)) as connection:
             campaign_id, _, _ = self._conducted(connection, campaign)
             asked = question(_next_number(connection, campaign_id))
             why = "; ".join(asked.reasons)
@@ -107,8 +121,7 @@ class Trials:
 
     def put_before_people(self, trial: Trial, question: Question) -> None:
         """Let a proposed trial wait for people, who are asked the question."""
-        with self._database.write() as connection:
-            lock(connection, stream_of(trial.campaign))
+        with self._database.write(stream_of(trial.campaign)) as connection:
             self._conducted(connection, trial.campaign)
             self._change(connection, trial, "hold", "; ".join(question.reasons))
             ask(connection, self._row_of(connection, trial), question)
@@ -118,8 +131,7 @@ class Trials:
 
         False while they have not, or while there is no room for it. OutOfStock: a lot lacks what it takes.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(trial.campaign))
+        with self._database.write(stream_of(trial.campaign)) as connection:
             _, spent, busy = self._conducted(connection, trial.campaign)
             row = self._row_of(connection, trial)
             approval = verdict(connection, row, would_do)
@@ -139,8 +151,7 @@ class Trials:
 
         Raises InvalidInput where the campaign has ended, or its budget has no room for all of them.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
+        with self._database.write(stream_of(campaign)) as connection:
             campaign_id = _open(connection, campaign, "added")
             left = budget - _spent(connection, campaign_id)
             if left < len(proposals):
@@ -156,8 +167,7 @@ class Trials:
 
         None, and nothing is written, where something with the same sha256 was imported into the campaign before.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
+        with self._database.write(stream_of(campaign)) as connection:
             campaign_id = _open(connection, campaign, "imported")
             mine = select(trials.c.id).where(trials.c.campaign_id == campaign_id, trials.c.imported == sha256)
             if connection.execute(mine.limit(1)).first() is not None:
@@ -177,8 +187,7 @@ class Trials:
 
         OutOfStock is raised where a lot lacks what it takes.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(trial.campaign))
+        with self._database.write(stream_of(trial.campaign)) as connection:
             _, spent, busy = self._conducted(connection, trial.campaign)
             if spent > budget or busy >= parallel:
                 return False
@@ -196,8 +205,7 @@ class Trials:
 
     def turn_down(self, trial: Trial, action: str, why: str) -> None:
         """End a proposed or waiting trial before it began: `refuse` or `withdraw` it."""
-        with self._database.write() as connection:
-            lock(connection, stream_of(trial.campaign))
+        with self._database.write(stream_of(trial.campaign)) as connection:
             self._change(connection, trial, action, why, ended_at=now())
 
     def _row_of(self, connection: Connection, trial: Trial) -> int:
@@ -281,9 +289,8 @@ _CONDUCTED = select(
 ).where(campaigns.c.name == bindparam("of_name"))
 _LAST = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == bindparam("of_campaign"))
 _SINCE = (
-    trials_query()
-    .where(campaigns.c.name == bindparam("of_name"), trials.c.changed > bindparam("of_seq"))
-    .order_by(None)
+    changed_query()
+    .where(campaigns.c.name == bindparam("of_name"))
     .order_by(trials.c.changed)
     .limit(bindparam("most", type_=Integer))
 )

@@ -334,6 +334,19 @@ async def test_an_unknown_run_holds_its_resource_until_a_person_has_decided(unkn
     assert len(trials_of(unknown)) == 1
 
 
+async def test_an_unknown_run_halts_another_campaign_that_gives_the_same_instrument_more_room(unknown, study, caplog):
+    with pytest.raises(CampaignHalted):
+        await unknown.conduct()
+    text = CAMPAIGN.replace("name: squares", "name: more").replace("kind: function", "kind: function, capacity: 3")
+    bench = FakeInstrument(forgetful=True)
+
+    with pytest.raises(CampaignHalted, match="squares/1"):
+        async with asyncio.timeout(20):
+            await study(text, bench=bench).conduct()
+
+    assert bench.started == []
+
+
 @pytest.mark.parametrize(
     ("decide", "first", "starts"),
     [

@@ -281,8 +281,8 @@ class Conductor:
         taken, lacking = Counter(thing_of(r.key) for r in unknown), list[str]()
         most = await self.records.thread(self.records.runs.capacities)
         for run in open_runs:
-            thing, own = thing_of(run.key), self.campaign.resources[run.resource].capacity
-            if run.state is RunState.QUEUED and taken[thing] < most.get(thing, own):
+            thing, room = thing_of(run.key), self.campaign.resources[run.resource].capacity
+            if run.state is RunState.QUEUED and taken[thing] < most.get(thing, room):
                 why = await self.records.thread(self.records.materials.lacking, run) if run.material else None
                 if why is None:
                     return

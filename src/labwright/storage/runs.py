@@ -154,8 +154,8 @@ class Runs:
         for run in wanted:
             thing = thing_of(run.key)
             if thing not in free:
-                found = connection.execute(_ROOM, {"of_thing": thing}).one()
-                free[thing] = min(capacities[run.key], found.most or capacities[run.key]) - found.live
+                there = connection.execute(_ROOM, {"of_thing": thing}).one()
+                free[thing] = min(capacities[run.key], there.most or capacities[run.key]) - there.live
         found = []
         for run in wanted:
             if free[thing_of(run.key)] > 0:
@@ -230,9 +230,10 @@ class Runs:
 
     def capacities(self) -> dict[str, int]:
         """Return how many runs each thing takes at once: the least that an open run there says."""
-        query = select(runs.c.thing, func.min(runs.c.capacity)).where(_in(OPEN_RUNS), runs.c.capacity.is_not(None))
+        query = select(runs.c.thing, func.min(runs.c.capacity).label("least")).where(_in(OPEN_RUNS))
         with self._database.read() as connection:
-            return {thing: least for thing, least in connection.execute(query.group_by(runs.c.thing))}
+            rows = connection.execute(query.group_by(runs.c.thing)).all()
+        return {row.thing: row.least for row in rows if row.least is not None}
 
     def unknown(self, keys: Sequence[str] | None = None) -> list[Run]:
         """Return the runs, on these resources or on all, of which nobody could say what became."""

@@ -255,10 +255,10 @@ class Conductor:
             with suppress(Overtaken, InvalidTransition):
                 await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
             return True
-        would_do = self._permission.would_do(trial.number, trial.point, verdict)
+        would_ask = self._permission.question(trial.number, trial.point, verdict)
         following, parallel = self._judge.first(trial.point), self.campaign.parallel
         with suppress(Overtaken):
-            begun = await thread(keep.answer, trial, would_do, following, budget=budget, parallel=parallel)
+            begun = await thread(keep.answer, trial, would_ask, following, budget=budget, parallel=parallel)
             self.queued()
             return begun
         return False

@@ -2,7 +2,7 @@
 
 import asyncio
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -319,7 +319,8 @@ class App:
                 if not await self._hold(laboratory, name, faces.tell):
                     return
                 keys = {n: post.key for n, post in posts.items()}
-                _begin(laboratory.campaigns, file, said_by(wiring, keys), keys)
+                _begin(laboratory.campaigns, file, said_by(wiring, keys))
+                laboratory.runs.follow(name, keys, wiring.repeatable)
                 with closing(StorageThread(laboratory.database)) as thread:
                     served = list(posts.values()) if serve else []
                     watcher, planner = faces.watcher(wiring), planner_of(file.campaign)
@@ -433,10 +434,10 @@ def _add(campaigns: Campaigns, file: CampaignFile) -> CampaignRecord:
     return campaigns.add(campaign.name, campaign.text, folder, priority=campaign.priority)
 
 
-def _begin(campaigns: Campaigns, file: CampaignFile, declared: str, keys: Mapping[str, str]) -> None:
+def _begin(campaigns: Campaigns, file: CampaignFile, declared: str) -> None:
     name = file.campaign.name
     record = campaigns.find(name) or _add(campaigns, file)
-    campaigns.declare(name, declared, keys)
+    campaigns.declare(name, declared)
     if record.state is CampaignState.DRAFT:
         campaigns.change(name, "start")
     elif record.state is CampaignState.PAUSED:

@@ -8,6 +8,7 @@ from labwright.campaigns.crew import Crew
 from labwright.campaigns.signals import interruptible
 from labwright.core.errors import CampaignHalted, Overtaken, ResourceUnavailable, StorageUnavailable
 from labwright.core.states import CampaignState
+from labwright.core.values import storable
 
 SEE_S = 1.0  # what the loop may take to see that the last run in flight has ended
 
@@ -123,7 +124,7 @@ class Attendant:
         with suppress(Overtaken):
             record = await self._records.thread(self._records.campaigns.get, self._name)
             if record.state is CampaignState.RUNNING:
-                await self._records.thread(self._records.campaigns.change, self._name, "pause", why)
+                await self._records.thread(self._records.campaigns.change, self._name, "pause", storable(why))
 
     def _interrupt(self) -> None:
         self._interrupts += 1

@@ -86,6 +86,7 @@ class Conductor:
         self._short_at: tuple[int, list[Lot]] | None = None  # the newest change and the lots as one lacked something
         self._takes = any(step.takes for step in self.campaign.procedure)
         self.queued: Callable[[], None] = lambda: None  # called after runs were queued
+        self.asked: Callable[[], bool] = lambda: True  # whether resources have been asked about what is unknown
 
     def leave(self) -> None:
         """Begin no other trial, and end after those in flight."""
@@ -255,10 +256,10 @@ class Conductor:
             with suppress(Overtaken, InvalidTransition):
                 await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
             return True
-        would_do = self._permission.would_do(trial.number, trial.point, verdict)
+        would_ask = self._permission.question(trial.number, trial.point, verdict)
         following, parallel = self._judge.first(trial.point), self.campaign.parallel
         with suppress(Overtaken):
-            begun = await thread(keep.answer, trial, would_do, following, budget=budget, parallel=parallel)
+            begun = await thread(keep.answer, trial, would_ask, following, budget=budget, parallel=parallel)
             self.queued()
             return begun
         return False
@@ -271,13 +272,18 @@ class Conductor:
         if not self._takes and not self._view.now(TrialState.UNKNOWN) and not self._patience.is_worn:
             return
         open_runs = await self.records.thread(self.records.runs.open, self.campaign.name)
+        if any(run.key != self._judge.keys[run.resource] for run in open_runs):
+            keys, repeatable = self._judge.keys, self._wiring.repeatable
+            await self.records.thread(self.records.runs.follow, self.campaign.name, keys, repeatable)
         # Others may be unknown on the same things: nothing of ours is sent there either.
         unknown = await self.records.thread(self.records.runs.unknown) if open_runs else []
-        if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown):
+        if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown) or not self.asked():
             return
         taken, lacking = Counter(thing_of(r.key) for r in unknown), list[str]()
+        most = await self.records.thread(self.records.runs.capacities)
         for run in open_runs:
-            if run.state is RunState.QUEUED and taken[thing_of(run.key)] < self._capacity(run):
+            thing, room = thing_of(run.key), self.campaign.resources[run.resource].capacity
+            if run.state is RunState.QUEUED and taken[thing] < most.get(thing, room):
                 why = await self.records.thread(self.records.materials.lacking, run) if run.material else None
                 if why is None:
                     return
@@ -286,9 +292,6 @@ class Conductor:
             own = [r for r in unknown if r.campaign == self.campaign.name]
             raise CampaignHalted(_unknown((own or unknown)[0]))
         raise OutOfStock(then_again(lacking[0]))
-
-    def _capacity(self, run: Run) -> int:
-        return self.campaign.resources[run.resource].capacity
 
     async def _finish(self, action: str, why: str) -> bool:
         with suppress(Overtaken, InvalidTransition):  # somebody paused, stopped or extended it just now

@@ -96,7 +96,8 @@ class Run:
 class NewRun:
     """A run that is about to be queued for one trial; with `room` it waits up to `wait_s` for others to join it.
 
-    `material`: whether it touches samples or takes from lots; `takes`: how much of each.
+    `material`: whether it touches samples or takes from lots; `takes`: how much of each. `capacity`: how many runs its
+    resource takes at once, as the campaign says.
     """
 
     step: int
@@ -112,6 +113,7 @@ class NewRun:
     timeout_s: float | None = None
     material: bool = False
     takes: tuple[Taking, ...] = ()
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,10 @@ from labwright.storage.database.schema import campaigns, holdings, runs, workers
 LEASE_S = 15.0
 STREAM = "laboratory"  # of the ledger: what concerns no single campaign
 
+# Who is at work in this process, each with its process id, since a child has none of its parent's locks. Such a lock
+# belongs to the process: to try one's own would find it free, and to close the file again would give it up.
+_here: set[tuple[str, int]] = set()
+
 
 def holding_of(thing: str) -> str:
     """Return what a process holds while it alone commands a physical thing."""
@@ -93,6 +97,7 @@ class Presence:
             fcntl.lockf(self._life, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, no child inherits it
         except OSError as error:
             raise StorageUnavailable(f"The lock {path} cannot be taken: {error}.") from error
+        _here.add((self.worker, os.getpid()))
         row = {"id": self.worker, "host": self._machine.host, "boot": self._machine.boot, "pid": os.getpid()}
         lease = database_now() + self.lease_s
         with self._database.write() as connection:
@@ -112,8 +117,12 @@ class Presence:
                 connection.execute(update(workers).where(workers.c.id == self.worker).values(ended=True))
             self._life_file(self.worker).unlink(missing_ok=True)
         finally:
-            if self._life is not None:
-                self._life.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        _here.discard((self.worker, os.getpid()))
+        if self._life is not None:
+            self._life.close()
 
     def hold(self, what: str, *, fenced: bool) -> WorkerRecord | None:
         """Hold something alone; return None when it is ours now, or else who holds it.
@@ -213,6 +222,8 @@ class Presence:
         return bool(row.lease_s > 0) and not self._is_gone(row)
 
     def _is_locked(self, worker: str) -> bool:
+        if (worker, os.getpid()) in _here:
+            return True
         try:
             with self._life_file(worker).open("r+") as file:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -126,6 +126,7 @@ def _row(campaign_id: int, new: NewRun, state: RunState) -> dict[str, str | floa
         "state": state.value,
         "epoch": 0,
         "material": new.material,
+        "capacity": new.capacity,
     }
 
 

@@ -1,6 +1,7 @@
 """Runs: each method is one fact, in one transaction with its ledger entries."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -77,8 +78,8 @@ def _next() -> Select[tuple[Any, ...]]:
 
 
 _NEXT = _next()
-_LIVE = (
-    select(func.count()).select_from(runs).where(runs.c.thing == bindparam("of_thing"), _in(LIVE_RUNS), _in(OPEN_RUNS))
+_ROOM = select(func.count().filter(_in(LIVE_RUNS)).label("live"), func.min(runs.c.capacity).label("most")).where(
+    runs.c.thing == bindparam("of_thing"), _in(OPEN_RUNS)
 )
 _CLAIM = (
     update(runs)
@@ -146,12 +147,16 @@ class Runs:
             return claimed
 
     def _fitting(self, connection: Connection, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
-        """Return the runs for which their resources have room, counted over the live rows."""
+        """Return the runs for which their resources have room, counted over the live rows.
+
+        Where campaigns differ on how much a thing takes at once, the least counts that an open run there says.
+        """
         free: dict[str, int] = {}
         for run in wanted:
             thing = thing_of(run.key)
             if thing not in free:
-                free[thing] = capacities[run.key] - connection.execute(_LIVE, {"of_thing": thing}).scalar_one()
+                there = connection.execute(_ROOM, {"of_thing": thing}).one()
+                free[thing] = min(capacities[run.key], there.most or capacities[run.key]) - there.live
         found = []
         for run in wanted:
             if free[thing_of(run.key)] > 0:
@@ -196,8 +201,10 @@ class Runs:
 
     def stranded(self, things: Sequence[str], keys: Sequence[str]) -> list[Run]:
         """Return the begun runs on these things, set up otherwise than by the keys, whose worker has ended."""
-        held = runs_query().where(runs.c.thing.in_(things), runs.c.key.not_in(keys))
-        held = held.where(_in((RunState.LEASED, RunState.INTENDED)))
+        return self._deserted(runs.c.thing.in_(things), runs.c.key.not_in(keys))
+
+    def _deserted(self, *conditions: ColumnElement[bool]) -> list[Run]:
+        held = runs_query().where(_in((RunState.LEASED, RunState.INTENDED)), *conditions)
         apart = held.outerjoin(workers, runs.c.worker == workers.c.id)
         with self._database.read() as connection:
             return read_runs(connection, apart.where(or_(workers.c.id.is_(None), workers.c.ended)))
@@ -208,6 +215,33 @@ class Runs:
         query = query.where(runs.c.id.in_(found), tasks.c.state == TaskState.OPEN.value)
         with self._database.read() as connection:
             return set(connection.execute(query).scalars())
+
+    def follow(self, campaign: str, keys: Mapping[str, str], repeatable: Collection[str]) -> None:
+        """Let a campaign's open runs follow its resources, by name, to where they stand now.
+
+        What was begun on another thing stays there: whoever stands here never heard of it, and would say that it never
+        started. Once its worker has ended it is unknown. What is `repeatable`, by its use, may begin anywhere.
+        """
+        astray = [run for run in self.open(campaign) if keys.get(run.resource, run.key) != run.key]
+        if not astray:
+            return
+        deserted = {run.id for run in self._deserted(campaigns.c.name == campaign)}
+        with self._database.write(stream_of(campaign)) as connection:
+            for run in astray:
+                key, begun = keys[run.resource], run.state in (RunState.INTENDED, RunState.UNKNOWN)
+                if not begun or run.use in repeatable or thing_of(key) == thing_of(run.key):
+                    _bring(connection, run, key)
+                elif run.id in deserted:
+                    why = f"it was begun on {thing_of(run.key)}, and {run.resource} is {thing_of(key)} now"
+                    with suppress(Overtaken):
+                        self._lose(connection, run, why)
+
+    def capacities(self) -> dict[str, int]:
+        """Return how many runs each thing takes at once: the least that an open run there says."""
+        query = select(runs.c.thing, func.min(runs.c.capacity).label("least")).where(_in(OPEN_RUNS))
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(runs.c.thing)).all()
+        return {row.thing: row.least for row in rows if row.least is not None}
 
     def unknown(self, keys: Sequence[str] | None = None) -> list[Run]:
         """Return the runs, on these resources or on all, of which nobody could say what became."""
@@ -292,14 +326,15 @@ class Runs:
     def lose(self, run: Run, why: str) -> None:
         """Record that nobody can say what became of a run; its trials wait for a person."""
         with self._database.write(stream_of(run.campaign)) as connection:
-            new = _move_run(connection, run, "lose")
-            self._tell(connection, run, "run.unknown", new, why=why)
-            if run.material:
-                samples.settle(connection, stream_of(run.campaign), run.id)
-            for trial_id, number in _trials_in(connection, run, TrialState.RUNNING):
-                self._move_trial(
-                    connection, run, trial_id, number, (TrialState.RUNNING, "lose"), f"run {run.id}: {why}"
-                )
+            self._lose(connection, run, why)
+
+    def _lose(self, connection: Connection, run: Run, why: str) -> None:
+        new = _move_run(connection, run, "lose")
+        self._tell(connection, run, "run.unknown", new, why=why)
+        if run.material:
+            samples.settle(connection, stream_of(run.campaign), run.id)
+        for trial_id, number in _trials_in(connection, run, TrialState.RUNNING):
+            self._move_trial(connection, run, trial_id, number, (TrialState.RUNNING, "lose"), f"run {run.id}: {why}")
 
     def refuse(self, run: Run, why: str, advance: Advance) -> None:
         """Record that the gate at the device refused a queued run: it never moved, and its trials fail."""
@@ -360,6 +395,15 @@ def _trials_in(connection: Connection, run: Run, state: TrialState) -> list[tupl
     query = select(trials.c.id, trials.c.number).join(campaigns)
     mine = query.where(campaigns.c.name == run.campaign, trials.c.number.in_(run.trials))
     return [(row.id, row.number) for row in connection.execute(mine.where(trials.c.state == state.value))]
+
+
+def _bring(connection: Connection, run: Run, key: str) -> None:
+    """Note where a run stands now, unless another process has changed it meanwhile."""
+    same = update(runs).where(runs.c.id == run.id, runs.c.state == run.state.value, runs.c.epoch == run.epoch)
+    # A queued one is another by its epoch: whoever saw it where it stood before cannot claim it any more.
+    epoch = run.epoch + 1 if run.state is RunState.QUEUED else run.epoch
+    if connection.execute(same.values(key=key, thing=thing_of(key), epoch=epoch)).rowcount:
+        append(connection, stream_of(run.campaign), "run.moved", {"run": run.id, "moved_to": key, "epoch": epoch})
 
 
 def _move_run(connection: Connection, run: Run, action: str, **values: str | int) -> RunState:

@@ -140,15 +140,15 @@ class Trials:
             self._change(connection, trial, "hold", "; ".join(question.reasons))
             ask(connection, self._row_of(connection, trial), question)
 
-    def answer(self, trial: Trial, would_do: str, following: Next, *, budget: int, parallel: int) -> bool:
-        """Do what people said of a waiting trial, if they agreed to exactly what it `would_do` now, by its sha256.
+    def answer(self, trial: Trial, would_ask: Question, following: Next, *, budget: int, parallel: int) -> bool:
+        """Do what people said of a waiting trial, if they agreed to exactly what they would be asked now.
 
         False while they have not, or while there is no room for it. OutOfStock: a lot lacks what it takes.
         """
         with self._database.write(stream_of(trial.campaign)) as connection:
             tally = self._conducted(connection, trial.campaign)
             row = self._row_of(connection, trial)
-            approval = verdict(connection, row, would_do)
+            approval = verdict(connection, row, would_ask)
             match approval.state:
                 case ApprovalState.WAITING:
                     return False

@@ -122,7 +122,7 @@ class LockFile(Presence):
     def drop(self) -> None:
         """Let go of the lock file."""
         if self._life is not None:
-            self._life.close()
+            self._let_go()
             self._life_file(self.worker).unlink(missing_ok=True)
 
 

@@ -91,7 +91,7 @@ async def conduct(url: str, socket: str, trials: int) -> CampaignState:
         wiring = wire(file.campaign, capabilities_of({"bench": instrument}), file.problems())
         with at_work(laboratory.presence, "benchmark"):
             record = laboratory.campaigns.find(NAME) or laboratory.campaigns.add(NAME, text, ".")
-            laboratory.campaigns.declare(NAME, said_by(wiring, keys), keys)
+            laboratory.campaigns.declare(NAME, said_by(wiring, keys))
             if record.state in (CampaignState.DRAFT, CampaignState.PAUSED):
                 laboratory.campaigns.change(NAME, "start" if record.state is CampaignState.DRAFT else "resume")
             if record.state is CampaignState.FINISHED:

@@ -97,7 +97,7 @@ class Process:
         if campaigns.find(name) is None:
             campaigns.add(name, text, ".")
             campaigns.change(name, "start")
-        campaigns.declare(name, said_by(wiring, keys), keys)
+        campaigns.declare(name, said_by(wiring, keys))
         post = Post(key=keys["bench"], resource=resources["bench"], capacity=self._work.parallel)
         crew = self._laboratory.crew(wiring, planner_of(file.campaign), keys, [post], thread, SilentWatcher())
         return Attendant(crew, tell=lambda line: None)

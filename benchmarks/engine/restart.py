@@ -47,7 +47,7 @@ def prepare(url: str, finished: int) -> None:
         laboratory, judge = Laboratory.of(database), Judge(wiring, KEYS)
         laboratory.campaigns.add(NAME, file.campaign.text, ".")
         laboratory.campaigns.change(NAME, "start")
-        laboratory.campaigns.declare(NAME, said_by(wiring, KEYS), KEYS)
+        laboratory.campaigns.declare(NAME, said_by(wiring, KEYS))
         planned = planner_of(file.campaign).propose(wiring.problem, [], [], 1, seed=0)[0]
         first = [(planned, judge.first(planned.point)) for _ in range(OPEN)]
         for done in range(0, finished, OPEN):

@@ -1,7 +1,7 @@
 """The resources that campaigns name: where they are, what they are, and opening them."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +11,11 @@ from labwright import plugins
 from labwright.campaigns.file import CampaignFile
 from labwright.core.campaign import Campaign, PlugIn
 from labwright.core.capability import Capability
-from labwright.core.errors import InvalidInput, ResourceUnavailable
+from labwright.core.errors import InvalidInput, PlatformError, ResourceUnavailable
 from labwright.core.run import BAR
 from labwright.core.values import canonical, digest
 from labwright.resources.resource import Resource, ResourceKind
+from labwright.resources.stranger import Misbehaved, guarded, words
 from labwright.settings import Settings
 from labwright.sites.worker import Post
 
@@ -66,9 +67,11 @@ class Equipment:
         for name, plug_in in file.campaign.resources.items():
             try:
                 async with _open(name, self._addressed(name, plug_in), folder) as resource:
-                    await resource.stop()
-            except (InvalidInput, ResourceUnavailable) as error:
+                    await guarded(resource.stop)
+            except PlatformError as error:
                 problems.append(f"{name} could not be told to stop: {error}")
+            except Exception as error:  # an adapter may raise anything, and the others are still to be stopped
+                problems.append(f"{name} could not be told to stop: {words(error)}")
         return problems
 
     def _addressed(self, name: str, plug_in: PlugIn) -> PlugIn:
@@ -87,9 +90,16 @@ class Equipment:
             )
 
 
-def _open(name: str, plug_in: PlugIn, folder: Path) -> AbstractAsyncContextManager[Resource]:
+@asynccontextmanager
+async def _open(name: str, plug_in: PlugIn, folder: Path) -> AsyncIterator[Resource]:
     kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind)
-    return kind.open(name, _options(name, kind, plug_in), folder)
+    opening = kind.open(name, _options(name, kind, plug_in), folder)
+    async with AsyncExitStack() as stack:
+        try:
+            resource = await guarded(lambda: stack.enter_async_context(opening))
+        except Misbehaved as error:
+            raise ResourceUnavailable(f"{name} cannot be opened: {words(error)}") from error
+        yield resource
 
 
 def capabilities_of(resources: Mapping[str, Resource]) -> dict[str, Capability]:

@@ -8,6 +8,7 @@ from labwright.campaigns.crew import Crew
 from labwright.campaigns.signals import interruptible
 from labwright.core.errors import CampaignHalted, Overtaken, ResourceUnavailable, StorageUnavailable
 from labwright.core.states import CampaignState
+from labwright.core.values import storable
 
 SEE_S = 1.0  # what the loop may take to see that the last run in flight has ended
 
@@ -84,10 +85,13 @@ class Attendant:
             self._conductor.leave()
             self._worker.close()
             await self._worker.stop()
-            self._tell("Waiting for what they report. Interrupt once more to leave without it.")
             given_up = asyncio.create_task(self._given_up.wait())
             landed = asyncio.create_task(self._worker.landed())
-            await asyncio.wait({work, given_up, landed}, return_when=asyncio.FIRST_COMPLETED)
+            waited_for = {work, given_up, landed}
+            done, _ = await asyncio.wait(waited_for, timeout=SEE_S, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                self._tell("Waiting for what they report. Interrupt once more to leave without it.")
+                await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
             if landed.done():
                 await asyncio.wait({work}, timeout=SEE_S)
             given_up.cancel()
@@ -120,7 +124,7 @@ class Attendant:
         with suppress(Overtaken):
             record = await self._records.thread(self._records.campaigns.get, self._name)
             if record.state is CampaignState.RUNNING:
-                await self._records.thread(self._records.campaigns.change, self._name, "pause", why)
+                await self._records.thread(self._records.campaigns.change, self._name, "pause", storable(why))
 
     def _interrupt(self) -> None:
         self._interrupts += 1

@@ -20,14 +20,14 @@ _NOTHING = Next()
 class Judge:
     """Applies a campaign's procedure to what came back: a function of the point and the runs, command ids aside.
 
-    `keys`: the physical thing that a resource stands for, where it is not named like the resource.
+    `keys`: the physical thing that each resource stands for; left out, they are named like the resources.
     """
 
     def __init__(self, wiring: Wiring, keys: Mapping[str, str] | None = None) -> None:
         self._campaign = wiring.campaign
         self._capabilities = wiring.capabilities
         self._wanted = wiring.problem.outcomes
-        self._keys = dict(keys or {})
+        self.keys = {name: name for name in self._campaign.resources} | dict(keys or {})
         steps = self._steps = wiring.campaign.procedure
         places = {step.name: i for i, step in enumerate(steps)}
         before = ancestors(steps)
@@ -156,7 +156,7 @@ class Judge:
         return NewRun(
             step=index,
             resource=step.resource,
-            key=self._keys.get(step.resource, step.resource),
+            key=self.keys[step.resource],
             capability=step.capability,
             command_id=f"lw-{self._campaign.name}-{uuid4().hex}",
             inputs=inputs,
@@ -167,6 +167,7 @@ class Judge:
             timeout_s=step.timeout_s,
             material=step.has_material,
             takes=takes,
+            capacity=self._campaign.resources[step.resource].capacity,
         )
 
     def _shared(self, step: Step, inputs: Mapping[str, Value]) -> str:

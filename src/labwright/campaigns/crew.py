@@ -60,7 +60,7 @@ def assemble(
         recorder=recorder,
         changed=conductor.wake,
     )
-    conductor.queued = worker.wake
+    conductor.queued, conductor.asked = worker.wake, lambda: worker.has_asked
     return Crew(conductor=conductor, worker=worker, presence=presence)
 
 

@@ -2,17 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Protocol
 
 from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.permission import Permission
+from labwright.campaigns.view import View
 from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import ApprovalState
-from labwright.core.campaign import CampaignRecord
 from labwright.core.crash import crash_point
 from labwright.core.errors import (
     CampaignHalted,
@@ -22,10 +22,10 @@ from labwright.core.errors import (
     PoolExhausted,
     StorageUnavailable,
 )
-from labwright.core.material import then_again
-from labwright.core.run import Run, thing_of, undecided
+from labwright.core.material import Lot, then_again
+from labwright.core.run import thing_of, undecided
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
-from labwright.core.trial import NO_BUDGET, PERSON, Proposal, Trial, taught
+from labwright.core.trial import NO_BUDGET, PERSON, Proposal, Trial, taught, teaches
 from labwright.core.verdict import Decision, Verdict
 from labwright.planning.planner import Planner
 from labwright.sites.patience import Endurance, Patience
@@ -34,7 +34,7 @@ from labwright.storage.campaigns import Campaigns
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.materials import Materials
 from labwright.storage.runs import Runs
-from labwright.storage.trials import Trials
+from labwright.storage.trials import Changes, Trials
 
 REFUSED_IN_A_ROW = 10
 FAILED_IN_A_ROW = 5
@@ -80,12 +80,13 @@ class Conductor:
         self._watcher = watcher
         self._leaving = False
         self._patience = Patience(0.2)
-        self._trials: dict[int, Trial] = {}
+        self._view = View()
         self._seq = -1
         self._first_new: int | None = None
-        self._short_at: int | None = None  # the newest change on record when a lot last lacked something
+        self._short_at: tuple[int, list[Lot]] | None = None  # the newest change and the lots as one lacked something
         self._takes = any(step.takes for step in self.campaign.procedure)
         self.queued: Callable[[], None] = lambda: None  # called after runs were queued
+        self.asked: Callable[[], bool] = lambda: True  # whether resources have been asked about what is unknown
 
     def leave(self) -> None:
         """Begin no other trial, and end after those in flight."""
@@ -115,68 +116,67 @@ class Conductor:
 
     async def _round(self) -> CampaignState | None:
         """Do what there is to do now, or wait a little; return the state in which the campaign is left, once it is."""
-        trials, record = await self._see()
+        campaign = await self._see()
         if self._first_new is None:
-            self._first_new = len(trials)
-        in_flight = sum(t.state in BEGUN for t in trials)
-        budget = self.campaign.trials if record.budget is None else record.budget
-        if not in_flight and (self._leaving or record.state is not CampaignState.RUNNING):
-            return record.state
-        if record.state is not CampaignState.RUNNING or not await self._try_step(trials, in_flight, budget):
-            await self._check_stuck(trials)
+            self._first_new = len(self._view.trials)
+        in_flight = len(self._view.now(*BEGUN))
+        budget = self.campaign.trials if campaign.budget is None else campaign.budget
+        if not in_flight and (self._leaving or campaign.state is not CampaignState.RUNNING):
+            return campaign.state
+        if campaign.state is not CampaignState.RUNNING or not await self._try_step(in_flight, budget):
+            await self._check_stuck()
             await self._patience.rest()
         return None
 
-    async def _see(self) -> tuple[list[Trial], CampaignRecord]:
-        """Return the trials and the campaign as they stand now."""
+    async def _see(self) -> Changes:
+        """Take in the trials as they stand now; return the last of what has changed."""
         changed: list[Trial] = []
         while True:
-            some, self._seq, record = await self.records.thread(self._look)
-            changed += some
-            if len(some) < AT_A_TIME:
+            found = await self.records.thread(self.records.trials.since, self.campaign.name, self._seq, AT_A_TIME)
+            self._seq = found.seq
+            changed += found.trials
+            if len(found.trials) < AT_A_TIME:
                 break
-        if changed or not self._trials:
-            self._trials.update((t.number, t) for t in sorted(changed, key=lambda t: t.number))
-            self._watcher.trials(list(self._trials.values()))
+        if changed or not self._view.trials:
+            self._view.take(changed)
+            self._watcher.trials(self._view.trials)
             self._patience.renew()
-        return list(self._trials.values()), record
+        return found
 
-    def _look(self) -> tuple[list[Trial], int, CampaignRecord]:
-        name = self.campaign.name
-        return *self.records.trials.since(name, self._seq, AT_A_TIME), self.records.campaigns.get(name)
-
-    async def _try_step(self, trials: Sequence[Trial], in_flight: int, budget: int) -> bool:
-        """Do a step; where a lot lacks something, wait for what is in flight first, and see what has changed then."""
-        if in_flight and self._short_at == self._seq:
+    async def _try_step(self, in_flight: int, budget: int) -> bool:
+        """Do a step; where a lot lacks something, wait for what is in flight, or for a change of the lots, first."""
+        lots = await self.records.thread(self.records.materials.lots) if in_flight and self._takes else []
+        if in_flight and self._short_at == (self._seq, lots):
             return False
         try:
-            return await self._step(trials, in_flight, budget)
+            return await self._step(in_flight, budget)
         except OutOfStock:
             if not in_flight:
                 raise
-            self._short_at = self._seq
+            self._short_at = (self._seq, lots)
             return False
 
-    async def _step(self, trials: Sequence[Trial], in_flight: int, budget: int) -> bool:
+    async def _step(self, in_flight: int, budget: int) -> bool:
         """Begin what there is room for, or end the campaign; say whether anything was done."""
-        spent = sum(t.uses_budget for t in trials)
-        if not in_flight and (why := _hopeless(trials[self._first_new :])):
-            raise CampaignHalted(why)
-        proposed = [t for t in trials if t.state is TrialState.PROPOSED]
-        if proposed:  # what a person asked for goes before what the planner would like
+        view = self._view
+        hopeless = _hopeless(view.newest(self._first_new or 0))
+        if hopeless and not in_flight:
+            raise CampaignHalted(hopeless)
+        if proposed := view.now(TrialState.PROPOSED):  # what a person asked for goes before what the planner would like
             return await self._take_up(proposed[0], in_flight, budget)
-        planned = [t for t in trials if t.proposal.source != PERSON and t.imported is None]
-        if (refused := _last_in_a_row(planned, TrialState.REFUSED)) >= REFUSED_IN_A_ROW and not in_flight:
-            why = f"{refused} proposals in a row were refused; the last because {planned[-1].why}"
+        refused = _refused_last(view)
+        if len(refused) >= REFUSED_IN_A_ROW and not in_flight:
+            why = f"{len(refused)} proposals in a row were refused; the last because {refused[0].why}"
             return await self._finish("fail", why)
-        if spent >= budget and not any(t.is_pending for t in trials):
+        pending = view.pending
+        if view.spent >= budget and not pending:
             return await self._finish("finish", f"the budget of {budget} trials is spent")
-        if await self._take_answers(trials, budget):
+        if await self._take_answers(budget):
             return True
-        room = min(self.campaign.parallel - sum(t.is_pending for t in trials), budget - spent)
-        if room <= 0 or self._leaving or refused >= REFUSED_IN_A_ROW or _hopeless(trials[self._first_new :]):
+        room = min(self.campaign.parallel - len(pending), budget - view.spent)
+        if room <= 0 or self._leaving or len(refused) >= REFUSED_IN_A_ROW or hopeless:
             return False
-        return await self._try_next(trials, room, budget)
+        return await self._try_next(pending, room, budget)
 
     async def _take_up(self, trial: Trial, in_flight: int, budget: int) -> bool:
         """Have the gate review a person's proposal, and do what it says; say whether anything was done."""
@@ -204,8 +204,8 @@ class Conductor:
         self.queued()
         return cleared
 
-    async def _try_next(self, trials: Sequence[Trial], room: int, budget: int) -> bool:
-        pending = [t for t in trials if t.is_pending]
+    async def _try_next(self, pending: Sequence[Trial], room: int, budget: int) -> bool:
+        trials = self._view.trials
         try:
             proposals = await asyncio.to_thread(self._propose, trials, pending, room)
         except PoolExhausted as error:
@@ -216,7 +216,7 @@ class Conductor:
             return await self._finish("finish" if tried else "fail", why)
         if self._leaving:
             return False
-        allowed = []
+        allowed, begun = [], 0
         with suppress(Overtaken):  # somebody paused or stopped the campaign just now
             for proposal in proposals:
                 verdict = self._permission.review(proposal.point)
@@ -227,10 +227,11 @@ class Conductor:
             crash_point("before begin")
             if allowed:
                 keep, parallel = self.records.trials, self.campaign.parallel
-                await self.records.thread(keep.begin, self.campaign.name, allowed, budget=budget, parallel=parallel)
+                name, thread = self.campaign.name, self.records.thread
+                begun = await thread(keep.begin, name, allowed, budget=budget, parallel=parallel)
         crash_point("after begin")
         self.queued()
-        return True
+        return begun < room
 
     async def _set_aside(self, proposal: Proposal, verdict: Verdict) -> None:
         """Record a proposal that may not begin now: refused, or waiting for people."""
@@ -240,12 +241,10 @@ class Conductor:
             return
         await thread(keep.hold, name, proposal, lambda n: self._permission.question(n, proposal.point, verdict))
 
-    async def _take_answers(self, trials: Sequence[Trial], budget: int) -> bool:
+    async def _take_answers(self, budget: int) -> bool:
         """Begin the waiting trials that were approved, and end those that were refused or too late."""
         done = False
-        for trial in trials:
-            if trial.state is not TrialState.WAITING:
-                continue
+        for trial in self._view.now(TrialState.WAITING):
             approval = await self.records.thread(self.records.approvals.of, self.campaign.name, trial.number)
             if approval.state is not ApprovalState.WAITING:
                 done |= await self._take_answer(trial, budget)
@@ -257,10 +256,10 @@ class Conductor:
             with suppress(Overtaken, InvalidTransition):
                 await thread(keep.turn_down, trial, "refuse", "; ".join(verdict.reasons))
             return True
-        would_do = self._permission.would_do(trial.number, trial.point, verdict)
+        would_ask = self._permission.question(trial.number, trial.point, verdict)
         following, parallel = self._judge.first(trial.point), self.campaign.parallel
         with suppress(Overtaken):
-            begun = await thread(keep.answer, trial, would_do, following, budget=budget, parallel=parallel)
+            begun = await thread(keep.answer, trial, would_ask, following, budget=budget, parallel=parallel)
             self.queued()
             return begun
         return False
@@ -268,19 +267,23 @@ class Conductor:
     def _propose(self, trials: Sequence[Trial], pending: Sequence[Trial], count: int) -> list[Proposal]:
         return self._planner.propose(self._wiring.problem, taught(trials), pending, count, seed=self.campaign.seed)
 
-    async def _check_stuck(self, trials: Sequence[Trial]) -> None:
+    async def _check_stuck(self) -> None:
         """Halt when all that is open is unknown, waits for a resource that this takes up, or for a lot to be filled."""
-        lost = any(t.state is TrialState.UNKNOWN for t in trials)
-        if not self._takes and not lost and not self._patience.is_worn:
+        if not self._takes and not self._view.now(TrialState.UNKNOWN) and not self._patience.is_worn:
             return
         open_runs = await self.records.thread(self.records.runs.open, self.campaign.name)
+        if any(run.key != self._judge.keys[run.resource] for run in open_runs):
+            keys, repeatable = self._judge.keys, self._wiring.repeatable
+            await self.records.thread(self.records.runs.follow, self.campaign.name, keys, repeatable)
         # Others may be unknown on the same things: nothing of ours is sent there either.
         unknown = await self.records.thread(self.records.runs.unknown) if open_runs else []
-        if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown):
+        if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown) or not self.asked():
             return
         taken, lacking = Counter(thing_of(r.key) for r in unknown), list[str]()
+        most = await self.records.thread(self.records.runs.capacities)
         for run in open_runs:
-            if run.state is RunState.QUEUED and taken[thing_of(run.key)] < self._capacity(run):
+            thing, room = thing_of(run.key), self.campaign.resources[run.resource].capacity
+            if run.state is RunState.QUEUED and taken[thing] < most.get(thing, room):
                 why = await self.records.thread(self.records.materials.lacking, run) if run.material else None
                 if why is None:
                     return
@@ -289,9 +292,6 @@ class Conductor:
             own = [r for r in unknown if r.campaign == self.campaign.name]
             raise CampaignHalted(undecided((own or unknown)[0]))
         raise OutOfStock(then_again(lacking[0]))
-
-    def _capacity(self, run: Run) -> int:
-        return self.campaign.resources[run.resource].capacity
 
     async def _finish(self, action: str, why: str) -> bool:
         with suppress(Overtaken, InvalidTransition):  # somebody paused, stopped or extended it just now
@@ -302,12 +302,14 @@ class Conductor:
 BEGUN = frozenset({TrialState.CLEARED, TrialState.RUNNING, TrialState.UNKNOWN})
 
 
-def _last_in_a_row(trials: Sequence[Trial], state: TrialState) -> int:
-    return next((i for i, t in enumerate(reversed(trials)) if t.state is not state), len(trials))
+def _refused_last(view: View) -> list[Trial]:
+    """Return what was refused of the planner's proposals since the last that was not, the newest first."""
+    planned = (t for t in view.newest() if t.proposal.source != PERSON and t.imported is None)
+    return list(takewhile(lambda t: t.state is TrialState.REFUSED, planned))
 
 
-def _hopeless(trials: Sequence[Trial]) -> str | None:
-    tried = (t for t in reversed(taught(trials)) if t.uses_budget)
+def _hopeless(newest: Iterator[Trial]) -> str | None:
+    tried = (t for t in newest if t.uses_budget and teaches(t))
     last = list(islice(tried, FAILED_IN_A_ROW))
     if len(last) < FAILED_IN_A_ROW or any(t.state is not TrialState.FAILED for t in last):
         return None

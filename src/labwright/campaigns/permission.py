@@ -24,14 +24,7 @@ class Permission:
         """Return what people are asked about a trial: its exact content, and the rules that want them."""
         names = names_of(self._wiring.problem.space, point)
         rules = rules_for(self._campaign.approvals, names)
-        return question_of(rules, self._content(number, point, verdict), verdict.reasons)
-
-    def would_do(self, number: int, point: Point, verdict: Verdict) -> str:
-        """Return the sha256 of what a trial would do now: an approval counts only for that."""
-        return digest(self._content(number, point, verdict))
-
-    def _content(self, number: int, point: Point, verdict: Verdict) -> str:
-        return content_of(
+        content = content_of(
             self._wiring.plan(point),
             campaign=self._campaign.name,
             file=digest(self._campaign.text),
@@ -40,3 +33,4 @@ class Permission:
             capabilities=self._wiring.capabilities,
             reasons=verdict.reasons,
         )
+        return question_of(rules, content, verdict.reasons)

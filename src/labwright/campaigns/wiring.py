@@ -30,6 +30,11 @@ class Wiring:
     capabilities: Capabilities
     problem: Problem
 
+    @property
+    def repeatable(self) -> frozenset[str]:
+        """What changes nothing in the world when it is done again, by resource.capability."""
+        return frozenset(use for use, capability in self.capabilities.items() if capability.repeatable)
+
     def plan(self, point: Point) -> Plan:
         """Return what the point would set, as far as that is known before the trial.
 

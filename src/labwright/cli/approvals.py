@@ -107,7 +107,7 @@ def _json(approval: "Approval") -> "dict[str, Json]":
         "content": json.loads(approval.content),
         "digest": approval.digest,
         "reasons": list(approval.reasons),
-        "demands": [{"by": list(d.by), "people": d.people} for d in approval.demands],
+        "demands": [d.told for d in approval.demands],
         "missing": list(approval.missing),
         "asked_at": approval.asked_at,
         "expires_at": approval.expires_at,

@@ -62,10 +62,10 @@ class Watch:
         """Show how many have ended and the best of them."""
         ended = [t for t in trials if not t.is_pending]
         done = sum(t.uses_budget for t in ended)
-        self._bar.update(self._task, completed=done, best=best_words(self._problem, trials), doing="")
+        best = best_words(self._problem, trials)
+        self._bar.update(self._task, completed=done, best=best, doing="")
         if self._bar.disable:
             for trial in ended[self._shown or 0 :] if self._shown is not None else ():
-                best = best_words(self._problem, trials)
                 self._console.print(
                     f"{trial.id} {outcome_words(self._problem, trial)}; {best}", highlight=False, soft_wrap=True
                 )

@@ -30,6 +30,11 @@ class Demand:
         """Return how many signatures are missing; one person counts once."""
         return max(0, self.people - len({s for s in signers if self.admits(s)}))
 
+    @property
+    def told(self) -> dict[str, Json]:
+        """It as plain values."""
+        return {"by": list(self.by), "people": self.people}
+
     def __str__(self) -> str:
         return f"{_people(self.people)} of {', '.join(self.by)}" if self.by else f"{_people(self.people)} on record"
 
@@ -69,7 +74,7 @@ class Say(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What one person said of exactly the content with that digest. `counts`: they are still on record."""
+    """What one person said of exactly what has that digest; see `sealed`. `counts`: they are still on record."""
 
     person: str
     say: Say
@@ -93,6 +98,7 @@ ENDED = frozenset({ApprovalState.REFUSED, ApprovalState.EXPIRED, ApprovalState.V
 LATE = "too few decided in time"
 GONE = "the trial does not wait any more"
 TAMPERED = "what is on record of it was changed"
+OLDER = "it was asked by an older version, without who must approve and until when in what is signed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +109,11 @@ class Question:
     reasons: tuple[str, ...]
     demands: tuple[Demand, ...]
     expires_s: float
+
+
+def sealed(content: str, reasons: Sequence[str], demands: Sequence[Demand], expires_at: float) -> str:
+    """Return the sha256 of all that is put before people, which is what they sign: also who must, and until when."""
+    return digest(canonical([content, list(reasons), [demand.told for demand in demands], repr(expires_at)]))
 
 
 def question_of(rules: Sequence[ApprovalRule], content: str, reasons: Sequence[str]) -> Question:
@@ -150,7 +161,9 @@ class Approval:
         """Return it as it counts now, for a trial that waits; what was refused, expired or void stays so."""
         if self.state in ENDED:
             return self
-        if not self.demands or digest(self.content) != self.digest:
+        if self.digest == digest(self.content):
+            return replace(self, state=ApprovalState.VOID, why=OLDER)
+        if not self.demands or self.digest != sealed(self.content, self.reasons, self.demands, self.expires_at):
             return replace(self, state=ApprovalState.VOID, why=TAMPERED)
         if any(s.say is Say.REFUSE for s in self.signatures):
             return replace(self, state=ApprovalState.REFUSED)

@@ -105,7 +105,8 @@ def undecided(run: Run) -> str:
 class NewRun:
     """A run that is about to be queued for one trial; with `room` it waits up to `wait_s` for others to join it.
 
-    `material`: whether it touches samples or takes from lots; `takes`: how much of each.
+    `material`: whether it touches samples or takes from lots; `takes`: how much of each. `capacity`: how many runs its
+    resource takes at once, as the campaign says.
     """
 
     step: int
@@ -121,6 +122,7 @@ class NewRun:
     timeout_s: float | None = None
     material: bool = False
     takes: tuple[Taking, ...] = ()
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

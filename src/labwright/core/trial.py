@@ -104,9 +104,14 @@ class Trial:
         return "; ".join(said) or None
 
 
+def teaches(trial: Trial) -> bool:
+    """Whether a trial has ended and something may be concluded from it."""
+    return not trial.is_pending and trial.excluded is None
+
+
 def taught(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that have ended and from which something may be concluded: what a planner learns from."""
-    return [t for t in trials if not t.is_pending and t.excluded is None]
+    """Return the trials that a planner learns from."""
+    return [t for t in trials if teaches(t)]
 
 
 def may_be_best(problem: Problem, trial: Trial) -> bool:

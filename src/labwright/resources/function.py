@@ -26,10 +26,10 @@ from labwright.core.command import (
     Recorder,
 )
 from labwright.core.errors import InvalidInput, ResourceUnavailable
-from labwright.core.values import Value, is_number
+from labwright.core.values import Value
 from labwright.resources.plain import InputOptions
+from labwright.resources.stranger import Misbehaved, is_cancelled, plain, text, words
 
-LONGEST = 500  # characters of what a function says
 MOST_CALLS = 256  # at once; the default of asyncio is a few more than there are cores
 
 
@@ -90,13 +90,12 @@ class FunctionResource:
         try:
             async with asyncio.timeout(command.timeout_s) as limit:
                 return self._outcome(await self._returned(self._inputs(command)), command)
-        except asyncio.CancelledError:
-            raise
         except BaseException as error:  # a stranger's code may raise anything, SystemExit too; it has ended
             if limit.expired():
                 return self._too_long(command)
-            error = error.error if isinstance(error, _Raised) else error
-            return Failure(reason=_text(f"{self._options.call} raised {type(error).__name__}: {_words(error)}"))
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise
+            return Failure(reason=f"{self._options.call} raised {words(error)}")
 
     async def _returned(self, inputs: Mapping[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self._function):
@@ -119,16 +118,15 @@ class FunctionResource:
 
     def _outcome(self, returned: Any, command: Command) -> Outcome:
         if not isinstance(returned, Mapping):
-            expected = ", ".join(self._options.outputs)
-            found = _text(f"{self._options.call} returned {returned!r}")
-            return Failure(reason=f"{found}; a dict with {expected} was expected.")
+            expected, found = ", ".join(self._options.outputs), text(returned)
+            return Failure(reason=f"{self._options.call} returned {found}; a dict with {expected} was expected.")
         if self._options.batch is None:
             return self._observation(returned)
         count = len(command.batch) or 1
         columns = {name: _column(value, count) for name, value in returned.items()}
         for name, column in columns.items():
             if len(column) != count:
-                found = _text(f"{self._options.call} returned {len(column)} values of {name}")
+                found = f"{self._options.call} returned {len(column)} values of {name}"
                 return Failure(reason=f"{found}; {count} were expected, or one value for all.")
         outcomes = [self._observation({n: column[i] for n, column in columns.items()}) for i in range(count)]
         return Gathered(outcomes=tuple(outcomes)) if command.batch else outcomes[0]
@@ -137,7 +135,7 @@ class FunctionResource:
         return Observation(values={str(n): self._measurement(n, v) for n, v in returned.items()})
 
     def _measurement(self, name: object, value: object) -> Measurement:
-        return Measurement(value=_plain(value), unit=self._options.outputs.get(str(name)))
+        return Measurement(value=plain(value), unit=self._options.outputs.get(str(name)))
 
     async def ask(self, command: Command) -> Answer:
         """Cannot tell: a function keeps no record of its calls."""
@@ -157,7 +155,7 @@ def load_function(call: str, folder: Path) -> Callable[..., Any]:
             _load_file(folder / module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
         )
     except (Exception, SystemExit) as error:  # importing runs a stranger's code
-        raise InvalidInput(f"call: {call!r} cannot be imported: {type(error).__name__}: {_words(error)}.") from error
+        raise InvalidInput(f"call: {call!r} cannot be imported: {words(error)}.") from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise InvalidInput(f"call: {module_name} has no function {function_name!r}.")
@@ -195,19 +193,11 @@ def _capability(options: FunctionResource.Options, function: Callable[..., Any])
     )
 
 
-class _Raised(Exception):
-    """What a function raised in its thread, carried out of it: a future takes no StopIteration."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__()
-        self.error = error
-
-
 def _call(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Any:
     try:
         return function(**inputs)
-    except BaseException as error:  # SystemExit and KeyboardInterrupt would end more than the call
-        raise _Raised(error) from error
+    except BaseException as error:  # SystemExit would end the thread, and a future takes no StopIteration
+        raise Misbehaved from error
 
 
 def _column(value: Any, count: int) -> Sequence[Any]:
@@ -215,23 +205,3 @@ def _column(value: Any, count: int) -> Sequence[Any]:
     if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1:
         return list(value)
     return [value] * count
-
-
-def _plain(value: Any) -> Value:
-    """Return a number or a word; of anything else its text, which is no number where one is wanted."""
-    if type(value) not in (float, int, str) and getattr(value, "ndim", None) == 0:
-        value = value.item()
-    if isinstance(value, float) or (is_number(value) and abs(value) <= sys.float_info.max):
-        return float(value) if isinstance(value, float) else int(value)
-    return _text(value if isinstance(value, str) else repr(value))
-
-
-def _text(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()[:LONGEST]
-
-
-def _words(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # even its words are a stranger's code
-        return "it cannot say why"

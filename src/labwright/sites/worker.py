@@ -17,6 +17,7 @@ from labwright.core.states import RunState
 from labwright.core.values import storable
 from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
+from labwright.resources.stranger import guarded, words
 from labwright.safety.gate import Gate
 from labwright.sites.patience import Endurance, Patience
 from labwright.sites.received import received
@@ -99,6 +100,7 @@ class Worker:
         self._outage_s: float | None = None
         self._failing_since: float | None = None
         self.waits_for: dict[str, WorkerRecord] = {}
+        self.has_asked = False  # whether the resources have been asked about what was unknown
 
     def wake(self) -> None:
         """Look for work now."""
@@ -109,9 +111,15 @@ class Worker:
         self._closed = True
 
     async def landed(self) -> None:
-        """Wait until nothing is in flight."""
-        while self._flights:
-            await asyncio.wait(self._flights)
+        """Wait until nothing is in flight but what people have before them: it may take days, and others take it up."""
+        while awaited := await self._not_with_people():
+            await asyncio.wait(awaited, timeout=LOOK_AGAIN_S)
+
+    async def _not_with_people(self) -> list[asyncio.Task[None]]:
+        with_people: set[int] = set()
+        with suppress(StorageUnavailable):
+            with_people = await self._storage(self._runs.with_people, [run.id for run in self._flights.values()])
+        return [t for t, run in self._flights.items() if run.id not in with_people or not self._can_be_taken_up(run)]
 
     async def hand_over(self) -> None:
         """Begin nothing more, and wait for what is in flight that another process could not take up."""
@@ -173,8 +181,9 @@ class Worker:
             if self._repeatable(run) or self._capability(run).fenced:
                 self._start(run, self._settle_left(run))
         for run in await self._storage(self._runs.unknown, [post.key for post in fresh]):
-            with suppress(Overtaken):  # a person has decided it meanwhile
+            with suppress(Overtaken, StaleEpoch):  # a person has decided it meanwhile; the device knows a newer order
                 await self._ask_again(run)
+        self.has_asked = True
 
     async def _give_up_stranded(self) -> None:
         """Record as unknown what was begun on a thing that is ours now, in a set-up that nobody here can ask."""
@@ -309,15 +318,16 @@ class Worker:
             log.exception("%s failed inside its adapter", run)
             if not self._repeatable(run):
                 if await self._settle(run):
-                    raise ResourceUnavailable(f"{run.resource} cannot be used: {error}") from error
+                    raise ResourceUnavailable(f"{run.resource} cannot be used: {words(error)}") from error
                 return
-            outcome = Failure(reason=f"{type(error).__name__}: {error}")
+            outcome = Failure(reason=words(error))
         crash_point("after act")
         await self._record(run, outcome)
 
     async def _send(self, run: Run) -> Outcome:
         """Let the resource carry out a run; one that has a time limit and keeps silent past it is stopped."""
-        work = asyncio.ensure_future(self._posts[run.key].resource.run(run.command, self._recorder(run)))
+        resource, recorder = self._posts[run.key].resource, self._recorder(run)
+        work = asyncio.ensure_future(guarded(lambda: resource.run(run.command, recorder)))
         try:
             return await self._returned(run, work)
         finally:
@@ -328,7 +338,7 @@ class Worker:
     async def _returned(self, run: Run, work: asyncio.Future[Outcome]) -> Outcome:
         if await _ends(work, None if run.timeout_s is None else run.timeout_s + GRACE_S):
             return _result(work)
-        await self._posts[run.key].resource.stop()
+        await guarded(self._posts[run.key].resource.stop)
         if await _ends(work, GRACE_S):
             return _result(work)
         work.cancel()
@@ -369,7 +379,13 @@ class Worker:
             return NeverStarted()  # for what it changes in the world, it never did
         if not capability.queryable:
             return CannotTell(reason="it keeps no record of its commands")
-        return await self._posts[run.key].resource.ask(run.command)
+        try:
+            return await guarded(lambda: self._posts[run.key].resource.ask(run.command))
+        except (ResourceUnavailable, StaleEpoch):
+            raise
+        except Exception as error:  # an adapter may raise anything
+            log.exception("%s failed inside its adapter when it was asked about", run)
+            return CannotTell(reason=words(error))
 
     async def _ask_again(self, run: Run) -> None:
         """Ask about an unknown run once more: the resource may know by now what it could not tell then."""
@@ -413,12 +429,14 @@ class Worker:
     async def stop(self) -> None:
         """Send every resource to its safe state, all at once; one out of reach does not hold up the others."""
         posts = list(self._posts.values())
-        results = await asyncio.gather(*(p.resource.stop() for p in posts), return_exceptions=True)
+        results = await asyncio.gather(*(guarded(p.resource.stop) for p in posts), return_exceptions=True)
         for post, result in zip(posts, results, strict=True):
             if isinstance(result, ResourceUnavailable):
                 raise result
             if isinstance(result, BaseException):
-                raise ResourceUnavailable(f"{post.resource.name} did not stop: {result}. Stop it by hand.") from result
+                raise ResourceUnavailable(
+                    f"{post.resource.name} did not stop: {words(result)}. Stop it by hand."
+                ) from result
 
 
 async def _ends(work: asyncio.Future[Outcome], within_s: float | None) -> bool:

@@ -6,18 +6,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
-from labwright.core.approval import Approval, ApprovalState, Demand, Question, Say, Signature
+from labwright.core.approval import Approval, ApprovalState, Demand, Question, Say, Signature, sealed
 from labwright.core.errors import InvalidTransition, NotAuthorised, NotFound, Overtaken
 from labwright.core.person import Person
 from labwright.core.states import TrialState
-from labwright.core.values import Json, digest
+from labwright.core.values import Json
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.database.clock import database_now
 from labwright.storage.database.ledger import append, now
 from labwright.storage.database.packing import pack, unpack
 from labwright.storage.database.schema import approvals, campaigns, people, signatures, trials
-from labwright.storage.database.transaction import lock
 
 
 class Approvals:
@@ -49,8 +48,8 @@ class Approvals:
         sign raises NotAuthorised, and an approval that has ended InvalidTransition. One signature a person; one who
         approved may still refuse, as long as the trial waits.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))  # in the order of everybody else, so that nobody waits in a circle
+        # The stream's lock goes first, as everywhere: so nobody waits in a circle.
+        with self._database.write(stream_of(campaign)) as connection:
             trial_id = _lock(connection, campaign, number)
             _check_waits(connection, trial_id, f"Trial {campaign}/{number}", say)
             approval = _settled(connection, trial_id)
@@ -71,10 +70,11 @@ class Approvals:
 def ask(connection: Connection, trial_id: int, question: Question) -> None:
     """Put a question before people, in the transaction that moves the trial to waiting."""
     campaign, number = _whose(connection, trial_id)
-    sealed, at = digest(question.content), now()
-    demands: list[Json] = [{"by": list(d.by), "people": d.people} for d in question.demands]
+    at = now()
+    demands: list[Json] = [demand.told for demand in question.demands]
     expires_at = float(connection.execute(select(database_now())).scalar_one()) + question.expires_s
-    row: dict[str, Json] = {"content": question.content, "digest": sealed, "asked_at": at, "expires_at": expires_at}
+    seal = sealed(question.content, question.reasons, question.demands, expires_at)
+    row: dict[str, Json] = {"content": question.content, "digest": seal, "asked_at": at, "expires_at": expires_at}
     texts = {"reasons": pack(list(question.reasons)), "demands": pack(demands)}
     state = ApprovalState.WAITING.value
     connection.execute(insert(approvals).values(trial_id=trial_id, **row, **texts, state=state))
@@ -82,17 +82,18 @@ def ask(connection: Connection, trial_id: int, question: Question) -> None:
     append(connection, stream_of(campaign), "approval.asked", {**body, **row, "demands": demands, "signatures": []})
 
 
-def verdict(connection: Connection, trial_id: int, would_do: str) -> Approval:
-    """Return the approval as it counts now for what would be done, by its digest; call it right before clearing.
+def verdict(connection: Connection, trial_id: int, would_ask: Question) -> Approval:
+    """Return the approval as it counts now for what people would be asked now; call it right before clearing.
 
     `approved`: enough different people on record signed exactly that, in time. `waiting`: see `missing`. `refused`,
     `expired` and `void` are final, and `why` tells why; a digest that differs voids it. What changed is recorded.
     """
     _lock_row(connection, trial_id)
     approval = _settled(connection, trial_id)
-    if would_do != approval.digest and approval.state in (ApprovalState.WAITING, ApprovalState.APPROVED):
+    now_asked = sealed(would_ask.content, would_ask.reasons, would_ask.demands, approval.expires_at)
+    if now_asked != approval.digest and approval.state in (ApprovalState.WAITING, ApprovalState.APPROVED):
         _end(
-            connection, trial_id, ApprovalState.VOID, f"what would be done now ({would_do[:12]}) is not what was asked"
+            connection, trial_id, ApprovalState.VOID, f"what would be done now ({now_asked[:12]}) is not what was asked"
         )
     elif approval.state is ApprovalState.APPROVED:
         _end(connection, trial_id, ApprovalState.APPROVED, None)

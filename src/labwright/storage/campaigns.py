@@ -1,17 +1,14 @@
 """Campaigns on record."""
 
-from collections.abc import Mapping
-
 from sqlalchemy import Connection, Row, insert, select, update
 
 from labwright.core.campaign import CampaignRecord
 from labwright.core.errors import NotFound
-from labwright.core.run import thing_of
-from labwright.core.states import CAMPAIGN_TRANSITIONS, OPEN_RUNS, CampaignState
+from labwright.core.states import CAMPAIGN_TRANSITIONS, CampaignState
 from labwright.core.values import digest
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import append, now
-from labwright.storage.database.schema import campaigns, runs
+from labwright.storage.database.schema import campaigns
 from labwright.storage.database.transaction import lock
 from labwright.storage.transitions import Held, move
 
@@ -35,8 +32,7 @@ class Campaigns:
     def add(self, name: str, text: str, folder: str, *, priority: int = 0) -> CampaignRecord:
         """Record a new campaign as a draft."""
         hashed = digest(text)
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             row = {"name": name, "digest": hashed, "text": text, "folder": folder, "priority": priority}
             connection.execute(insert(campaigns).values(**row, state=CampaignState.DRAFT.value, created_at=now()))
             body = {"campaign_state": CampaignState.DRAFT.value, "digest": hashed, "text": text, "folder": folder}
@@ -66,27 +62,20 @@ class Campaigns:
         """Return the campaigns that run or finish what they have begun."""
         return [c for c in self.all() if c.state in (CampaignState.RUNNING, CampaignState.PAUSED) and c.declared]
 
-    def declare(self, name: str, declared: str, keys: Mapping[str, str]) -> None:
-        """Record what the campaign's resources say that they can do, as JSON; the same again changes nothing.
-
-        `keys`: what each resource stands for now. Its open runs follow it to another address or folder.
-        """
+    def declare(self, name: str, declared: str) -> None:
+        """Record what the campaign's resources say that they can do, as JSON; the same again changes nothing."""
         if self.get(name).declared == declared:
             return
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             connection.execute(update(campaigns).where(campaigns.c.name == name).values(declared=declared))
             append(connection, stream_of(name), "campaign.declared", {"declared": declared})
-            for resource, key in keys.items():
-                _follow(connection, name, resource, key)
 
     def extend(self, name: str, more: int, *, file_budget: int) -> CampaignRecord:
         """Let the campaign spend so many trials more than it may by now; a finished one is paused then.
 
         `file_budget` is what its file says. Raises InvalidTransition where it was stopped or has failed.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             row = connection.execute(select(campaigns).where(campaigns.c.name == name)).one()
             state, budget = CampaignState(row.state), (file_budget if row.budget is None else row.budget) + more
             held = Held(name=name, table=campaigns, id=row.id, state=state)
@@ -99,8 +88,7 @@ class Campaigns:
     def change(self, name: str, action: str, why: str | None = None) -> CampaignState:
         """Move a campaign by an action such as pause; one that its state does not allow raises InvalidTransition."""
         state = self.get(name).state
-        with self._database.write() as connection:
-            lock(connection, stream_of(name))
+        with self._database.write(stream_of(name)) as connection:
             row_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == name)).scalar_one()
             held = Held(name=name, table=campaigns, id=row_id, state=state)
             new = move(connection, held, CAMPAIGN_TRANSITIONS, action, why=why)
@@ -116,15 +104,6 @@ def settle(connection: Connection, halt: str, why: str) -> None:
         still = update(campaigns).where(campaigns.c.name == name, campaigns.c.why == halt)
         if connection.execute(still.values(why=why)).rowcount:
             append(connection, stream_of(name), "campaign.settled", {"campaign_state": state, "why": why})
-
-
-def _follow(connection: Connection, campaign: str, resource: str, key: str) -> None:
-    """Let the open runs of a resource follow it to where it stands now."""
-    query = select(runs.c.id).join(campaigns).where(campaigns.c.name == campaign, runs.c.resource == resource)
-    open_runs = runs.c.state.in_([s.value for s in OPEN_RUNS])
-    for (run_id,) in connection.execute(query.where(open_runs, runs.c.key != key)).all():
-        connection.execute(update(runs).where(runs.c.id == run_id).values(key=key, thing=thing_of(key)))
-        append(connection, stream_of(campaign), "run.moved", {"run": run_id, "moved_to": key})
 
 
 def _record(row: Row[tuple[object, ...]]) -> CampaignRecord:

@@ -18,7 +18,6 @@ from labwright.storage.database import Database
 from labwright.storage.database.clock import now as clock_now
 from labwright.storage.database.ledger import now
 from labwright.storage.database.schema import lot_entries, lots, runs
-from labwright.storage.database.transaction import lock
 from labwright.storage.lots import STREAM, end_of, read_lots
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
@@ -66,8 +65,7 @@ class Materials:
         if NAME.fullmatch(name) is None:
             raise InvalidInput(f"{name!r} cannot name a lot: letters, digits and _ were expected, a letter or _ first.")
         _check_amount(amount, unit, least_is_more_than_0=True)
-        with self._database.write() as connection:
-            lock(connection, STREAM)
+        with self._database.write(STREAM) as connection:
             if expires is not None and end_of(expires) <= clock_now(connection):
                 raise InvalidInput(f"{expires} is over; nothing was added. Give the last day on which it may be used.")
             found = read_lots(connection, name)
@@ -85,8 +83,7 @@ class Materials:
     def correct(self, name: str, amount: float, unit: str | None, *, why: str) -> Lot:
         """Record how much of a lot is there, as somebody saw it, and why that differs from the record."""
         _check_amount(amount, unit, least_is_more_than_0=False)
-        with self._database.write() as connection:
-            lock(connection, STREAM)
+        with self._database.write(STREAM) as connection:
             lot = self._found(connection, name)
             difference = convert(amount, unit or "1", lot.unit, f"lot {name}") - lot.left
             stock.enter(connection, name, EntryKind.CORRECTED, difference, why=why)

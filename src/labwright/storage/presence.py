@@ -10,17 +10,21 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from labwright.core.errors import InvalidInput, NotFound, StorageUnavailable
+from labwright.core.states import RunState
 from labwright.storage.database import Database
 from labwright.storage.database.clock import database_now
 from labwright.storage.database.ledger import append, now
-from labwright.storage.database.schema import holdings, workers
-from labwright.storage.database.transaction import lock
+from labwright.storage.database.schema import campaigns, holdings, runs, workers
 
 LEASE_S = 15.0
 STREAM = "laboratory"  # of the ledger: what concerns no single campaign
+
+# Who is at work in this process, each with its process id, since a child has none of its parent's locks. Such a lock
+# belongs to the process: to try one's own would find it free, and to close the file again would give it up.
+_here: set[tuple[str, int]] = set()
 
 
 def holding_of(thing: str) -> str:
@@ -93,6 +97,7 @@ class Presence:
             fcntl.lockf(self._life, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, no child inherits it
         except OSError as error:
             raise StorageUnavailable(f"The lock {path} cannot be taken: {error}.") from error
+        _here.add((self.worker, os.getpid()))
         row = {"id": self.worker, "host": self._machine.host, "boot": self._machine.boot, "pid": os.getpid()}
         lease = database_now() + self.lease_s
         with self._database.write() as connection:
@@ -112,8 +117,12 @@ class Presence:
                 connection.execute(update(workers).where(workers.c.id == self.worker).values(ended=True))
             self._life_file(self.worker).unlink(missing_ok=True)
         finally:
-            if self._life is not None:
-                self._life.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        _here.discard((self.worker, os.getpid()))
+        if self._life is not None:
+            self._life.close()
 
     def hold(self, what: str, *, fenced: bool) -> WorkerRecord | None:
         """Hold something alone; return None when it is ours now, or else who holds it.
@@ -121,8 +130,7 @@ class Presence:
         `fenced`: another may have it as soon as the lease of its holder has expired. Otherwise only when the holder is
         known to be gone: it has said so, its machine was started anew, or on this machine its lock is free.
         """
-        with self._database.write() as connection:
-            lock(connection, what)
+        with self._database.write(what) as connection:
             holder = connection.execute(select(holdings.c.worker).where(holdings.c.what == what)).first()
             if holder is None:
                 connection.execute(insert(holdings).values(what=what, worker=self.worker, epoch=1))
@@ -141,6 +149,24 @@ class Presence:
             query = _at_work().join(holdings, holdings.c.worker == workers.c.id).where(holdings.c.what == what)
             row = connection.execute(query).first()
             return None if row is None or self._is_gone(row) else _record(row, (what,))
+
+    def unattended(self, campaign: str) -> dict[int, str]:
+        """Return the begun and the ready runs of a campaign, with their resources, where nobody is heard of.
+
+        Somebody is where a process at work holds the thing, or has begun another run there.
+        """
+        began = runs.c.state.in_([s.value for s in (RunState.LEASED, RunState.INTENDED)])
+        ready = and_(runs.c.state == RunState.QUEUED.value, runs.c.ready <= database_now())
+        query = select(runs.c.id, runs.c.resource, runs.c.thing).join(campaigns).where(campaigns.c.name == campaign)
+        held = _at_work().add_columns(holdings.c.what).join(holdings, holdings.c.worker == workers.c.id)
+        busy = _at_work().add_columns(runs.c.thing).join(runs, runs.c.worker == workers.c.id).where(began)
+        with self._database.read() as connection:
+            waiting = connection.execute(query.where(or_(began, ready)).order_by(runs.c.id)).all()
+            if not waiting:
+                return {}
+            attended = {row.what for row in connection.execute(held) if self._is_heard_of(row)}
+            attended |= {holding_of(row.thing) for row in connection.execute(busy) if self._is_heard_of(row)}
+        return {row.id: row.resource for row in waiting if holding_of(row.thing) not in attended}
 
     def all(self) -> list[WorkerRecord]:
         """Return every process at work, with what it holds."""
@@ -167,8 +193,7 @@ class Presence:
 
         An unknown or ambiguous beginning of an id raises NotFound; a process of this machine that lives, InvalidInput.
         """
-        with self._database.write() as connection:
-            lock(connection, STREAM)
+        with self._database.write(STREAM) as connection:
             alive = _at_work().where(workers.c.ended.is_(False), workers.c.id.startswith(worker, autoescape=True))
             rows = connection.execute(alive).all()
             if len(rows) != 1 or not worker:
@@ -193,7 +218,12 @@ class Presence:
             return False
         return row.boot != self._machine.boot or not self._is_alive(row.id)
 
+    def _is_heard_of(self, row: Row[Any]) -> bool:
+        return bool(row.lease_s > 0) and not self._is_gone(row)
+
     def _is_locked(self, worker: str) -> bool:
+        if (worker, os.getpid()) in _here:
+            return True
         try:
             with self._life_file(worker).open("r+") as file:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from labwright.core.command import Failure
 from labwright.core.run import Conclusion, NewRun, Next, Run, thing_of
@@ -11,7 +11,6 @@ from labwright.core.states import (
     LIVE_RUNS,
     RUN_TRANSITIONS,
     TRIAL_TRANSITIONS,
-    CampaignState,
     RunState,
     TrialState,
     after,
@@ -21,23 +20,16 @@ from labwright.storage import lots, samples
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database.clock import database_now
 from labwright.storage.database.ledger import append
-from labwright.storage.database.packing import pack, unpack
-from labwright.storage.database.schema import campaigns, members, runs, trials
+from labwright.storage.database.packing import pack
+from labwright.storage.database.schema import members, runs, trials
 from labwright.storage.records import outcome_record
-from labwright.storage.rows import runs_of
+from labwright.storage.rows import served_by
 from labwright.storage.transitions import Held, move
 
 # Says what comes next in a trial, from its point, its number and all of its runs.
 Advance: TypeAlias = Callable[[Point, int, Sequence[Run]], Next]
 
 _INSERT_RUNS, _INSERT_MEMBER = insert(runs).returning(runs.c.id, runs.c.command_id), insert(members)
-_SERVED = (
-    select(trials.c.id, trials.c.campaign_id, trials.c.number, trials.c.proposal, trials.c.state)
-    .add_columns(campaigns.c.state.label("campaign_state"))
-    .select_from(members.join(trials).join(campaigns))
-    .where(members.c.run_id == bindparam("of_run"))
-    .order_by(members.c.place)
-)
 ENDS = {TrialState.OBSERVED: "observe", TrialState.FAILED: "fail", TrialState.UNKNOWN: "lose"}
 STOPPED = "the campaign was stopped"
 
@@ -134,6 +126,7 @@ def _row(campaign_id: int, new: NewRun, state: RunState) -> dict[str, str | floa
         "state": state.value,
         "epoch": 0,
         "material": new.material,
+        "capacity": new.capacity,
     }
 
 
@@ -144,12 +137,11 @@ def _member(run_id: int, place: int, trial_id: int, new: NewRun) -> dict[str, st
 
 def advance_trials(connection: Connection, run: Run, advance: Advance) -> None:
     """Do what comes next in each trial that a run serves, now that the run has ended."""
-    for trial in connection.execute(_SERVED, {"of_run": run.id}).all():
-        if trial.state != TrialState.RUNNING.value:
+    for trial, served in served_by(connection, run.id):
+        if trial.state is not TrialState.RUNNING:
             continue  # another of its runs is unknown: nothing goes on before that is decided
-        served = runs_of(connection, trial.id)
-        following = advance(unpack(trial.proposal)["point"], trial.number, served)
-        if trial.campaign_state == CampaignState.STOPPED.value and following.conclusion is None:
+        following = advance(trial.point, trial.number, served)
+        if trial.is_stopped and following.conclusion is None:
             following = at_a_stop(served, STOPPED)
         apply(connection, run.campaign, trial.campaign_id, (trial.id, trial.number), following)
 

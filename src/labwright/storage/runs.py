@@ -1,7 +1,7 @@
 """Runs: each method is one fact, in one transaction with its ledger entries."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from labwright.core.states import (
     TRIAL_TRANSITIONS,
     CampaignState,
     RunState,
+    TaskState,
     TrialState,
     after,
 )
@@ -45,7 +46,7 @@ from labwright.storage.database.schema import campaigns, ledger, runs, tasks, tr
 from labwright.storage.database.transaction import lock
 from labwright.storage.queueing import STOPPED, Advance, advance_trials, apply, at_a_stop, mark
 from labwright.storage.records import outcome_from, outcome_record
-from labwright.storage.rows import chunks, read_runs, runs_of, runs_query
+from labwright.storage.rows import chunks, read_runs, runs_of, runs_query, unchanged
 from labwright.storage.transitions import Held, move
 
 SHORT_S = 1.0  # until a run whose lots lack something is looked at again
@@ -77,8 +78,8 @@ def _next() -> Select[tuple[Any, ...]]:
 
 
 _NEXT = _next()
-_LIVE = (
-    select(func.count()).select_from(runs).where(runs.c.thing == bindparam("of_thing"), _in(LIVE_RUNS), _in(OPEN_RUNS))
+_ROOM = select(func.count().filter(_in(LIVE_RUNS)).label("live"), func.min(runs.c.capacity).label("most")).where(
+    runs.c.thing == bindparam("of_thing"), _in(OPEN_RUNS)
 )
 _CLAIM = (
     update(runs)
@@ -125,19 +126,18 @@ class Runs:
 
         First by the campaign's priority; then the campaign that was served the longest ago; then the oldest.
         """
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             return read_runs(connection, _NEXT, {"of_keys": list(keys), "most": most})
 
     def claim(self, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
         """Lease queued runs and record the intent to send them; return those that are now ours.
 
-        One that another worker was faster to take, for which its resource (by key) has no room, or whose lots lack what
-        it takes, is left out.
+        One that another worker was faster to take, that a trial has joined or left, for which its resource (by key) has
+        no room, or whose lots lack what it takes, is left out.
         """
-        with self._database.write() as connection:
-            for name in sorted({thing_of(r.key) for r in wanted}) + sorted({stream_of(r.campaign) for r in wanted}):
-                lock(connection, name)
-            fitting = self._fitting(connection, wanted, capacities)
+        things, streams = {thing_of(r.key) for r in wanted}, {stream_of(r.campaign) for r in wanted}
+        with self._database.write(*sorted(things), *sorted(streams)) as connection:
+            fitting = self._fitting(connection, unchanged(connection, wanted), capacities)
             claimed = self._claim(connection, [r for r in fitting if not r.material])
             if any(r.material for r in fitting):
                 lock(connection, lots.STREAM)
@@ -147,12 +147,16 @@ class Runs:
             return claimed
 
     def _fitting(self, connection: Connection, wanted: Sequence[Run], capacities: Mapping[str, int]) -> list[Run]:
-        """Return the runs for which their resources have room, counted over the live rows."""
+        """Return the runs for which their resources have room, counted over the live rows.
+
+        Where campaigns differ on how much a thing takes at once, the least counts that an open run there says.
+        """
         free: dict[str, int] = {}
         for run in wanted:
             thing = thing_of(run.key)
             if thing not in free:
-                free[thing] = capacities[run.key] - connection.execute(_LIVE, {"of_thing": thing}).scalar_one()
+                there = connection.execute(_ROOM, {"of_thing": thing}).one()
+                free[thing] = min(capacities[run.key], there.most or capacities[run.key]) - there.live
         found = []
         for run in wanted:
             if free[thing_of(run.key)] > 0:
@@ -197,11 +201,47 @@ class Runs:
 
     def stranded(self, things: Sequence[str], keys: Sequence[str]) -> list[Run]:
         """Return the begun runs on these things, set up otherwise than by the keys, whose worker has ended."""
-        held = runs_query().where(runs.c.thing.in_(things), runs.c.key.not_in(keys))
-        held = held.where(_in((RunState.LEASED, RunState.INTENDED)))
+        return self._deserted(runs.c.thing.in_(things), runs.c.key.not_in(keys))
+
+    def _deserted(self, *conditions: ColumnElement[bool]) -> list[Run]:
+        held = runs_query().where(_in((RunState.LEASED, RunState.INTENDED)), *conditions)
         apart = held.outerjoin(workers, runs.c.worker == workers.c.id)
         with self._database.read() as connection:
             return read_runs(connection, apart.where(or_(workers.c.id.is_(None), workers.c.ended)))
+
+    def with_people(self, found: Sequence[int]) -> set[int]:
+        """Return which of these runs, by number, wait for what people report."""
+        query = select(runs.c.id).join(tasks, tasks.c.command_id == runs.c.command_id)
+        query = query.where(runs.c.id.in_(found), tasks.c.state == TaskState.OPEN.value)
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
+
+    def follow(self, campaign: str, keys: Mapping[str, str], repeatable: Collection[str]) -> None:
+        """Let a campaign's open runs follow its resources, by name, to where they stand now.
+
+        What was begun on another thing stays there: whoever stands here never heard of it, and would say that it never
+        started. Once its worker has ended it is unknown. What is `repeatable`, by its use, may begin anywhere.
+        """
+        astray = [run for run in self.open(campaign) if keys.get(run.resource, run.key) != run.key]
+        if not astray:
+            return
+        deserted = {run.id for run in self._deserted(campaigns.c.name == campaign)}
+        with self._database.write(stream_of(campaign)) as connection:
+            for run in astray:
+                key, begun = keys[run.resource], run.state in (RunState.INTENDED, RunState.UNKNOWN)
+                if not begun or run.use in repeatable or thing_of(key) == thing_of(run.key):
+                    _bring(connection, run, key)
+                elif run.id in deserted:
+                    why = f"it was begun on {thing_of(run.key)}, and {run.resource} is {thing_of(key)} now"
+                    with suppress(Overtaken):
+                        self._lose(connection, run, why)
+
+    def capacities(self) -> dict[str, int]:
+        """Return how many runs each thing takes at once: the least that an open run there says."""
+        query = select(runs.c.thing, func.min(runs.c.capacity).label("least")).where(_in(OPEN_RUNS))
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(runs.c.thing)).all()
+        return {row.thing: row.least for row in rows if row.least is not None}
 
     def unknown(self, keys: Sequence[str] | None = None) -> list[Run]:
         """Return the runs, on these resources or on all, of which nobody could say what became."""
@@ -210,7 +250,7 @@ class Runs:
 
     def adopt(self, run: Run) -> Run:
         """Take over a run that another worker left behind; its epoch rises by one. Overtaken: another was faster."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             query = update(runs).where(runs.c.id == run.id, runs.c.state == run.state.value, runs.c.epoch == run.epoch)
             values = {"epoch": run.epoch + 1, "worker": self.worker}
             if connection.execute(query.values(**values)).rowcount != 1:
@@ -224,16 +264,16 @@ class Runs:
 
     def requeue(self, run: Run, why: str, *, by: str | None = None) -> Run:
         """Queue a run again that certainly never started, or that may be repeated; `by`: who says so."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             new = _move_run(connection, run, "requeue")
             self._tell(connection, run, f"run.{new.value}", new, why=why, by=by)
             if by is not None:
                 self._rename(connection, run)
+            if run.state is RunState.UNKNOWN:
+                self._resume(connection, run, by or run.resource)
             if run.material:
                 lots.give_back(connection, run.id, why)
                 samples.settle(connection, stream_of(run.campaign), run.id)
-            if run.state is RunState.UNKNOWN:
-                self._resume(connection, run, by or run.resource)
             state = select(campaigns.c.state).where(campaigns.c.name == run.campaign)
             if connection.execute(state).scalar_one() == CampaignState.STOPPED.value:
                 self._call_off(connection, run.campaign, STOPPED)  # nobody would ever take it
@@ -251,12 +291,12 @@ class Runs:
 
     def end(self, run: Run, outcome: Outcome, advance: Advance) -> None:
         """Record a run's result, and do what it means for its trials."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             self._end(connection, run, outcome, advance)
 
     def decide(self, run: Run, outcome: Outcome, advance: Advance, *, why: str, by: str) -> None:
         """Record what became of an unknown run, as somebody saw it, and do what it means for its trials."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             self._end(connection, run, outcome, advance, why=why, by=by)
 
     def _end(self, connection: Connection, run: Run, outcome: Outcome, advance: Advance, **told: Json) -> None:
@@ -272,7 +312,7 @@ class Runs:
 
     def note_late(self, run: Run, outcome: Outcome) -> None:
         """Keep a result as evidence that came when the run was not ours any more."""
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             body: dict[str, Json] = {"late_of": run.id, "late": outcome_record(outcome), "of_epoch": run.epoch}
             append(connection, stream_of(run.campaign), LATE, body)
 
@@ -285,28 +325,28 @@ class Runs:
 
     def lose(self, run: Run, why: str) -> None:
         """Record that nobody can say what became of a run; its trials wait for a person."""
-        with self._changing(run) as connection:
-            new = _move_run(connection, run, "lose")
-            self._tell(connection, run, "run.unknown", new, why=why)
-            if run.material:
-                samples.settle(connection, stream_of(run.campaign), run.id)
-            for trial_id, number in _trials_in(connection, run, TrialState.RUNNING):
-                self._move_trial(
-                    connection, run, trial_id, number, (TrialState.RUNNING, "lose"), f"run {run.id}: {why}"
-                )
+        with self._database.write(stream_of(run.campaign)) as connection:
+            self._lose(connection, run, why)
+
+    def _lose(self, connection: Connection, run: Run, why: str) -> None:
+        new = _move_run(connection, run, "lose")
+        self._tell(connection, run, "run.unknown", new, why=why)
+        if run.material:
+            samples.settle(connection, stream_of(run.campaign), run.id)
+        for trial_id, number in _trials_in(connection, run, TrialState.RUNNING):
+            self._move_trial(connection, run, trial_id, number, (TrialState.RUNNING, "lose"), f"run {run.id}: {why}")
 
     def refuse(self, run: Run, why: str, advance: Advance) -> None:
         """Record that the gate at the device refused a queued run: it never moved, and its trials fail."""
         outcome = outcome_record(Failure(reason=why))
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             new = _move_run(connection, run, "cancel", outcome=pack(outcome))
             self._tell(connection, run, "run.cancelled", new, why=why, outcome=outcome)
             advance_trials(connection, run, advance)
 
     def call_off(self, campaign: str, why: str) -> None:
         """End the trials of a stopped campaign, but those with a run in flight: they end with it."""
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
+        with self._database.write(stream_of(campaign)) as connection:
             self._call_off(connection, campaign, why)
 
     def _call_off(self, connection: Connection, campaign: str, why: str) -> None:
@@ -321,7 +361,7 @@ class Runs:
 
         `by`: who has said what became of it. The campaigns that halted for it say so.
         """
-        settle(connection, undecided(run), f"{by} has said what became of run {run.id}; labwright run goes on")
+        settle(connection, undecided(run), f"{by} has said what became of run {run.id}; it can go on")
         for trial_id, number in _trials_in(connection, run, TrialState.UNKNOWN):
             if not any(r.state is RunState.UNKNOWN for r in runs_of(connection, trial_id)):
                 self._move_trial(connection, run, trial_id, number, (TrialState.UNKNOWN, "decide"), None)
@@ -341,7 +381,7 @@ class Runs:
         mark(connection, trial_id, append(connection, stream_of(run.campaign), f"trial.{new.value}", body).seq)
 
     def _move(self, run: Run, action: str) -> Run:
-        with self._changing(run) as connection:
+        with self._database.write(stream_of(run.campaign)) as connection:
             new = _move_run(connection, run, action)
             self._tell(connection, run, f"run.{new.value}", new)
         return self.get(run.id)
@@ -354,17 +394,20 @@ class Runs:
         with self._database.read() as connection:
             return read_runs(connection, runs_query().where(*conditions))
 
-    @contextmanager
-    def _changing(self, run: Run) -> Iterator[Connection]:
-        with self._database.write() as connection:
-            lock(connection, stream_of(run.campaign))
-            yield connection
-
 
 def _trials_in(connection: Connection, run: Run, state: TrialState) -> list[tuple[int, int]]:
     query = select(trials.c.id, trials.c.number).join(campaigns)
     mine = query.where(campaigns.c.name == run.campaign, trials.c.number.in_(run.trials))
     return [(row.id, row.number) for row in connection.execute(mine.where(trials.c.state == state.value))]
+
+
+def _bring(connection: Connection, run: Run, key: str) -> None:
+    """Note where a run stands now, unless another process has changed it meanwhile."""
+    same = update(runs).where(runs.c.id == run.id, runs.c.state == run.state.value, runs.c.epoch == run.epoch)
+    # A queued one is another by its epoch: whoever saw it where it stood before cannot claim it any more.
+    epoch = run.epoch + 1 if run.state is RunState.QUEUED else run.epoch
+    if connection.execute(same.values(key=key, thing=thing_of(key), epoch=epoch)).rowcount:
+        append(connection, stream_of(run.campaign), "run.moved", {"run": run.id, "moved_to": key, "epoch": epoch})
 
 
 def _move_run(connection: Connection, run: Run, action: str, **values: str | int) -> RunState:

@@ -1,13 +1,13 @@
 """Trials: each method is one fact, in one transaction with its ledger entries."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Integer, ScalarSelect, bindparam, func, insert, select, update
 
 from labwright.core.approval import ApprovalState, Question
-from labwright.core.errors import CampaignBusy, InvalidInput, OutOfStock, Overtaken
+from labwright.core.errors import CampaignBusy, InvalidInput, NotFound, OutOfStock, Overtaken
 from labwright.core.material import then_again
 from labwright.core.run import Conclusion, Next
 from labwright.core.states import TRIAL_TRANSITIONS, CampaignState, TrialState
@@ -20,11 +20,10 @@ from labwright.storage.database import Database
 from labwright.storage.database.ledger import append, now
 from labwright.storage.database.packing import pack
 from labwright.storage.database.schema import campaigns, holdings, trials
-from labwright.storage.database.transaction import lock
 from labwright.storage.lots import lacking
 from labwright.storage.queueing import apply, apply_all, mark
 from labwright.storage.records import proposal_record
-from labwright.storage.rows import the_trial, trial_from, trials_query
+from labwright.storage.rows import changed_query, the_trial, trial_from, trials_query
 from labwright.storage.transitions import Held, move
 
 ADDING = tuple(s.value for s in (CampaignState.DRAFT, CampaignState.RUNNING, CampaignState.PAUSED))
@@ -36,6 +35,30 @@ class Earlier:
 
     proposal: Proposal
     conclusion: Conclusion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """The trials of a campaign that changed, the newest such entry, and the campaign's state and budget by now."""
+
+    trials: Sequence[Trial]
+    seq: int
+    state: CampaignState
+    budget: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """A campaign's row, the trials that it has spent and that are in flight, and the number of the last."""
+
+    id: int
+    spent: int
+    busy: int
+    last: int
+
+    def has_room(self, budget: int, parallel: int) -> bool:
+        """Whether a trial that is counted already may begin."""
+        return self.spent <= budget and self.busy < parallel
 
 
 class Trials:
@@ -50,14 +73,22 @@ class Trials:
         with self._database.read() as connection:
             return [trial_from(row) for row in connection.execute(trials_query().where(campaigns.c.name == campaign))]
 
-    def since(self, campaign: str, seq: int, most: int) -> tuple[list[Trial], int]:
-        """Return the trials that changed after an entry of the campaign's stream, and the newest such entry.
+    def since(self, campaign: str, seq: int, most: int) -> Changes:
+        """Return what has changed after an entry of the campaign's stream, the change that is the longest ago first.
 
-        At most so many, the change that is the longest ago first.
+        At most so many trials. An unknown campaign raises NotFound.
         """
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             rows = connection.execute(_SINCE, {"of_name": campaign, "of_seq": seq, "most": most}).all()
-        return [trial_from(row) for row in rows], rows[-1].changed if rows else seq
+        if not rows:
+            raise NotFound(f"No campaign named {campaign!r} in {self._database.name}.")
+        changed = [row for row in rows if row.number is not None]
+        return Changes(
+            trials=[trial_from(row) for row in changed],
+            seq=changed[-1].changed if changed else seq,
+            state=CampaignState(rows[0].campaign_state),
+            budget=rows[0].budget,
+        )
 
     def get(self, campaign: str, number: int) -> Trial:
         """Return one trial; an unknown number raises NotFound."""
@@ -71,12 +102,11 @@ class Trials:
         CampaignBusy when another process conducts the campaign by now, Overtaken when it does not run any more, and
         OutOfStock when a lot lacks what the first of them takes; a later one is left out then, with the rest.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
-            campaign_id, spent, busy = self._conducted(connection, campaign)
-            begun = begun[: max(min(budget - spent, parallel - busy), 0)]
+        with self._database.write(stream_of(campaign)) as connection:
+            tally = self._conducted(connection, campaign)
+            begun = begun[: max(min(budget - tally.spent, parallel - tally.busy), 0)]
             if not any(f.materials is not None for _, f in begun):
-                _begin_all(connection, campaign, campaign_id, begun)
+                _begin_all(connection, campaign, tally, begun)
                 return len(begun)
             for done, one in enumerate(begun):
                 why = _lacking(connection, one[1])
@@ -84,50 +114,46 @@ class Trials:
                     raise OutOfStock(why)
                 if why is not None:
                     return done
-                _begin_all(connection, campaign, campaign_id, [one])
+                _begin_all(connection, campaign, replace(tally, last=tally.last + done), [one])
         return len(begun)
 
     def refuse(self, campaign: str, proposal: Proposal, found: Verdict) -> None:
         """Record a proposal that the gate did not allow; it uses no budget."""
         why = "; ".join(found.reasons)
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
-            campaign_id = self._conducted(connection, campaign)[0]
+        with self._database.write(stream_of(campaign)) as connection:
+            campaign_id = self._conducted(connection, campaign).id
             _insert(connection, campaign, campaign_id, proposal, TrialState.REFUSED, why, verdict=found.decision.name)
 
     def hold(self, campaign: str, proposal: Proposal, question: Callable[[int], Question]) -> None:
         """Record a proposal that waits for people; `question`, by the trial's number, is what they are asked."""
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
-            campaign_id, _, _ = self._conducted(connection, campaign)
-            asked = question(_next_number(connection, campaign_id))
+        with self._database.write(stream_of(campaign)) as connection:
+            tally = self._conducted(connection, campaign)
+            asked = question(tally.last + 1)
             why = "; ".join(asked.reasons)
-            row, _ = _insert(connection, campaign, campaign_id, proposal, TrialState.WAITING, why)
+            row, _ = _insert(connection, campaign, tally.id, proposal, TrialState.WAITING, why)
             ask(connection, row, asked)
 
     def put_before_people(self, trial: Trial, question: Question) -> None:
         """Let a proposed trial wait for people, who are asked the question."""
-        with self._database.write() as connection:
-            lock(connection, stream_of(trial.campaign))
+        with self._database.write(stream_of(trial.campaign)) as connection:
             self._conducted(connection, trial.campaign)
             self._change(connection, trial, "hold", "; ".join(question.reasons))
             ask(connection, self._row_of(connection, trial), question)
 
-    def answer(self, trial: Trial, would_do: str, following: Next, *, budget: int, parallel: int) -> bool:
-        """Do what people said of a waiting trial, if they agreed to exactly what it `would_do` now, by its sha256.
+    def answer(self, trial: Trial, would_ask: Question, following: Next, *, budget: int, parallel: int) -> bool:
+        """Do what people said of a waiting trial, if they agreed to exactly what they would be asked now.
 
         False while they have not, or while there is no room for it. OutOfStock: a lot lacks what it takes.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(trial.campaign))
-            _, spent, busy = self._conducted(connection, trial.campaign)
+        with self._database.write(stream_of(trial.campaign)) as connection:
+            tally = self._conducted(connection, trial.campaign)
             row = self._row_of(connection, trial)
-            approval = verdict(connection, row, would_do)
+            approval = verdict(connection, row, would_ask)
             match approval.state:
                 case ApprovalState.WAITING:
                     return False
                 case ApprovalState.APPROVED:
-                    return spent <= budget and busy < parallel and self._run(connection, trial, row, following)
+                    return tally.has_room(budget, parallel) and self._run(connection, trial, row, following)
                 case ApprovalState.REFUSED:
                     self._change(connection, trial, "refuse", approval.why, ended_at=now())
                 case _:
@@ -139,8 +165,7 @@ class Trials:
 
         Raises InvalidInput where the campaign has ended, or its budget has no room for all of them.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
+        with self._database.write(stream_of(campaign)) as connection:
             campaign_id = _open(connection, campaign, "added")
             left = budget - _spent(connection, campaign_id)
             if left < len(proposals):
@@ -156,8 +181,7 @@ class Trials:
 
         None, and nothing is written, where something with the same sha256 was imported into the campaign before.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(campaign))
+        with self._database.write(stream_of(campaign)) as connection:
             campaign_id = _open(connection, campaign, "imported")
             mine = select(trials.c.id).where(trials.c.campaign_id == campaign_id, trials.c.imported == sha256)
             if connection.execute(mine.limit(1)).first() is not None:
@@ -177,10 +201,9 @@ class Trials:
 
         OutOfStock is raised where a lot lacks what it takes.
         """
-        with self._database.write() as connection:
-            lock(connection, stream_of(trial.campaign))
-            _, spent, busy = self._conducted(connection, trial.campaign)
-            if spent > budget or busy >= parallel:
+        with self._database.write(stream_of(trial.campaign)) as connection:
+            tally = self._conducted(connection, trial.campaign)
+            if not tally.has_room(budget, parallel):
                 return False
             return self._run(connection, trial, self._row_of(connection, trial), following)
 
@@ -196,8 +219,7 @@ class Trials:
 
     def turn_down(self, trial: Trial, action: str, why: str) -> None:
         """End a proposed or waiting trial before it began: `refuse` or `withdraw` it."""
-        with self._database.write() as connection:
-            lock(connection, stream_of(trial.campaign))
+        with self._database.write(stream_of(trial.campaign)) as connection:
             self._change(connection, trial, action, why, ended_at=now())
 
     def _row_of(self, connection: Connection, trial: Trial) -> int:
@@ -213,23 +235,21 @@ class Trials:
         body: dict[str, Json] = {"trial": trial.number, "trial_state": state.value, "why": why}
         mark(connection, row, append(connection, stream_of(trial.campaign), f"trial.{state.value}", body).seq)
 
-    def _conducted(self, connection: Connection, campaign: str) -> tuple[int, int, int]:
-        """Return the campaign's row, how many trials it has spent and how many are in flight.
-
-        Only if it runs and nobody else conducts it.
-        """
+    def _conducted(self, connection: Connection, campaign: str) -> Tally:
+        """Return how the campaign stands, only if it runs and nobody else conducts it."""
         row = connection.execute(_CONDUCTED, {"of_name": campaign, "of_what": campaign_what(campaign)}).one()
         if row.holder not in (None, self._worker):
             raise CampaignBusy(f"Another process conducts campaign {campaign!r} now.")
         if row.state != CampaignState.RUNNING.value:
             raise Overtaken(f"Campaign {campaign!r} is {row.state} now.")
-        return row.id, row.spent, row.busy
+        return Tally(id=row.id, spent=row.spent, busy=row.busy, last=row.last or 0)
 
 
-def _begin_all(connection: Connection, campaign: str, campaign_id: int, begun: Sequence[tuple[Proposal, Next]]) -> None:
+def _begin_all(connection: Connection, campaign: str, at: Tally, begun: Sequence[tuple[Proposal, Next]]) -> None:
     if begun:
-        rows = _insert_all(connection, campaign, campaign_id, [p for p, _ in begun], TrialState.RUNNING)
-        apply_all(connection, campaign, campaign_id, [(row, f) for row, (_, f) in zip(rows, begun, strict=True)])
+        proposals = [p for p, _ in begun]
+        rows = _insert_all(connection, campaign, at.id, proposals, TrialState.RUNNING, first=at.last + 1)
+        apply_all(connection, campaign, at.id, [(row, f) for row, (_, f) in zip(rows, begun, strict=True)])
 
 
 def _lacking(connection: Connection, following: Next) -> str | None:
@@ -278,12 +298,12 @@ _CONDUCTED = select(
     select(holdings.c.worker).where(holdings.c.what == bindparam("of_what")).scalar_subquery().label("holder"),
     _count(*(s for s in TrialState if s not in NO_BUDGET)).label("spent"),
     _count(*(PENDING - {TrialState.PROPOSED, TrialState.WAITING})).label("busy"),
+    select(func.max(trials.c.number)).where(trials.c.campaign_id == campaigns.c.id).scalar_subquery().label("last"),
 ).where(campaigns.c.name == bindparam("of_name"))
 _LAST = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == bindparam("of_campaign"))
 _SINCE = (
-    trials_query()
-    .where(campaigns.c.name == bindparam("of_name"), trials.c.changed > bindparam("of_seq"))
-    .order_by(None)
+    changed_query()
+    .where(campaigns.c.name == bindparam("of_name"))
     .order_by(trials.c.changed)
     .limit(bindparam("most", type_=Integer))
 )
@@ -309,7 +329,7 @@ def _insert(
     **told: Json,
 ) -> tuple[int, int]:
     """Insert a trial; return its row and its number."""
-    return _insert_all(connection, campaign, campaign_id, [proposal], state, why, **told)[0]
+    return _insert_all(connection, campaign, campaign_id, [proposal], state, why, told)[0]
 
 
 def _insert_all(
@@ -319,14 +339,16 @@ def _insert_all(
     proposals: Sequence[Proposal],
     state: TrialState,
     why: str | None = None,
-    **told: Json,
+    told: Mapping[str, Json] | None = None,
+    *,
+    first: int | None = None,
 ) -> list[tuple[int, int]]:
-    """Insert trials; return the row and the number of each."""
-    first, at, rows = _next_number(connection, campaign_id), now(), []
-    for number, proposal in enumerate(proposals, start=first):
+    """Insert trials, numbered from `first`, or after the last; return the row and the number of each."""
+    at, rows = now(), []
+    for number, proposal in enumerate(proposals, start=first or _next_number(connection, campaign_id)):
         record = proposal_record(proposal)
         place: dict[str, Json] = {"trial": number, "trial_state": state.value}
-        body = {**place, "proposal": record, "proposed_at": at, "why": why, **told}
+        body = {**place, "proposal": record, "proposed_at": at, "why": why, **(told or {})}
         written = append(connection, stream_of(campaign), f"trial.{state.value}", body)
         row: dict[str, Any] = {"campaign_id": campaign_id, "number": number, "state": state.value, "why": why}
         ended = at if state is TrialState.REFUSED else None

@@ -21,12 +21,16 @@ from labwright.testing.watcher import SilentWatcher
 class Session:
     """A campaign, given as the text of its file, with resources that stand in for those that the file names.
 
-    Each call of `conduct` is a process of its own on the same database: it begins the campaign, or takes it up.
+    Each call of `conduct` is a process of its own on the same database: it begins the campaign, or takes it up. `keys`
+    say which physical thing each resource is, where it is not named like it.
     """
 
-    def __init__(self, text: str, resources: Mapping[str, Resource], database: Path) -> None:
+    def __init__(
+        self, text: str, resources: Mapping[str, Resource], database: Path, keys: Mapping[str, str] | None = None
+    ) -> None:
         self.file: CampaignFile = parse_campaign(text, database.with_suffix(".yaml"))
         self._resources = dict(resources)
+        self._keys = {name: name for name in resources} | dict(keys or {})
         self._url = f"sqlite:///{database}"
         self.told: list[str] = []
 
@@ -51,9 +55,10 @@ class Session:
             wiring = wire(self.file.campaign, capabilities_of(self._resources), self.file.problems())
             self._begin(laboratory)
             named = self.file.campaign.resources
-            posts = [Post(key=n, resource=r, capacity=named[n].capacity) for n, r in self._resources.items()]
-            keys = {name: name for name in self._resources}
-            laboratory.campaigns.declare(self.name, said_by(wiring, keys), keys)
+            keys = self._keys
+            posts = [Post(key=keys[n], resource=r, capacity=named[n].capacity) for n, r in self._resources.items()]
+            laboratory.campaigns.declare(self.name, said_by(wiring, keys))
+            laboratory.runs.follow(self.name, keys, wiring.repeatable)
             choice = planner or planner_of(self.file.campaign)
             with at_work(laboratory.presence, f"campaign {self.name}"):
                 crew = laboratory.crew(wiring, choice, keys, posts, thread, watcher or SilentWatcher())

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -334,6 +334,19 @@ async def test_an_unknown_run_holds_its_resource_until_a_person_has_decided(unkn
     assert len(trials_of(unknown)) == 1
 
 
+async def test_an_unknown_run_halts_another_campaign_that_gives_the_same_instrument_more_room(unknown, study, caplog):
+    with pytest.raises(CampaignHalted):
+        await unknown.conduct()
+    text = CAMPAIGN.replace("name: squares", "name: more").replace("kind: function", "kind: function, capacity: 3")
+    bench = FakeInstrument(forgetful=True)
+
+    with pytest.raises(CampaignHalted, match="squares/1"):
+        async with asyncio.timeout(20):
+            await study(text, bench=bench).conduct()
+
+    assert bench.started == []
+
+
 @pytest.mark.parametrize(
     ("decide", "first", "starts"),
     [
@@ -379,7 +392,7 @@ async def test_a_campaign_that_halted_for_a_run_says_that_it_can_go_on_as_soon_a
         laboratory.decide_failed(1, why="the cup broke", by="ada")
 
     for name in ("squares", "other"):
-        assert reason(unknown, name) == "ada has said what became of run 1; labwright run goes on"
+        assert reason(unknown, name) == "ada has said what became of run 1; it can go on"
 
 
 async def test_why_a_person_paused_a_campaign_stays_when_a_run_is_decided(unknown, caplog):
@@ -441,6 +454,32 @@ async def test_an_adapter_that_is_cancelled_from_within_is_asked_what_became_of_
 
     bench = Cancelled()
     session = study(CAMPAIGN, bench=bench)
+
+    assert await session.conduct() is CampaignState.FINISHED
+
+    assert len(bench.started) == 6
+
+
+async def test_an_instrument_that_can_tell_by_now_is_asked_before_its_campaign_halts(study, caplog):
+    class Slow(FakeInstrument):
+        async def run(self, command, recorder):
+            outcome = await super().run(command, recorder)
+            if self.forgetful:
+                raise RuntimeError("the cable fell out")
+            return outcome
+
+        async def ask(self, command):
+            await asyncio.sleep(0 if self.forgetful else 0.3)
+            return await super().ask(command)
+
+        def capabilities(self):
+            return tuple(replace(c, queryable=True) for c in super().capabilities())
+
+    bench = Slow(forgetful=True)
+    session = study(CAMPAIGN, bench=bench)
+    with pytest.raises(CampaignHalted):
+        await session.conduct()
+    bench.forgetful = False
 
     assert await session.conduct() is CampaignState.FINISHED
 

@@ -17,6 +17,7 @@ from labwright.core.approval import (
     content_of,
     question_of,
     rules_for,
+    sealed,
     settings_in,
 )
 from labwright.core.capability import Capability, Input
@@ -41,23 +42,27 @@ def content(plan=PLAN, trial=7, file="f" * 64, reasons=("high",)):
     )
 
 
-def approval(demands, signatures, text="{}"):
+def approval(demands, *signing, text="{}"):
+    """An approval until 100, signed as (person, and what `Signature` has otherwise; seen: what they were shown)."""
+    seal = sealed(text, (), demands, 100.0)
     return Approval(
         campaign="study",
         trial=7,
         content=text,
-        digest=digest(text),
+        digest=seal,
         reasons=(),
         demands=demands,
         asked_at="",
         expires_at=100.0,
         state=ApprovalState.WAITING,
-        signatures=signatures,
+        signatures=tuple(
+            signed(*how, seen=seal) if isinstance(how, tuple) else signed(how, seen=seal) for how in signing
+        ),
     )
 
 
-def signed(person, say=Say.APPROVE, text="{}", counts=True):
-    return Signature(person=person, say=say, digest=digest(text), at="", counts=counts)
+def signed(person, say=Say.APPROVE, as_shown=True, counts=True, *, seen):
+    return Signature(person=person, say=say, digest=seen if as_shown else digest(seen), at="", counts=counts)
 
 
 def test_the_content_says_everything_that_would_be_set_with_its_unit():
@@ -141,43 +146,65 @@ PEOPLE = st.lists(st.sampled_from(NAMES), max_size=6)
 DEMANDS = st.builds(
     Demand, by=st.lists(st.sampled_from(NAMES), unique=True).map(tuple), people=st.integers(min_value=1, max_value=3)
 )
-SIGNATURES = st.lists(
-    st.builds(
-        signed,
-        st.sampled_from(NAMES),
-        say=st.sampled_from(Say),
-        text=st.sampled_from(["{}", "{} "]),
-        counts=st.booleans(),
-    )
-).map(tuple)
+SIGNING = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(Say), st.booleans(), st.booleans()))
 
 
-@given(st.lists(DEMANDS, max_size=3).map(tuple), SIGNATURES, st.floats(allow_nan=True))
-def test_nothing_but_enough_different_people_in_time_ever_clears(demands, signatures, now):
-    counted = approval(demands, signatures).at(now)
+@given(st.lists(DEMANDS, max_size=3).map(tuple), SIGNING, st.floats(allow_nan=True))
+def test_nothing_but_enough_different_people_in_time_ever_clears(demands, signing, now):
+    counted = approval(demands, *signing).at(now)
 
     if counted.state is ApprovalState.APPROVED:
-        good = {s.person for s in signatures if s.say is Say.APPROVE and s.digest == digest("{}") and s.counts}
+        good = {person for person, say, as_shown, counts in signing if say is Say.APPROVE and as_shown and counts}
         assert demands
         assert now < 100.0
-        assert not any(s.say is Say.REFUSE for s in signatures)
+        assert not any(say is Say.REFUSE for _, say, _, _ in signing)
         assert all(len({p for p in good if not d.by or p in d.by}) >= d.people for d in demands)
 
 
 @given(st.text(max_size=20), st.data())
 def test_a_byte_of_the_content_that_was_changed_voids_it(text, data):
-    full = approval((Demand(),), (signed("ada", text=text),), text)
+    full = approval((Demand(),), "ada", text=text)
     other = data.draw(st.text(max_size=20).filter(lambda t: t != text))
     assert full.at(1.0).state is ApprovalState.APPROVED
 
     assert replace(full, content=other).at(1.0).state is ApprovalState.VOID
     assert replace(full, digest=digest(other)).at(1.0).state is ApprovalState.VOID
-    assert replace(full, content=other, digest=digest(other)).at(1.0).state is ApprovalState.WAITING
+    resealed = approval((Demand(),), text=other).digest
+    assert replace(full, content=other, digest=resealed).at(1.0).state is ApprovalState.WAITING
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"demands": (Demand(people=1),)},
+        {"demands": (Demand(by=("ada", "mallory"), people=2),)},
+        {"demands": ()},
+        {"reasons": ("it is quite harmless",)},
+        {"expires_at": 1e9},
+        {"expires_at": float("inf")},
+        {"expires_at": None},
+    ],
+)
+def test_who_must_approve_why_and_until_when_cannot_be_changed_either(changed):
+    full = approval((Demand(people=2),), "ada", "grace")
+    assert full.at(1.0).state is ApprovalState.APPROVED
+
+    counted = replace(full, **changed).at(1.0)
+
+    assert (counted.state, counted.why) == (ApprovalState.VOID, "what is on record of it was changed")
+
+
+def test_what_was_asked_by_an_older_version_is_void_and_says_so():
+    full = approval((Demand(),), "ada")
+    older = replace(full, digest=digest(full.content), signatures=(signed("ada", seen=digest(full.content)),))
+
+    assert older.at(1.0).state is ApprovalState.VOID
+    assert older.at(1.0).why.startswith("it was asked by an older version")
 
 
 @pytest.mark.parametrize("now", [100.0, 1e9, float("inf"), float("nan")])
 def test_after_its_time_it_never_clears(now):
-    assert approval((Demand(),), (signed("ada"),)).at(now).state is ApprovalState.EXPIRED
+    assert approval((Demand(),), "ada").at(now).state is ApprovalState.EXPIRED
 
 
 @pytest.mark.parametrize(
@@ -191,4 +218,4 @@ def test_after_its_time_it_never_clears(now):
     ],
 )
 def test_what_is_missing_is_said_in_words(demand, signers, words):
-    assert approval((demand,), tuple(map(signed, signers))).missing == (words,)
+    assert approval((demand,), *signers).missing == (words,)

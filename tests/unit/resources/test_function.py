@@ -101,6 +101,7 @@ async def test_limits_for_an_argument_that_is_not_there_are_refused(tmp_path):
 
 
 STRANGE = """
+import asyncio
 import sys
 
 
@@ -117,14 +118,14 @@ class OddError(Exception):
 def leaves(t): sys.exit(0)
 def interrupts(t): raise KeyboardInterrupt
 def ends(t): raise StopIteration
+async def gives_up(t): raise asyncio.CancelledError
 def speechless(t): raise OddError
-def odd(t): return {"taste": Odd()}
 def surrogate(t): raise ValueError("\\ud800")
-def mixed(t): return {"taste": 1j, 3: b"x", "big": 10**400, "flag": True, "text": "\\ud800", "y": 2}
+def mixed(t): return {"taste": 1j, "odd": Odd(), 3: b"x", "big": 10**400, "flag": True, "text": "\\ud800", "y": 2}
 """
 
 
-@pytest.mark.parametrize("name", ["leaves", "interrupts", "ends", "speechless", "odd", "surrogate"])
+@pytest.mark.parametrize("name", ["leaves", "interrupts", "ends", "gives_up", "speechless", "surrogate"])
 async def test_whatever_it_raises_the_call_has_ended_and_failed(tmp_path, name):
     (tmp_path / "odd.py").write_text(STRANGE)
 
@@ -145,7 +146,7 @@ async def test_what_is_no_plain_value_is_kept_as_its_text(tmp_path):
     assert isinstance(outcome, Observation)
     values = {name: m.value for name, m in outcome.values.items()}
     assert values.pop("big").startswith("1000")
-    assert values == {"taste": "1j", "3": "b'x'", "flag": "True", "text": "\\ud800", "y": 2}
+    assert values == {"taste": "1j", "odd": "a Odd", "3": "b'x'", "flag": "True", "text": "\\ud800", "y": 2}
 
 
 @pytest.mark.parametrize("text", ["import sys; sys.exit(0)", "raise ValueError('no')", "1 +"])

@@ -27,13 +27,20 @@ def observation(value, **more):
     return Observation(values={"y": Measurement(value=value, **more), "good": Measurement(value=2.5)})
 
 
-@pytest.mark.parametrize("found", [None, {"y": 1}, [1.0], Unspeakable(), Gathered(outcomes=(None,))])
+@pytest.mark.parametrize(
+    "found",
+    [
+        *(None, {"y": 1}, [1.0], Unspeakable(), Gathered(outcomes=(None,)), Gathered(outcomes=None)),
+        *(Observation(values=None), Observation(values={"y": 1.0}), Observation(values={Unspeakable(): None})),
+        Failure(reason=Unspeakable()),
+    ],
+)
 def test_what_is_no_outcome_is_a_failure(found):
     outcome = received(a_run(), found)
 
     [failure] = outcome.outcomes if isinstance(outcome, Gathered) else [outcome]
     assert isinstance(failure, Failure)
-    assert "bench.measure" in failure.reason
+    assert "bench.measure returned" in failure.reason
 
 
 @pytest.mark.parametrize("value", [object(), 10**400, "half \ud800", "zero \0", [1, 2], Unspeakable(), float("nan")])

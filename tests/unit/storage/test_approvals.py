@@ -1,6 +1,8 @@
 """Approvals on record: asked, signed, refused, late, void."""
 
 import json
+import time
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from labwright.core.approval import ApprovalState, Demand, Question, Say
+from labwright.core.approval import ApprovalState, Demand, Question, Say, sealed
 from labwright.core.errors import InvalidTransition, NotAuthorised, NotFound, Overtaken, PlatformError
 from labwright.core.values import digest
 from labwright.storage.approvals import Approvals, ask, facts, verdict
@@ -18,7 +20,7 @@ from labwright.storage.database.schema import campaigns, trials
 from labwright.storage.people import People
 
 CONTENT = '{"point":{"current":[2.5,"A"]}}'
-SEEN = digest(CONTENT)
+QUESTION = Question(content=CONTENT, reasons=("high",), demands=(Demand(),), expires_s=60.0)
 NAMES = ("ada", "grace", "linus")
 
 
@@ -26,29 +28,32 @@ class Bench:
     """A database with three people and as many waiting trials as are asked for."""
 
     def __init__(self, path):
-        self.database = Database.open(f"sqlite:///{path}/labwright.db")
+        self.late_s = 0.0
+        self.database = Database.open(f"sqlite:///{path}/labwright.db", clock=lambda: time.time() + self.late_s)
         self.people, self.approvals, self.numbers = People(self.database), Approvals(self.database), count(1)
+        self.asked: dict[int, Question] = {}
         campaign = {"name": "study", "digest": "", "text": "", "folder": "", "state": "running", "created_at": ""}
         with self.database.write() as connection:
             connection.execute(insert(campaigns).values(**campaign))
         for name in NAMES:
             self.people.add(name, f"hash of {name}", by=None if name == "ada" else self.people.get("ada"))
 
-    def wait(self, *demands, expires_s=60.0, content=CONTENT) -> int:
+    def wait(self, *demands) -> int:
         number = next(self.numbers)
         row = {"id": number, "campaign_id": 1, "number": number, "state": "waiting", "proposal": "{}", "outcomes": "{}"}
-        question = Question(content=content, reasons=("high",), demands=demands or (Demand(),), expires_s=expires_s)
+        self.asked[number] = question = replace(QUESTION, demands=demands or QUESTION.demands)
         with self.database.write() as connection:
             connection.execute(insert(trials).values(**row, proposed_at=""))
             ask(connection, number, question)
         return number
 
-    def sign(self, number, name, say=Say.APPROVE, seen=SEEN, why=None):
+    def sign(self, number, name, say=Say.APPROVE, seen=None, why=None):
+        seen = seen or self.approvals.of("study", number).digest
         return self.approvals.sign("study", number, person=self.people.get(name), say=say, seen=seen, why=why)
 
-    def verdict(self, number, would_do=SEEN):
+    def verdict(self, number, would_ask=None):
         with self.database.write() as connection:
-            return verdict(connection, number, would_do)
+            return verdict(connection, number, would_ask or self.asked[number])
 
     def sql(self, text):
         with self.database.write() as connection:
@@ -89,7 +94,8 @@ def test_what_waits_is_shown_with_its_exact_content(bench):
 
     (found,) = bench.approvals.waiting("study")
 
-    assert (found.name, found.content, found.digest, found.state) == ("study/1", CONTENT, SEEN, "waiting")
+    assert (found.name, found.content, found.state) == ("study/1", CONTENT, "waiting")
+    assert found.digest == sealed(CONTENT, ("high",), (Demand(),), found.expires_at)
     assert bench.approvals.waiting("other") == []
     assert bench.verdict(1).missing == ("1 person on record",)
 
@@ -162,7 +168,7 @@ def test_what_has_run_cannot_be_refused_any_more(bench):
 
     with pytest.raises(InvalidTransition, match="is running and does not wait any more"):
         bench.sign(1, "grace", Say.REFUSE)
-    bench.sql("UPDATE approvals SET expires_at = 0")
+    bench.late_s = 61.0
     assert bench.approvals.of("study", 1).state is ApprovalState.APPROVED
 
 
@@ -178,7 +184,7 @@ def test_a_trial_that_was_withdrawn_waits_for_nobody(bench):
 def test_too_late_is_too_late_and_on_record_once(bench):
     bench.wait()
     bench.sign(1, "ada")
-    bench.sql("UPDATE approvals SET expires_at = 0")
+    bench.late_s = 61.0
 
     assert bench.approvals.of("study", 1).state is ApprovalState.EXPIRED
     assert bench.approvals.waiting() == []
@@ -190,11 +196,12 @@ def test_too_late_is_too_late_and_on_record_once(bench):
     assert bench.kinds().count("approval.expired") == 1
 
 
-def test_what_would_be_done_must_be_what_was_approved(bench):
+@pytest.mark.parametrize("other", [{"content": CONTENT + " "}, {"demands": (Demand(people=2),)}, {"reasons": ("hot",)}])
+def test_what_would_be_done_must_be_what_was_approved(bench, other):
     bench.wait()
     bench.sign(1, "ada")
 
-    assert bench.verdict(1, digest(CONTENT + " ")).state is ApprovalState.VOID
+    assert bench.verdict(1, replace(QUESTION, **other)).state is ApprovalState.VOID
     assert bench.verdict(1).state is ApprovalState.VOID
     assert bench.kinds()[-1] == "approval.void"
     assert bench.agrees()
@@ -214,12 +221,16 @@ def test_what_a_person_was_shown_must_be_what_is_on_record(bench):
     [
         "UPDATE approvals SET content = replace(content, '2.5', '9.5')",
         "UPDATE approvals SET demands = '[]'",
+        """UPDATE approvals SET demands = '[{"by":["mallory"],"people":1}]'""",
+        "UPDATE approvals SET expires_at = expires_at + 1000000",
+        "UPDATE approvals SET reasons = '[]'",
         f"UPDATE approvals SET digest = '{digest('x')}'",
     ],
 )
 def test_a_record_that_was_changed_clears_nothing(bench, sql):
     bench.wait()
     bench.sign(1, "ada")
+    assert bench.approvals.of("study", 1).state is ApprovalState.APPROVED
 
     bench.sql(sql)
 
@@ -235,7 +246,7 @@ def test_whoever_was_removed_neither_signs_nor_counts(bench):
 
     assert bench.sign(1, "ada").missing == ("1 more on record",)
     with pytest.raises(NotAuthorised, match="was removed"):
-        bench.approvals.sign("study", 1, person=grace, say=Say.REFUSE, seen=SEEN)
+        bench.approvals.sign("study", 1, person=grace, say=Say.REFUSE, seen="")
 
 
 def test_a_trial_that_asks_nobody_is_not_found(bench):
@@ -266,7 +277,7 @@ def test_no_signatures_of_too_few_people_ever_clear(shared, demands, signings):
     number, approved, refused = shared.wait(*demands), set(), False
     for name, say, right in signings:
         try:
-            shared.sign(number, name, say, SEEN if right else digest("other"))
+            shared.sign(number, name, say, None if right else digest("other"))
         except PlatformError:
             continue
         refused |= say is Say.REFUSE

@@ -83,11 +83,11 @@ def test_an_excluded_trial_still_uses_budget_and_can_be_included_again(laborator
 
 
 def test_a_correction_reaches_those_who_look_for_changes(laboratory):
-    _, seen = laboratory.trials.since("study", -1, 99)
+    seen = laboratory.trials.since("study", -1, 99).seq
 
     laboratory.corrections.exclude("study", 1, "a dirty cell")
 
-    changed, _ = laboratory.trials.since("study", seen, 99)
+    changed = laboratory.trials.since("study", seen, 99).trials
     assert [t.number for t in changed] == [1]
 
 

@@ -42,20 +42,6 @@ def test_a_write_that_fails_leaves_nothing(database):
     assert kinds(database) == []
 
 
-def test_an_entry_after_a_savepoint_that_was_taken_back_follows_what_is_left(database):
-    with database.write() as connection:
-        append(connection, "s", "one", None)
-        with pytest.raises(ZeroDivisionError), connection.begin_nested():
-            append(connection, "s", "gone", None)
-            raise ZeroDivisionError
-        append(connection, "s", "two", None)
-
-    with database.read() as connection:
-        found = list(entries(connection, "s"))
-    assert [e.kind for e in found] == ["one", "two"]
-    assert found[1].previous == found[0].hash
-
-
 def test_a_read_sees_one_state_throughout(database):
     with database.read() as connection:
         before = list(entries(connection, "s"))

@@ -34,3 +34,20 @@ def test_a_trial_joins_a_batch_that_another_has_left(database_url):
     assert runs.get(plate.id).trials == (2, 3)
     assert laboratory.verify().problems == ()
     database.close()
+
+
+def test_a_batch_that_a_trial_joined_since_it_was_seen_is_not_claimed_as_it_was(database_url):
+    database, full = Database.open(database_url), replace(PLATE, wait_s=0.0)
+    laboratory = Laboratory.of(database)
+    trials, runs = laboratory.trials, laboratory.runs
+    laboratory.campaigns.add("squares", "text", "")
+    laboratory.campaigns.change("squares", "start")
+    trials.begin("squares", [(POINT, Next(runs=(full,)))], budget=3, parallel=3)
+    seen = runs.queued(["plate"], 1)
+    trials.begin("squares", [(POINT, Next(runs=(replace(full, command_id="c"),)))], budget=3, parallel=3)
+
+    assert runs.claim(seen, {"plate": 1}) == []
+
+    [ours] = runs.claim(runs.queued(["plate"], 1), {"plate": 1})
+    assert ours.trials == (1, 2)
+    database.close()

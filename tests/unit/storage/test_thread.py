@@ -1,6 +1,7 @@
 """Calls that wait at the same time share one transaction: each stands or falls by itself, none is told too early."""
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import threading
@@ -101,6 +102,28 @@ async def test_a_call_that_fails_undoes_only_itself(shop):
 
     assert [type(t) for t in told] == [str, Failed, str]
     assert shop.read() == ["a", "c"]
+
+
+async def test_a_write_that_its_own_call_gives_up_leaves_nothing_behind(shop):
+    def tries_first():
+        with contextlib.suppress(Failed):
+            shop.write("b", error=Failed())
+        return shop.write("instead")
+
+    told = await at_once(shop, (shop.write, "a"), (tries_first,), (shop.write, "c"))
+
+    assert told == shop.read() == ["a", "instead", "c"]
+
+
+async def test_a_call_that_finds_nothing_holds_up_no_other(shop):
+    def looks():
+        shop.read()
+        raise Failed
+
+    told = await at_once(shop, (shop.write, "a"), (looks,), (shop.write, "c"))
+
+    assert [type(t) for t in told] == [str, Failed, str]
+    assert shop.read() == ["a", "c"]
     assert shop.commits == 1
 
 
@@ -140,7 +163,7 @@ async def test_nobody_is_told_before_it_is_on_disk(shop):
 async def test_a_lost_transaction_is_told_to_every_caller(shop):
     shop.refuse = StorageUnavailable("the disk is full")
 
-    told = await at_once(shop, (shop.write, "a"), (failing, shop, "b", Failed()), (shop.write, "c"))
+    told = await at_once(shop, (shop.write, "a"), (shop.write, "b"), (shop.write, "c"))
 
     assert [type(t) for t in told] == [StorageUnavailable] * 3
     assert shop.read() == []
@@ -150,18 +173,6 @@ async def test_a_process_that_dies_in_one_call_writes_nothing_of_the_others(shop
     told = await at_once(shop, (shop.write, "a"), (failing, shop, "b", Dead()))
 
     assert [type(t) for t in told] == [Dead, Dead]
-    assert shop.read() == []
-
-
-async def test_a_savepoint_that_cannot_be_taken_back_undoes_all(shop):
-    def rolls_everything_back():
-        with shop.database.write() as connection:
-            connection.connection.driver_connection.rollback()
-            raise Failed
-
-    told = await at_once(shop, (shop.write, "a"), (rolls_everything_back,), (shop.write, "c"))
-
-    assert [type(t) for t in told] == [StorageUnavailable] * 3
     assert shop.read() == []
 
 

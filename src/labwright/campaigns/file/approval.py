@@ -1,20 +1,19 @@
 """The part of a campaign file that says when people must approve, and who."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
+from labwright.campaigns.file.comparison import check_comparable, read_comparison
 from labwright.campaigns.file.problems import Problems
 from labwright.core.approval import DAY_S, ApprovalRule, Demand
 from labwright.core.command import Measurement
 from labwright.core.errors import InvalidInput
-from labwright.core.procedure import Condition, Constant
-from labwright.core.space import Categorical, Ordinal, Space
+from labwright.core.procedure import Condition
+from labwright.core.space import Space
 from labwright.core.units import convert, parse_quantity
 
-CONDITION = re.compile(r"\$(?P<name>[A-Za-z_]\w*)\s*(?P<sign>[<>]=?|[=!]=)\s*(?P<against>\S.*)")
 Person = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$", max_length=60)]
 
 
@@ -45,12 +44,14 @@ class ApprovalPart(BaseModel):
     expires: str = Field(default="24 h", description="How long they have, as `8 h`; after that the trial is withdrawn.")
 
 
-def build_approvals(parts: Sequence[ApprovalPart], space: Space, problems: Problems) -> tuple[ApprovalRule, ...]:
-    """Return the rules; what does not fit the space or itself goes to `problems`."""
+def build_approvals(
+    parts: Sequence[ApprovalPart], words: Set[str], space: Space, problems: Problems
+) -> tuple[ApprovalRule, ...]:
+    """Return the rules; what does not fit the space or itself goes to `problems`. `words`: see `read_comparison`."""
     found = []
     for i, part in enumerate(parts):
         place = ("safety", "approval", i)
-        when = [problems.attempt((*place, "when"), _condition, text, space) for text in part.when]
+        when = [problems.attempt((*place, "when"), _condition, text, words, space) for text in part.when]
         demand = problems.attempt((*place, "by"), _demand, part)
         expires_s = problems.attempt((*place, "expires"), _expires_s, part.expires)
         if demand is not None and expires_s is not None:
@@ -59,30 +60,18 @@ def build_approvals(parts: Sequence[ApprovalPart], space: Space, problems: Probl
     return tuple(found)
 
 
-def _condition(text: str, space: Space) -> Condition:
-    read = CONDITION.fullmatch(text.strip())
-    if read is None:
-        raise InvalidInput(f"{text!r} is not a comparison. Expected a parameter, a sign and a value: '$current > 2 A'.")
-    if read["name"] not in space.names:
+def _condition(text: str, words: Set[str], space: Space) -> Condition:
+    condition = read_comparison(text, words)
+    if condition.name not in space.names:
         known = ", ".join(f"${name}" for name in space.names)
         raise InvalidInput(
-            f"${read['name']} is not a parameter of the space, so it is not known before. Known: {known}."
+            f"${condition.name} is not a parameter of the space, so it is not known before. Known: {known}."
         )
-    parameter, against = space[read["name"]], read["against"].strip().strip("'\"")
-    if isinstance(parameter, Categorical | Ordinal):
-        return _on_words(read["name"], read["sign"], against, parameter.levels)
-    number, unit = parse_quantity(against, f"found {text!r}")
-    condition = Condition(name=read["name"], sign=read["sign"], against=Constant(value=number, unit=unit))
-    condition.holds(Measurement(value=1.0, unit=parameter.unit))  # a unit that does not fit is seen now
+    check_comparable(space, condition, text)
+    if condition.name not in words:
+        # A unit that does not fit is seen now.
+        condition.holds(Measurement(value=1.0, unit=space[condition.name].unit))
     return condition
-
-
-def _on_words(name: str, sign: str, against: str, levels: Sequence[str]) -> Condition:
-    if sign not in ("==", "!="):
-        raise InvalidInput(f"{name} has words for values; they are compared by == or != only.")
-    if against not in levels:
-        raise InvalidInput(f"{against!r} is not a level of {name}: {', '.join(levels)}.")
-    return Condition(name=name, sign=sign, against=Constant(value=against))
 
 
 def _demand(part: ApprovalPart) -> Demand:

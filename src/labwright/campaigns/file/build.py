@@ -60,7 +60,7 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         text=text,
         parallel=part.budget.parallel,
         priority=part.priority,
-        approvals=build_approvals(part.safety.approval, problem.space, problems),
+        approvals=build_approvals(part.safety.approval, words, problem.space, problems),
     )
 
 

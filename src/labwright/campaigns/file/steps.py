@@ -1,23 +1,21 @@
 """From the steps of a campaign file to a procedure: what each is called, what it waits for, what it may refer to."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TypeAlias
 
+from labwright.campaigns.file.comparison import check_comparable, read_comparison, read_constant
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.samples import read_samples
 from labwright.campaigns.file.schema import Quantity, StepPart
 from labwright.core.errors import InvalidInput
-from labwright.core.procedure import Binding, Condition, Constant, Gather, Reference, Step, ancestors, in_order
+from labwright.core.procedure import Binding, Constant, Gather, Reference, Step, ancestors, in_order
 from labwright.core.space import Categorical, Continuous, Ordinal, Space
-from labwright.core.units import convert, parse_quantity
+from labwright.core.units import convert
 from labwright.core.values import is_number
 
 Place: TypeAlias = tuple[str | int, ...]
-
-_CONDITION = re.compile(r"\s*\$([A-Za-z_]\w*)\s*(<=|>=|==|!=|<|>)\s*([^=].*?)\s*", re.DOTALL)
 
 
 def read_steps(parts: Sequence[StepPart], words: Set[str], problems: Problems) -> tuple[Step, ...]:
@@ -39,7 +37,7 @@ def _step(
 ) -> Step | None:
     place, attempt = ("procedure", i), problems.attempt
     after = _after(i, part, parts, names, problems)
-    when = [attempt(_when(i, k, problems), _condition, text, words) for k, text in enumerate(part.when)]
+    when = [attempt(_when(i, k, problems), read_comparison, text, words) for k, text in enumerate(part.when)]
     timeout_s = None if part.timeout is None else attempt((*place, "timeout"), _duration, part.timeout, "timeout")
     gather = attempt((*place, "wait"), _gather, part)
     inputs = {name: attempt((*place, "with", name), _binding, name, value) for name, value in part.inputs.items()}
@@ -151,7 +149,7 @@ def _duration(found: Quantity, key: str) -> float:
 def _binding(name: str, value: float | str) -> Binding:
     if isinstance(value, str) and value.startswith("$"):
         return Reference(name=value[1:])
-    return _constant(name, value)
+    return read_constant(name, value)
 
 
 def _amount(lot: str, value: float | str) -> Binding:
@@ -162,27 +160,6 @@ def _amount(lot: str, value: float | str) -> Binding:
             f"found {value!r}; an amount above 0 such as '5 mL', or a name such as $volume, was expected."
         )
     return binding
-
-
-def _constant(name: str, value: float | str) -> Constant:
-    if isinstance(value, str) and re.match(r"^[-+.\d]", value):
-        number, unit = parse_quantity(value, name)
-        return Constant(value=number, unit=unit)
-    return Constant(value=value)
-
-
-def _condition(text: str, words: Set[str]) -> Condition:
-    found = _CONDITION.fullmatch(text)
-    if found is None or found[3].startswith("$"):
-        raise InvalidInput(
-            f"found {text!r}; a name, a sign and a value were expected, such as '$mass > 0.5 g' "
-            "(signs: < <= > >= == !=; a value is a number with its unit, or a word)."
-        )
-    value = found[3].strip("'\"")
-    constant = Constant(value=value) if found[1] in words else _constant(text, value)
-    if found[2] not in ("==", "!=") and not is_number(constant.value):
-        raise InvalidInput(f"found {text!r}; words are compared by == or != only.")
-    return Condition(name=found[1], sign=found[2], against=constant)
 
 
 def check_references(space: Space, parts: Sequence[StepPart], steps: Sequence[Step], problems: Problems) -> None:
@@ -204,7 +181,7 @@ def check_references(space: Space, parts: Sequence[StepPart], steps: Sequence[St
             if condition.name not in known:
                 _unknown(condition.name, place, known, givers, problems)
             elif condition.name in space.names:
-                problems.attempt(place, _check_level, space, condition, parts[i].when[k])
+                problems.attempt(place, check_comparable, space, condition, parts[i].when[k])
 
 
 def _givers(space: Space, steps: Sequence[Step], problems: Problems) -> dict[str, str]:
@@ -223,16 +200,6 @@ def _unknown(name: str, place: Place, known: Iterable[str], givers: Mapping[str,
     else:
         message = f"${name} is not known here; known: {', '.join(sorted(known))}."
     problems.add(place, message)
-
-
-def _check_level(space: Space, condition: Condition, text: str) -> None:
-    """Refuse a comparison with what the parameter can never be."""
-    parameter, against = space[condition.name], condition.against
-    if isinstance(parameter, Categorical | Ordinal):
-        if against.value not in parameter.levels:
-            raise InvalidInput(f"found {text!r}; {condition.name} is {parameter}: compare it with one of these.")
-    elif not is_number(against.value):
-        raise InvalidInput(f"found {text!r}; {condition.name} is a number: compare it with one.")
 
 
 def _check_amounts(space: Space, name: str) -> None:

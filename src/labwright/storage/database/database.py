@@ -19,9 +19,9 @@ from labwright.storage.database.group import Group
 from labwright.storage.database.ledger import write_entries
 from labwright.storage.database.postgres import PostgresServer, hidden
 from labwright.storage.database.sqlite import SqliteFile
-from labwright.storage.database.transaction import OPTION, Contended, Transaction, follow_savepoints, lock
+from labwright.storage.database.transaction import OPTION, Contended, Transaction
 
-HEAD = "0006"
+HEAD = "0007"
 CONTENDED = ("40001", "40P01")  # PostgreSQL: a conflict between transactions, a deadlock
 DAMAGED = (11, 26)  # SQLite: the file is malformed, or no database at all
 SQLITE = ("sqlite", "sqlite+pysqlite")
@@ -36,7 +36,6 @@ class Database:
         self._here = threading.local()
         self.name = place.name
         self.path: Path | None = place.path
-        follow_savepoints(place.engine)
 
     @classmethod
     def open(
@@ -98,14 +97,29 @@ class Database:
             raise self._unavailable("read", error) from error
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def glance(self) -> Iterator[Connection]:
+        """Give a connection to read from by one statement, for less than `read`: each would see a state of its own."""
+        group: Group | None = getattr(self._here, "group", None)
+        if group is not None and group.has_begun:
+            with self.read() as connection:
+                yield connection
+            return
+        try:
+            with closing(self._place.begin("glance")) as connection:
+                yield connection
+        except (DBAPIError, NoneFree) as error:
+            raise self._unavailable("read", error) from error
+
+    @contextmanager
+    def write(self, *locks: str) -> Iterator[Connection]:
         """Give a connection whose changes are on disk together when the block ends, or not at all.
 
-        Among calls that share a transaction they are on disk when it ends, or not at all.
+        Among calls that share a transaction they are on disk when it ends, or not at all. `locks`: what it holds from
+        the beginning to the end, in a fixed order; see `lock`.
         """
         group: Group | None = getattr(self._here, "group", None)
         try:
-            with group.write() if group is not None else self._writing() as connection:
+            with group.write(*locks) if group is not None else self._writing(*locks) as connection:
                 yield connection
             self._here.writes = self.writes + 1
         except (DBAPIError, NoneFree) as error:
@@ -119,7 +133,7 @@ class Database:
         """
         try:
             with ExitStack() as stack:
-                group = Group(lambda: stack.enter_context(self._writing()))
+                group = Group(lambda *locks: stack.enter_context(self._writing(*locks)))
                 self._here.group = group
                 try:
                     yield group
@@ -134,10 +148,10 @@ class Database:
         self._place.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, *locks: str) -> Iterator[Connection]:
         with self._place.writing():
-            transaction = Transaction()
-            connection = self._place.begin("write").execution_options(**{OPTION: transaction})
+            transaction = Transaction(locks=set(locks))
+            connection = self._place.begin("write", locks).execution_options(**{OPTION: transaction})
             try:
                 yield connection
                 write_entries(connection)
@@ -163,8 +177,7 @@ class Database:
             raise StorageUnavailable(f"There is nothing of Labwright in {self.name}. `labwright run FILE` makes it.")
         from labwright.storage.database.migrations import upgrade
 
-        with self._writing() as connection:
-            lock(connection, "migrations")
+        with self._writing("migrations") as connection:
             upgrade(connection, self.name)
 
     def _version(self) -> str | None:

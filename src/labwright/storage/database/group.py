@@ -1,23 +1,22 @@
 """Calls that share one transaction, so that one wait for the disk serves them all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError
 
-from labwright.core.errors import StorageUnavailable
 from labwright.storage.database.ledger import write_entries
-from labwright.storage.database.transaction import transaction_of
+from labwright.storage.database.transaction import Contended, lock, transaction_of
 
 
 class Group:
-    """One transaction for several calls: what each writes is a savepoint, so that one that fails undoes only itself."""
+    """One transaction for several calls. A write that fails undoes all; each may be made again alone."""
 
-    def __init__(self, begin: Callable[[], Connection]) -> None:
+    def __init__(self, begin: Callable[..., Connection]) -> None:
         self._begin = begin
         self._connection: Connection | None = None
-        self._broken: BaseException | None = None
+        self._is_broken = False
         self._holds = False  # what an earlier call wrote
         self._has_written = False  # the call that is made now
 
@@ -28,13 +27,13 @@ class Group:
 
     def next_call(self) -> None:
         """Tell that another call begins."""
+        self._holds |= self._has_written
         self._has_written = False
 
     def check(self) -> None:
-        """Raise StorageUnavailable where the transaction is lost, and with it what the earlier calls wrote."""
-        if self._broken is not None:
-            why = self._broken.orig if isinstance(self._broken, DBAPIError) else self._broken
-            raise StorageUnavailable(f"Nothing was written, nor by calls at the same time: {why}") from self._broken
+        """Raise Contended where some write failed: what it left half done, and all else, is not to be kept."""
+        if self._is_broken:
+            raise Contended("A call at the same time failed, and nothing was written. Try again.")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -44,33 +43,27 @@ class Group:
         try:
             write_entries(self._connection)
             yield self._connection
-        except DBAPIError as error:  # it has no savepoint of its own
-            self._broken = error
+        except DBAPIError:
+            self._is_broken = True
             raise
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Give the shared connection; what is written to it in this block stands or falls by itself."""
+    def write(self, *locks: str) -> Iterator[Connection]:
+        """Give the shared connection; one that leaves the block by an error breaks the group."""
         self.check()
-        connection = self._connection or self._begun()
-        # To wait here for another's lock, while holding some, could be to wait for each other.
-        transaction_of(connection).hurried = self._holds and not self._has_written
-        savepoint = connection.begin_nested()
         try:
-            yield connection
-            savepoint.commit()
+            yield self._held(locks)
         except BaseException:
-            try:
-                savepoint.rollback()
-            except (DBAPIError, InvalidRequestError) as error:  # the connection is gone, or the disk is full
-                self._broken = error
+            self._is_broken = True
             raise
-        self._holds = self._has_written = True
+        self._has_written = True
 
-    def _begun(self) -> Connection:
-        try:
-            self._connection = self._begin()
-        except BaseException as error:
-            self._broken = error
-            raise
+    def _held(self, locks: Sequence[str]) -> Connection:
+        if self._connection is None:
+            self._connection = self._begin(*locks)
+            return self._connection
+        # To wait here for another's lock, while holding some, could be to wait for each other.
+        transaction_of(self._connection).hurried = self._holds
+        for name in locks:
+            lock(self._connection, name)
         return self._connection

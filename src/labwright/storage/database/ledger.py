@@ -46,9 +46,9 @@ def append(connection: Connection, stream: str, kind: str, body: Json) -> Writte
 
 
 def write_entries(connection: Connection) -> None:
-    """Write the entries that a transaction has added; not within a savepoint, which could take them back."""
+    """Write the entries that a transaction has added."""
     transaction = transaction_of(connection)
-    if not transaction.savepoints and (rows := transaction.rows[transaction.sent :]):
+    if rows := transaction.rows[transaction.sent :]:
         connection.execute(_INSERT, rows)
         transaction.sent = len(transaction.rows)
 

@@ -3,7 +3,7 @@
 import math
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from labwright.storage.database.transaction import Mark, Transaction, lock_key
 
 # A read sees one state throughout; a write sees what was committed before each of its statements, as its locks need.
 BEGIN = {
+    "glance": "",
     "read": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "write": "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
 }
@@ -36,15 +37,16 @@ class PostgresServer:
         self._was_reached = False
         self.engine = _engine(url, busy_timeout_s)
 
-    def begin(self, purpose: str) -> Connection:
-        """Return a connection in a transaction that is to `read` or to `write`.
+    def begin(self, purpose: str, locks: Sequence[str] = ()) -> Connection:
+        """Return a connection in a transaction that is to `read` or to `write`, or in none: to `glance`.
 
-        A server that was there before is waited for: it may be starting again.
+        Locks are taken with the beginning, in their order. A server that was there before is waited for: it may be
+        starting again.
         """
         deadline = time.monotonic() + self._busy_timeout_s
         while True:
             try:
-                connection = self._begin(purpose)
+                connection = self._begin(purpose, locks)
             except DBAPIError as error:
                 if not (self._was_reached or "starting up" in str(error.orig)) or not _is_lost(error):
                     raise
@@ -55,8 +57,9 @@ class PostgresServer:
                 self._was_reached = True
                 return connection
 
-    def _begin(self, purpose: str) -> Connection:
-        connection = self.engine.connect().execution_options(begin=BEGIN[purpose])
+    def _begin(self, purpose: str, locks: Sequence[str]) -> Connection:
+        statements = [BEGIN[purpose], *(f"SELECT pg_advisory_xact_lock({lock_key(name)})" for name in locks)]
+        connection = self.engine.connect().execution_options(begin="; ".join(statements))
         try:
             connection.begin()
         except BaseException:
@@ -186,7 +189,8 @@ def _configure(connection: Any, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", BEGIN["write"]))
+    if statement := connection.get_execution_options().get("begin", BEGIN["write"]):
+        connection.exec_driver_sql(statement)
 
 
 def hidden(url: str) -> str:

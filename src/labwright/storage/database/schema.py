@@ -100,6 +100,7 @@ runs = Table(
     Column("worker", String),
     Column("outcome", Text),
     Column("material", Boolean, nullable=False, server_default=false()),  # whether samples or lots depend on it
+    Column("capacity", Integer),  # how many runs its thing takes at once, as its campaign says
 )
 _open = runs.c.state.in_([s.value for s in OPEN_RUNS])
 Index("ix_runs_open", runs.c.key, runs.c.id, sqlite_where=_open, postgresql_where=_open)

@@ -3,7 +3,7 @@
 import fcntl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from labwright.core.errors import StorageDamaged, StorageUnavailable
 from labwright.storage.database.clock import SQLITE_NOW
 from labwright.storage.database.transaction import Transaction
 
-BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE"}
+BEGIN = {"glance": "", "read": "BEGIN", "write": "BEGIN IMMEDIATE"}
 
 
 class SqliteFile:
@@ -33,8 +33,11 @@ class SqliteFile:
         self._lock = path.with_name(path.name + ".lock").open("a")
         self._inode: int | None = None
 
-    def begin(self, purpose: str) -> Connection:
-        """Return a connection in a transaction that is to `read` or to `write`."""
+    def begin(self, purpose: str, locks: Sequence[str] = ()) -> Connection:
+        """Return a connection in a transaction that is to `read` or to `write`, or in none: to `glance`.
+
+        The only writer needs no locks.
+        """
         connection = self.engine.connect().execution_options(begin=BEGIN[purpose])
         try:
             connection.begin()
@@ -137,7 +140,8 @@ def _engine(path: Path, busy_timeout_s: float, clock: Callable[[], float]) -> En
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    if statement := connection.get_execution_options().get("begin", "BEGIN"):
+        connection.exec_driver_sql(statement)
 
 
 def _try_lock(descriptor: int) -> bool:

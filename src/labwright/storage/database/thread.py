@@ -3,12 +3,14 @@
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 from labwright.core.crash import crash_point
+from labwright.core.errors import StorageUnavailable
 from labwright.storage.database.database import Database
 from labwright.storage.database.transaction import Contended
 
@@ -22,8 +24,7 @@ class Call:
     """A call to storage, and what came of it: told to its caller only when it is on disk."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
-        self.told: Future[Any] = Future()
-        self.told.set_running_or_notify_cancel()  # from here on it cannot be taken back
+        self.told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.error: BaseException | None = None
         self.was_undone = False  # all of it: what it wrote before it failed stays
         self._result: Any = None
@@ -41,9 +42,10 @@ class Call:
             self.was_undone = database is not None and database.writes == before
 
     def tell(self) -> None:
-        """Tell the caller."""
+        """Tell the caller, in the caller's loop."""
         if self.error is not None:
             self.told.set_exception(self.error)
+            self.told.exception()  # take note of it, for a caller that has left
         else:
             self.told.set_result(self._result)
 
@@ -67,9 +69,7 @@ class StorageThread:
         call = Call(partial(function, *args, **kwargs))
         self._waiting.append(call)
         self._executor.submit(self._work)
-        told = asyncio.wrap_future(call.told)
-        told.add_done_callback(_noted)
-        result: T = await asyncio.shield(told)
+        result: T = await asyncio.shield(call.told)
         crash_point(f"after {name}")
         return result
 
@@ -81,26 +81,30 @@ class StorageThread:
         """Make the calls that wait: there is one turn for each, and the first turn may serve several."""
         most = 1 if self._database is None else MOST_TOGETHER
         calls = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-        if self._database is not None and len(calls) > 1:
-            self._make_together(self._database, calls)
-        else:
+        if self._database is None or len(calls) == 1 or not self._made_together(self._database, calls):
             for call in calls:
                 call.make(self._database)
-        for call in calls:
-            self._make_again(call)
-            call.tell()
+                self._make_again(call)
+        for loop in {call.told.get_loop() for call in calls}:
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits there any more
+                loop.call_soon_threadsafe(_tell, [call for call in calls if call.told.get_loop() is loop])
 
-    def _make_together(self, database: Database, calls: list[Call]) -> None:
+    def _made_together(self, database: Database, calls: list[Call]) -> bool:
+        """Make the calls in one transaction; say whether that settled them. If not, nothing was written."""
         try:
             with database.together() as group:
                 for call in calls:
                     group.next_call()
                     call.make(database)
-                    if call.error is not None and not isinstance(call.error, Exception):
-                        raise call.error  # the process is ending: nothing of this is to be on disk
+                    if _ends_all(call.error):
+                        raise call.error
+                    group.check()
+        except Contended:
+            return False
         except BaseException as error:
             for call in calls:
-                call.error, call.was_undone = error, True
+                call.error = error
+        return True
 
     def _make_again(self, call: Call) -> None:
         """Make a call again by itself that another process was in the way of."""
@@ -110,7 +114,13 @@ class StorageThread:
             call.make(self._database)
 
 
-def _noted(told: "asyncio.Future[Any]") -> None:
-    """Take note of an error that nobody waits for any more; whoever still waits is told of it all the same."""
-    if not told.cancelled():
-        told.exception()
+def _ends_all(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Whether a call did not fail by itself: the database is out of reach, or the process is ending."""
+    if isinstance(error, StorageUnavailable):
+        return not isinstance(error, Contended)
+    return error is not None and not isinstance(error, Exception)
+
+
+def _tell(calls: Sequence[Call]) -> None:
+    for call in calls:
+        call.tell()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, event, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from labwright.core.errors import StorageUnavailable
 
@@ -27,7 +27,7 @@ class Mark:
 
 @dataclass(kw_only=True)
 class Transaction:
-    """The locks that a transaction holds and the entries that it writes, but for what a savepoint took back.
+    """The locks that a transaction holds and the entries that it writes.
 
     `rows` are the entries, one for each mark; they go to the ledger together, before a read and before the COMMIT, and
     `sent` counts those that have gone. `hurried`: others wait for that COMMIT, so the transaction does not wait for a
@@ -39,7 +39,6 @@ class Transaction:
     marks: list[Mark] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     sent: int = 0
-    savepoints: list[int] = field(default_factory=list)  # how many marks there were at each
     hurried: bool = False
 
     def wrote(self, mark: Mark, row: dict[str, Any]) -> None:
@@ -48,36 +47,12 @@ class Transaction:
         self.rows.append(row)
         self.heads[mark.stream] = (mark.seq, mark.hash)
 
-    def take_back(self) -> None:
-        """Forget what was done since the last savepoint."""
-        kept = self.savepoints.pop()
-        del self.marks[kept:], self.rows[kept:]
-        self.heads = {mark.stream: (mark.seq, mark.hash) for mark in self.marks}
-        self.locks.clear()
-
 
 def transaction_of(connection: Connection) -> Transaction:
     """Return the transaction of a connection that `Database.write` gave."""
     found = connection.get_execution_options().get(OPTION)
     assert isinstance(found, Transaction), "only a connection of Database.write may change anything"
     return found
-
-
-def follow_savepoints(engine: Engine) -> None:
-    """Have each transaction forget what a savepoint takes back."""
-
-    @event.listens_for(engine, "savepoint")
-    def _(connection: Connection, name: str) -> None:
-        transaction = transaction_of(connection)
-        transaction.savepoints.append(len(transaction.marks))
-
-    @event.listens_for(engine, "release_savepoint")
-    def _(connection: Connection, name: str, context: object) -> None:
-        transaction_of(connection).savepoints.pop()
-
-    @event.listens_for(engine, "rollback_savepoint")
-    def _(connection: Connection, name: str, context: object) -> None:
-        transaction_of(connection).take_back()
 
 
 _LOCK = select(func.pg_advisory_xact_lock(bindparam("key")))

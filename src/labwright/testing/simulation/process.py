@@ -104,12 +104,12 @@ class WatchedDatabase(Database):
     commits = 0
 
     @contextmanager
-    def write(self) -> Iterator[Any]:
+    def write(self, *locks: str) -> Iterator[Any]:
         """Give a connection, if the process lives."""
         process = current.get()
         if process is not None:
             process.check()
-        with super().write() as connection:
+        with super().write(*locks) as connection:
             yield connection
             if process is not None:
                 process.check()
@@ -122,7 +122,7 @@ class LockFile(Presence):
     def drop(self) -> None:
         """Let go of the lock file."""
         if self._life is not None:
-            self._life.close()
+            self._let_go()
             self._life_file(self.worker).unlink(missing_ok=True)
 
 

@@ -41,6 +41,43 @@ def test_a_campaign_halts_with_4_and_goes_on_when_its_lots_are_filled(command_li
     assert command_line("verify")[0] == 0
 
 
+def test_check_says_what_is_needed_and_whether_it_is_there(command_line, tmp_path):
+    (tmp_path / "films.yaml").write_text(FILE)
+    (tmp_path / "lab.py").write_text("def coat(x):\n    return {'y': x}\n")
+
+    code, out, _ = command_line("check", "films.yaml")
+    assert code == 0
+    assert "ink: each trial takes 1 to 2 mL; it is not on record\n" in out
+    assert 'Put it on record: labwright lots add vials --amount "..."\n' in out
+    assert not (tmp_path / "labwright.db").exists()
+
+    command_line("lots", "add", "ink", "--amount", "3 mL")
+    command_line("lots", "add", "vials", "--amount", "1")
+    out = command_line("check", "films.yaml")[1]
+    assert "3 mL free, and 2 trials take 2 to 4 mL: it may run out" in out
+    assert "vials: each trial takes 1; 1 free, enough for 1 of 2 trials" in out
+
+    assert command_line("run", "films.yaml")[0] == 4
+    command_line("lots", "add", "vials", "--amount", "5")
+    told = json.loads(command_line("check", "films.yaml", "--json")[1])["lots"]
+    assert [(lot["name"], lot["trials"], lot["enough"]) for lot in told] == [("ink", 1, None), ("vials", 1, True)]
+
+    command_line("lots", "add", "ink", "--amount", "5 mL")
+    assert command_line("run", "films.yaml")[0] == 0
+    assert "takes" not in command_line("check", "films.yaml")[1]
+
+
+def test_a_check_without_its_database_says_that_nobody_knows_what_is_there(command_line, tmp_path, monkeypatch):
+    (tmp_path / "films.yaml").write_text(FILE)
+    (tmp_path / "lab.py").write_text("def coat(x):\n    return {'y': x}\n")
+    monkeypatch.setenv("LABWRIGHT_DATABASE_URL", f"sqlite:///{tmp_path}/elsewhere.db")
+
+    code, out, _ = command_line("check", "films.yaml")
+
+    assert (code, "nobody knows what is there" in out) == (0, True)
+    assert json.loads(command_line("check", "films.yaml", "--json")[1])["lots"] is None
+
+
 def test_what_cannot_be_done_to_a_lot_is_said(command_line):
     command_line("lots", "add", "ink", "--amount", "9 mL")
 

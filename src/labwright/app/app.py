@@ -25,8 +25,9 @@ from labwright.campaigns.wiring import Wiring, wire
 from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
-from labwright.core.errors import CampaignChanged, InvalidInput, PlatformError
+from labwright.core.errors import CampaignChanged, InvalidInput, PlatformError, StorageUnavailable
 from labwright.core.material import Lot, LotEntry, Sample
+from labwright.core.need import Supply
 from labwright.core.person import Person
 from labwright.core.reason import stated
 from labwright.core.run import Run
@@ -51,11 +52,15 @@ ENDED = frozenset({CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What a check found: the wired campaign, the first proposal, and what the gate says of it."""
+    """What a check found: the wired campaign, the first proposal, and what the gate says of it.
+
+    `supplies`: of each lot, what the trials that are left would take; None: what is there cannot be read.
+    """
 
     wiring: Wiring
     first: Proposal
     verdict: Verdict
+    supplies: tuple[Supply, ...] | None
 
 
 # A number with its unit, as it was written.
@@ -307,7 +312,22 @@ class App:
         async with self._equipment.opened(file, file.path.absolute().parent) as resources:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
         first = planner_of(file.campaign).propose(wiring.problem, [], [], 1, seed=file.campaign.seed)[0]
-        return Checked(wiring=wiring, first=first, verdict=gate_of(wiring).review(wiring.plan(first.point)))
+        verdict = gate_of(wiring).review(wiring.plan(first.point))
+        return Checked(wiring=wiring, first=first, verdict=verdict, supplies=self._supplies(wiring, file))
+
+    def _supplies(self, wiring: Wiring, file: CampaignFile) -> tuple[Supply, ...] | None:
+        """Hold what is left of a campaign against the lots on record; a database is not made for that."""
+        folder, needs = file.path.absolute().parent, wiring.needs
+        lots: dict[str, Lot] = {}
+        left = wiring.campaign.trials
+        if needs and (self._settings.database_url or (folder / DATABASE).exists()):
+            try:
+                with self.laboratory(folder) as laboratory:
+                    lots = {lot.name: lot for lot in laboratory.materials.lots()}
+                    left = laboratory.left_of(file.campaign)
+            except StorageUnavailable:
+                return None
+        return tuple(Supply(need=need, trials=left, lot=lots.get(need.lot)) for need in needs if left)
 
     async def _run(self, file: CampaignFile, laboratory: Laboratory, faces: Faces, *, serve: bool) -> None:
         folder, name = file.path.absolute().parent, file.campaign.name

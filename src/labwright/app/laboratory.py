@@ -246,6 +246,12 @@ class Laboratory:
                 names.setdefault(holding_of(thing_of(key)), {})[name] = None
         return {what: " / ".join(several) for what, several in names.items()}
 
+    def left_of(self, campaign: Campaign) -> int:
+        """Return how many trials a campaign has left to begin; all of them where it has not begun."""
+        record = self.campaigns.find(campaign.name)
+        budget = campaign.trials if record is None or record.budget is None else record.budget
+        return max(budget - sum(t.uses_budget for t in self.trials.of(campaign.name)), 0)
+
     def capability(self, run: Run) -> Capability:
         """Return what a run asks its resource to do, as it was declared when the campaign began."""
         record = self.campaigns.get(run.campaign)

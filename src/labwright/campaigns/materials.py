@@ -1,11 +1,14 @@
 """What a campaign's trials take from lots and do with samples."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from labwright.campaigns.file import Problems
 from labwright.core.campaign import Campaign
 from labwright.core.material import Act, Handling, Taking, check_same
-from labwright.core.procedure import Constant, Names, Reference, Step, amount_of
+from labwright.core.need import Need
+from labwright.core.procedure import Binding, Constant, Names, Reference, Step, amount_of, in_order
+from labwright.core.space import Continuous, Discrete, Space
 
 
 def takings_of(index: int, step: Step, names: Names) -> tuple[Taking, ...]:
@@ -17,6 +20,38 @@ def takings_of(index: int, step: Step, names: Names) -> tuple[Taking, ...]:
         value = None if amount is None else float(amount.value)
         found.append(Taking(step=index, lot=lot, amount=value, unit=unit))
     return tuple(found)
+
+
+def needs_of(space: Space, steps: Sequence[Step]) -> tuple[Need, ...]:
+    """Return what a trial that comes to its end takes from each lot, wherever in the space it lies."""
+    found: dict[str, Need] = {}
+    doubtful: set[str] = set()
+    for i in in_order(steps):
+        step = steps[i]
+        skippable = bool(step.when) or not doubtful.isdisjoint({*step.references, *step.samples.needed})
+        doubtful |= {*step.gives, *step.samples.makes} if skippable else set()
+        for lot, binding in step.takes.items():
+            least, most, unit = _bounds(space, binding)
+            need = Need(lot=lot, least=0.0 if skippable else least, most=most * (1 + step.retries), unit=unit)
+            found[lot] = found[lot] + need if lot in found else need
+    return tuple(found.values())
+
+
+def _bounds(space: Space, binding: Binding) -> tuple[float, float, str | None]:
+    """Return the least and the most that an amount may be, and its unit; what a result tells may be anything."""
+    if isinstance(binding, Constant):
+        return float(binding.value), float(binding.value), binding.unit
+    parameter = space[binding.name] if binding.name in space.names else None
+    if parameter is not None and space.pool is not None:
+        amounts = [float(value) for value in space.pool.columns[parameter.name]]
+        return min(amounts), max(amounts), parameter.unit
+    match parameter:
+        case Continuous(low=low, high=high, unit=unit):
+            return low, high, unit
+        case Discrete(values=values, unit=unit):
+            return values[0], values[-1], unit
+        case _:
+            return 0.0, math.inf, None
 
 
 def handlings_of(steps: Sequence[Step]) -> tuple[Handling, ...]:

@@ -6,11 +6,12 @@ from typing import Any
 
 from labwright.campaigns.agreement import check_limits, check_step, with_units
 from labwright.campaigns.file import Problems
-from labwright.campaigns.materials import check_amounts, handlings_of, takings_of
+from labwright.campaigns.materials import check_amounts, handlings_of, needs_of, takings_of
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability, Input, Output
 from labwright.core.errors import InvalidUnit
 from labwright.core.material import Materials
+from labwright.core.need import Need
 from labwright.core.problem import Problem
 from labwright.core.procedure import Binding, Constant, Names, Reference, Step, bind, in_order, names_of
 from labwright.core.space import Pool
@@ -55,6 +56,11 @@ class Wiring:
         names = names_of(self.problem.space, point)
         takings = tuple(taking for i, step in self._possible(names) for taking in takings_of(i, step, names))
         return Materials(takings=takings, handlings=handlings_of(steps))
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What a trial takes from each lot, wherever in the space it lies."""
+        return needs_of(self.problem.space, self.campaign.procedure)
 
     def _possible(self, names: Names) -> list[tuple[int, Step]]:
         """Return the steps that may be done, each with its place, in the procedure's order."""

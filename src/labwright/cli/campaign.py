@@ -28,11 +28,12 @@ def check(file: CampaignFile, *, json: AsJson = False) -> None:
     from labwright.cli.exits import Exit
     from labwright.cli.target import make_app
 
-    checked = make_app().check(file)
+    app = make_app()
+    checked = app.check(file)
     if json:
         machine.print_json(machine.checked_json(checked))
     else:
-        tables.print_checked(checked)
+        tables.print_checked(checked, app.place(file.absolute().parent))
     can_run = checked.verdict.allowed or checked.verdict.waits
     raise typer.Exit(Exit.DONE if can_run else Exit.HALTED)
 

@@ -4,12 +4,14 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from math import isinf
 from typing import Any
 
 from labwright.app import Checked, Standing
 from labwright.cli.words import counts
 from labwright.core.capability import Capability
 from labwright.core.material import Lot, LotEntry, Sample
+from labwright.core.need import Supply
 from labwright.core.run import Run
 from labwright.core.trial import Correction, Trial, best
 from labwright.core.values import Json
@@ -95,9 +97,17 @@ def checked_json(checked: Checked) -> dict[str, Json]:
         "budget": wiring.campaign.trials,
         "candidates": None if pool is None else len(pool),
         "first": proposal_record(checked.first),
+        "lots": None if checked.supplies is None else [_supply(s) for s in checked.supplies],
         "verdict": {"decision": checked.verdict.decision.name, "reasons": list(checked.verdict.reasons)},
         "capabilities": {name: _capability(c) for name, c in wiring.capabilities.items()},
     }
+
+
+def _supply(supply: Supply) -> dict[str, Json]:
+    need, lot = supply.need, supply.lot
+    taken: dict[str, Json] = {"least": need.least, "most": None if isinf(need.most) else need.most, "unit": need.unit}
+    there: Json = None if lot is None else {"free": lot.free, "unit": lot.unit, "has_expired": lot.has_expired}
+    return {"name": need.lot, "per_trial": taken, "trials": supply.trials, "there": there, "enough": supply.is_enough}
 
 
 def _capability(capability: Capability) -> dict[str, Json]:

@@ -39,8 +39,8 @@ def print_table(table: Table) -> None:
     make_console(width=10_000).print(table)
 
 
-def print_checked(checked: Checked) -> None:
-    """Say what a checked campaign would do."""
+def print_checked(checked: Checked, place: str) -> None:
+    """Say what a checked campaign would do; `place`: what to type after a command so that it acts on its folder."""
     console, wiring = make_console(), checked.wiring
     campaign = wiring.campaign
     console.print(f"{campaign.name} is well formed. {campaign.question}".strip())
@@ -50,8 +50,21 @@ def print_checked(checked: Checked) -> None:
         f"It would run {campaign.trials} trials of {len(campaign.procedure)} step(s), "
         f"chosen by {campaign.planner.kind} with seed {campaign.seed}."
     )
+    _print_supplies(console, checked, place)
     point = ", ".join(f"{n} = {with_unit(checked.first.point[n], p.unit)}" for n, p in _parameters(wiring.problem))
     console.print(f"The first would be {point}; the gate would {_verdict_words(checked.verdict)}.")
+
+
+def _print_supplies(console: Console, checked: Checked, place: str) -> None:
+    if checked.supplies is None:
+        console.print("It takes from lots; the database cannot be read now, so nobody knows what is there.")
+    elif checked.supplies:
+        console.print("It takes from lots:")
+        for supply in checked.supplies:
+            console.print(f"  {supply}")
+            if supply.lot is None:
+                folder = f" --folder{place}" if place else ""
+                console.print(f'    Put it on record: labwright lots add {supply.need.lot} --amount "..."{folder}')
 
 
 def _parameters(problem: Problem) -> list[tuple[str, Parameter]]:

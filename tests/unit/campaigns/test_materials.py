@@ -1,14 +1,18 @@
 """The loop with samples and lots: what is made, moved and used up, and where a campaign stops for want of material."""
 
 import asyncio
+import math
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from labwright.campaigns.materials import needs_of
 from labwright.core.capability import Input, Output
 from labwright.core.command import Failure
 from labwright.core.errors import CampaignHalted, InvalidCampaign, OutOfStock
 from labwright.core.material import EntryKind
+from labwright.core.space import Pool
 from labwright.core.states import CampaignState
 from labwright.testing import FakeInstrument, FakePlanner, Session
 
@@ -284,6 +288,44 @@ def test_what_cannot_be_is_named_with_its_line(study, procedure, line):
 
     assert line in str(found.value)
     assert "  line 1" in str(found.value)
+
+
+DILUTE = "  - {name: dilute, use: oven.measure, with: {x: $x}, gives: {w: $y}, takes: {ink: 5 mL, vials: 2}}\n"
+
+
+@pytest.mark.parametrize(
+    ("procedure", "needs"),
+    [
+        (COAT, {"ink": (0, 9, "mL")}),
+        (COAT + DILUTE, {"ink": (5, 14, "mL"), "vials": (2, 2, None)}),
+        (COAT + DILUTE.replace("5 mL", "1 cL"), {"ink": (10, 19, "mL"), "vials": (2, 2, None)}),
+        (COAT + BAKE, {"ink": (0, 9, "mL"), "gas": (0, math.inf, None)}),
+        (COAT + DILUTE.replace("gives", "when: $x > 1 mL, gives"), {"ink": (0, 14, "mL"), "vials": (0, 2, None)}),
+        (COAT + DILUTE.replace("gives", "retries: 2, gives"), {"ink": (5, 24, "mL"), "vials": (2, 6, None)}),
+        (
+            COAT.replace("gives", "when: $x > 1 mL, gives").replace("ink: $x", "ink: 3 mL")
+            + DILUTE.replace("x: $x", "x: $y"),  # skipped where the first is
+            {"ink": (0, 8, "mL"), "vials": (0, 2, None)},
+        ),
+    ],
+)
+def test_what_a_trial_needs_at_least_and_at_most_is_known_before_it(study, procedure, needs):
+    campaign = study(procedure).file.campaign
+
+    found = {n.lot: (n.least, n.most, n.unit) for n in needs_of(campaign.problem.space, campaign.procedure)}
+
+    assert found == {
+        lot: (pytest.approx(least), pytest.approx(most), unit) for lot, (least, most, unit) in needs.items()
+    }
+
+
+def test_of_a_table_of_candidates_only_what_it_holds_is_needed(study):
+    campaign = study(COAT).file.campaign
+    space = replace(campaign.problem.space, pool=Pool(columns={"x": [4, 2, 3]}))
+
+    [need] = needs_of(space, campaign.procedure)
+
+    assert (need.least, need.most, need.unit) == (2, 4, "mL")
 
 
 async def test_an_expired_lot_is_not_taken_from(study):

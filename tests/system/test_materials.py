@@ -31,7 +31,7 @@ def test_a_campaign_halts_with_4_and_goes_on_when_its_lots_are_filled(command_li
     assert "ink" in command_line("lots")[1]
     lots = {lot["name"]: lot for lot in json.loads(command_line("lots", "--json")[1])}
     assert (lots["vials"]["left"], lots["vials"]["reserved"], lots["ink"]["location"]) == (0, 0, "shelf 3")
-    assert "taken by run 1 -1" in command_line("lots", "show", "vials")[1]
+    assert "taken by lab.coat of trial films/1 (run 1) -1" in command_line("lots", "show", "vials")[1]
     samples = json.loads(command_line("samples", "films", "--json")[1])
     assert [(s["id"], s["state"], s["place"]) for s in samples] == [
         ("films/1/film", "made", "lab"),

@@ -168,7 +168,7 @@ def print_lot(lot: Lot, entries: Sequence[LotEntry]) -> None:
     print_lots([lot])
     console = make_console()
     for entry in entries:
-        run = f" by run {entry.run}" if entry.run is not None else ""
+        run = f" by {entry.doing} (run {entry.run})" if entry.run is not None else ""
         why = f": {entry.why}" if entry.why else ""
         amount = f"{'+' if entry.amount >= 0 else ''}{amount_words(entry.amount, lot.unit)}"
         console.print(f"  {moment(entry.at)} {entry.kind}{run} {amount}{why}")

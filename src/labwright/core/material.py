@@ -124,12 +124,16 @@ class Lot:
 
 @dataclass(frozen=True, kw_only=True)
 class LotEntry:
-    """One change of a lot's amount, in its unit; a `run` took it, or gave it back because it never ran."""
+    """One change of a lot's amount, in its unit; a `run` took it, or gave it back because it never ran.
+
+    `doing`: what that run was to do, and for which trials.
+    """
 
     kind: EntryKind
     amount: float
     at: str
     run: int | None = None
+    doing: str | None = None
     why: str | None = None
 
 

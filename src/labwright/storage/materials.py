@@ -4,7 +4,7 @@ import math
 import re
 from datetime import date
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from labwright.core.errors import InvalidInput, NotFound
 from labwright.core.material import EntryKind, Fate, Lot, LotEntry, Sample, amount_words
@@ -19,7 +19,9 @@ from labwright.storage.database.clock import now as clock_now
 from labwright.storage.database.ledger import now
 from labwright.storage.database.schema import lot_entries, lots, runs
 from labwright.storage.lots import STREAM, end_of, read_lots
+from labwright.storage.rows import chunks, read_runs, runs_query
 
+_RUNS = runs_query().where(runs.c.id.in_(bindparam("of_ids", expanding=True)))
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 
 
@@ -43,10 +45,20 @@ class Materials:
         """Return each change of a lot's amount, the oldest first."""
         query = select(lot_entries).join(lots).where(lots.c.name == name).order_by(lot_entries.c.id)
         with self._database.read() as connection:
-            return [
-                LotEntry(kind=EntryKind(row.kind), amount=row.amount, at=row.at, run=row.run_id, why=row.why)
-                for row in connection.execute(query)
-            ]
+            rows = connection.execute(query).all()
+            ids = sorted({row.run_id for row in rows if row.run_id is not None})
+            doing = {r.id: str(r) for some in chunks(ids) for r in read_runs(connection, _RUNS, {"of_ids": some})}
+        return [
+            LotEntry(
+                kind=EntryKind(row.kind),
+                amount=row.amount,
+                at=row.at,
+                run=row.run_id,
+                doing=doing.get(row.run_id),
+                why=row.why,
+            )
+            for row in rows
+        ]
 
     def add(
         self,

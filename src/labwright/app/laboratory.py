@@ -134,7 +134,7 @@ class Laboratory:
             presence=self.presence,
             watcher=watcher,
             recorder=self.recorder(thread, watcher.progress),
-            others=self.brief,
+            others=cache(self.brief),
         )
 
     def worker(self, post: Post, thread: StorageThread, tell: Callable[[str], None]) -> Worker:

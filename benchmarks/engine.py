@@ -52,7 +52,7 @@ FIGURES = {
     "kills": ("kills", "kills", 0, "times killed", ""),
     "kills_repeated": ("kills", "repeated", 0, "acts repeated after kills", "0"),
     "kills_lost": ("kills", "lost", 0, "results lost after kills", "0"),
-    "dbos_repeated": ("dbos", "repeated", 0, "acts that DBOS repeated after as many", ""),
+    "dbos_repeated": ("peer", "dbos_repeated", 0, "acts that DBOS repeated on the same work", ""),
 }
 
 
@@ -128,6 +128,13 @@ def show(results: Results) -> None:
         if rounds := results.rounds(part):
             cpu = statistics.median(r["cpu_ms"] for r in rounds)
             print(f"{part}: {cpu:.2f} ms of CPU for each trial in our processes, {len(rounds)} rounds.")
+    for told in results.rounds("peer"):
+        words = (
+            "{ours_kills} kills of our process on the work that DBOS did: {ours_repeated} repeated, {ours_lost} lost."
+        )
+        print(words.format(**told))
+    for told in results.rounds("kills"):
+        print("Of {kills} kills, {in_act} came in an act; {unknown} runs became unknown.".format(**told))
     for part, why in results.found.get("left_out", {}).items():
         print(f"{part} was not measured: {why}")
 

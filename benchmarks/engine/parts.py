@@ -11,6 +11,8 @@ from typing import Any
 from engine import restart
 from engine.disk import fsync_ms
 from engine.fleet import overheads, rates, share, work
+from engine.kills import under_kills
+from labwright.testing.kills import besiege
 from labwright.testing.postgres import PrivateServer
 from labwright.testing.simulation import idle_over_bound, survey
 
@@ -31,7 +33,7 @@ class Size:
     kills: int
 
 
-FULL = Size(rounds=5, trials=300, repeatable=3000, shared_s=8.0, finished=10_000, schedules=5000, kills=54)
+FULL = Size(rounds=5, trials=300, repeatable=3000, shared_s=8.0, finished=10_000, schedules=5000, kills=100)
 QUICK = Size(rounds=1, trials=40, repeatable=200, shared_s=1.5, finished=200, schedules=10, kills=3)
 
 
@@ -103,18 +105,27 @@ class Bench:
         return {"over_bound": idle_over_bound(1)}
 
     def kills(self) -> Told:
-        """Our process killed at random moments."""
-        return self._kills("ours")
-
-    def dbos(self) -> Told:
-        """DBOS's process killed as often."""
-        return self._kills("dbos")
-
-    def _kills(self, side: str) -> Told:
-        from engine.kills import under_kills
-
+        """Conductors, workers and instruments killed at random moments: on SQLite, and as often on PostgreSQL."""
         assert self.server is not None
-        return under_kills(side, self.server, kills=self.size.kills, seed=1)
+        self._made += 1
+        tolls = [
+            besiege(Path(tempfile.mkdtemp(dir=self._folder)), url, kills=self.size.kills, seed=1)
+            for url in (self._sqlite(), self.server.create_database(f"siege_{self._made}"))
+        ]
+        return {
+            "kills": sum(sum(toll.kills.values()) for toll in tolls),
+            "in_act": sum(toll.kills_in_act for toll in tolls),
+            "unknown": sum(toll.unknown for toll in tolls),
+            "repeated": sum(toll.repeated for toll in tolls),
+            "lost": sum(len(toll.lost) for toll in tolls),
+            "faults": [toll.faults for toll in tolls],
+        }
+
+    def peer(self) -> Told:
+        """DBOS and we do the same work on the same instrument, each killed as often."""
+        assert self.server is not None
+        sides = {side: under_kills(side, self.server, kills=self.size.kills, seed=1) for side in ("ours", "dbos")}
+        return {f"{side}_{name}": number for side, told in sides.items() for name, number in told.items()}
 
     def _sqlite(self) -> str:
         return f"sqlite:///{Path(tempfile.mkdtemp(dir=self._folder)) / 'labwright.db'}"
@@ -132,8 +143,8 @@ ROUNDS: dict[str, Callable[[Bench], Told]] = {
 }
 ONCE: dict[str, Callable[[Bench], Told]] = {
     "kills": Bench.kills,
-    "dbos": Bench.dbos,
+    "peer": Bench.peer,
     "simulation": Bench.simulation,
     "idle": Bench.idle,
 }
-ON_POSTGRES = frozenset({"postgres_1", "postgres_8", "kills", "dbos"})
+ON_POSTGRES = frozenset({"postgres_1", "postgres_8", "kills", "peer"})

@@ -82,7 +82,9 @@ def test_a_stopped_campaign_shows_beside_its_tasks(desk):
     Campaigns(desk.database).change("study", "start")
     Campaigns(desk.database).change("study", "stop")
 
-    assert desk.call("tasks")[1].count("The campaign is stopped.") == 3
+    assert desk.call("tasks")[1].count("The campaign is stopped: report what was done") == 3
+    desk.fill({"mass (mg)": "12"})
+    assert desk.record()[0] == 0
 
 
 def test_tasks_are_listed_for_machines(desk):
@@ -200,6 +202,78 @@ def test_rows_that_make_no_sense_are_named(desk, change, words):
     assert code == 2
     assert "sheet.csv, line 4" in error
     assert words in error
+
+
+def test_a_row_whose_set_values_are_not_those_of_its_task_is_refused(desk):
+    rows = desk.sheet()
+    desk.fill({"mass (mg)": "12"}, {"mass (mg)": "13", "task": "3"}, {"mass (mg)": "14", "task": "2"})
+
+    code, _, error = desk.record()
+
+    assert code == 2
+    assert "sheet.csv, line 3, column 't (degC)': found '22.5', expected 23.5 degC, as task 3 (ada.weigh" in error
+    assert "sheet.csv, line 4, column 't (degC)': found '23.5', expected 22.5 degC, as task 2 (ada.weigh" in error
+    assert "labwright worksheet study -o FILE.csv" in error
+    assert "labwright import study TABLE" in error
+    assert desk.masses() == {}
+    assert [row["t (degC)"] for row in rows] == ["21.5", "22.5", "23.5"]
+
+
+@pytest.mark.parametrize("vial", ["A8", "", "-"])
+def test_a_set_word_that_is_another_or_left_out_is_refused(desk, vial):
+    desk.fill({"failed": "broke", "vial": vial})
+
+    code, _, error = desk.record()
+
+    assert (code, desk.masses()) == (2, {})
+    assert f"sheet.csv, line 2, column 'vial': found {vial!r}, expected A7, as task 1" in error
+
+
+@pytest.mark.parametrize("t", ["21.50", "21,5", "21.50000000001", "2.15e1", " 21.5 "])
+def test_what_was_set_may_be_written_in_any_way(desk, t):
+    desk.fill({"mass (mg)": "12", "t (degC)": t})
+
+    assert desk.record()[0] == 0
+    assert desk.masses() == {1: 12.0}
+
+
+@pytest.mark.parametrize(("shown", "code"), [("0.0012345679", 0), ("0.00123457", 0), ("0.00123", 2), ("0.00123458", 2)])
+def test_what_was_set_may_have_as_many_digits_as_a_spreadsheet_shows(desk, shown, code):
+    desk.put(4, weigh(0.0012345678912345))
+    desk.fill({}, {}, {}, {"mass (mg)": "12", "t (degC)": shown})
+
+    assert desk.record()[0] == code
+
+
+def test_what_was_set_may_stand_in_another_unit(desk):
+    desk.fill({"mass (mg)": "12", "t (degC)": "294.65"}, {"t (degC)": "295.65"}, {"t (degC)": "296.65"})
+    text = (desk.folder / "sheet.csv").read_text().replace("t (degC)", "t (K)")
+    (desk.folder / "sheet.csv").write_text(text)
+
+    assert desk.record()[0] == 0
+    assert desk.masses() == {1: 12.0}
+
+
+def test_a_sheet_without_the_columns_of_what_was_set_is_recorded_by_its_task_numbers(desk):
+    (desk.folder / "sheet.csv").write_text("task,mass (mg)\n3,14\n1,12\n")
+
+    assert desk.record()[0] == 0
+    assert desk.masses() == {1: 12.0, 3: 14.0}
+
+
+def test_what_was_set_is_not_mistaken_for_a_result_of_the_same_name(desk):
+    given = {"mass": Measurement(value=5.0, unit="mg"), "note": Measurement(value="cold")}
+    desk.put(4, Task(title="ada.dry", instructions="Dry it.", given=given, fields=(MASS,)))
+    assert desk.sheet()[3]["set mass (mg)"] == "5"
+    desk.fill({}, {}, {}, {"mass (mg)": "4"})
+    assert desk.record()[0] == 0
+
+    desk.put(5, Task(title="ada.dry", instructions="Dry it.", given=given, fields=(MASS,)))
+    (desk.folder / "sheet.csv").unlink()
+    desk.fill({}, {}, {}, {"mass (mg)": "4", "set mass (mg)": "6"})
+    code, _, error = desk.record()
+    assert code == 2
+    assert "column 'set mass (mg)': found '6', expected 5 mg, as task 5" in error
 
 
 def test_decimal_commas_and_another_unit_in_the_header_are_understood(desk):

@@ -12,7 +12,7 @@ from pathlib import Path
 from labwright import plugins
 from labwright.access import Credential, authenticate, seal
 from labwright.app.equipment import Equipment, capabilities_of
-from labwright.app.laboratory import Laboratory, Standing, file_of
+from labwright.app.laboratory import Laboratory, Standing, file_of, from_here, place_of
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import gate_of, said_by
 from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign, renamed
@@ -20,6 +20,7 @@ from labwright.campaigns.hand import Imported
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, attend
 from labwright.campaigns.spreadsheet import read_sheet, write_sheet
+from labwright.campaigns.waits import Waits
 from labwright.campaigns.wiring import Wiring, wire
 from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
@@ -91,8 +92,20 @@ class App:
         database = Database.open(url, busy_timeout_s=self._settings.busy_timeout_s, create=create)
         try:
             yield Laboratory.of(database, lease_s=self._settings.lease_s)
+        except PlatformError as error:
+            if (place := self.place(folder)) and "labwright " in str(error):
+                error.add_note(f"Commands named here are for the database in{place}: give them in that folder.")
+            raise
         finally:
             database.close()
+
+    def place(self, folder: Path) -> str:
+        """Return what to type after a command that takes a folder, so that it acts on this database from here."""
+        return "" if self._settings.database_url else place_of(folder)
+
+    def called(self, folder: Path, name: str) -> str:
+        """Return how a campaign is to be named on the command line from here."""
+        return from_here(folder.absolute() / name) if self.place(folder) else name
 
     def check(self, path: Path) -> Checked:
         """Read a campaign file and hold it against its resources, which are asked what they can do; nothing moves."""
@@ -131,6 +144,7 @@ class App:
             problems = asyncio.run(self._equipment.stop_all(standing.file, home))
             laboratory.campaigns.change(name, "stop", "stopped by a person")
             laboratory.runs.call_off(name, "the campaign was stopped")
+            laboratory.end_reported(name)
             laboratory.trials.withdraw_open(name, "the campaign was stopped")
             if laboratory.runs.in_flight(name):  # one may have begun between the stop and its record
                 problems = asyncio.run(self._equipment.stop_all(standing.file, home))
@@ -239,6 +253,7 @@ class App:
             if filled.problems and not valid_only:
                 raise InvalidInput("\n  ".join([f"{path.name}: nothing was recorded.", *filled.problems]))
             tasks.report(filled.reports, by)
+            laboratory.end_reported(name)
             return filled
 
     def declare_gone(self, folder: Path, worker: str, by: Credential, why: str) -> WorkerRecord:
@@ -311,7 +326,33 @@ class App:
                     watcher, planner = faces.watcher(wiring), planner_of(file.campaign)
                     crew = laboratory.crew(wiring, planner, keys, served, thread, watcher)
                     attendant = Attendant(crew, tell=faces.tell)
-                    await attendant.conduct(poll_s=self._settings.poll_s, outage_s=self._settings.outage_s)
+                    async with self._waits(laboratory, name, folder, thread, faces.tell, serve=serve).told():
+                        await attendant.conduct(poll_s=self._settings.poll_s, outage_s=self._settings.outage_s)
+
+    def _waits(
+        self,
+        laboratory: Laboratory,
+        name: str,
+        folder: Path,
+        thread: StorageThread,
+        tell: Callable[[str], None],
+        *,
+        serve: bool,
+    ) -> Waits:
+        """Return who tells what a campaign waits for, with commands that work from here."""
+        place = self.place(folder)
+        same = ", with LABWRIGHT_DATABASE_URL set as here" if self._settings.database_url else ""
+        return Waits(
+            name,
+            tasks=Tasks(laboratory.database),
+            approvals=Approvals(laboratory.database),
+            runs=laboratory.runs,
+            presence=laboratory.presence,
+            storage=thread,
+            tell=tell,
+            place=place,
+            worker=None if serve else f"labwright worker{place}{same}",
+        )
 
     async def _work(self, laboratory: Laboratory, tell: Callable[[str], None]) -> None:
         with at_work(laboratory.presence, "worker"), closing(StorageThread(laboratory.database)) as thread:

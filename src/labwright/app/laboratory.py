@@ -1,6 +1,8 @@
 """Everything on record in one database."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,14 +18,15 @@ from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import Approval
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.command import Failure, Recorder
-from labwright.core.errors import InvalidTransition, NotFound
+from labwright.core.errors import InvalidTransition, NotFound, Overtaken
 from labwright.core.reason import stated
 from labwright.core.run import Run
-from labwright.core.states import RunState
+from labwright.core.states import CampaignState, RunState
 from labwright.core.task import PostedTask
 from labwright.core.trial import Trial
 from labwright.core.values import Json
 from labwright.planning.planner import Planner
+from labwright.sites.received import received
 from labwright.sites.recorder import RunRecorder
 from labwright.sites.worker import Brief, Post, Worker
 from labwright.storage.approvals import Approvals
@@ -58,12 +61,11 @@ class Standing:
 
     def how_to_run(self, folder: Path) -> str:
         """Return the command with which a campaign of that folder goes on."""
-        path = find_file(folder, self.record.text)
+        path = find_file(folder, self.record.text) or find_file(Path(self.record.folder), self.record.text)
         if path is None:
-            return "labwright run with its file"
+            return f"labwright run FILE, with its file as it began; none like it is in {from_here(folder)} any more"
         own = parse_campaign(self.record.text, path).campaign.name == self.record.name
-        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-        return f"labwright run {shown}{'' if own else f' --new {self.record.name}'}"
+        return f"labwright run {from_here(path)}{'' if own else f' --new {self.record.name}'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +187,22 @@ class Laboratory:
         """Record that an unknown run never moved anything, as a person saw; it is queued again."""
         return self.runs.requeue(self.unknown(number), stated(why), by=by)
 
+    def end_reported(self, name: str) -> None:
+        """End the runs of a stopped campaign on which people have reported, where no process follows them any more."""
+        record = self.campaigns.get(name)
+        if record.state is not CampaignState.STOPPED:
+            return
+        self.presence.bury()
+        tasks = Tasks(self.database)
+        left, expired = self.runs.left_behind([run.key for run in self.runs.open(name)])
+        for run in left + expired:
+            outcome = tasks.answered(run.command_id) if run.campaign == name else None
+            # Of another kind of resource, a task may be a part only of what it does.
+            if outcome is not None and file_of(record).campaign.resources[run.resource].kind == "person":
+                with suppress(Overtaken):  # a process took it up just now, and ends it
+                    run = self.runs.adopt(run)
+                    self.runs.end(run, received(run, outcome), self.brief(name).advance)
+
     def overview(self) -> Overview:
         """Return how everything stands now."""
         return Overview(
@@ -218,6 +236,17 @@ class Laboratory:
     def verify(self) -> Verification:
         """Check the ledger's chains, and the tables against them."""
         return verify(self.database)
+
+
+def from_here(path: Path) -> str:
+    """Write a path as it can be typed in a shell, from the folder in which the user is."""
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return shlex.quote(str(shown))
+
+
+def place_of(folder: Path) -> str:
+    """Return what to type after a command, so that it acts on that folder from the one in which the user is."""
+    return "" if folder.absolute() == Path.cwd() else f" {from_here(folder.absolute())}"
 
 
 def file_of(record: CampaignRecord) -> CampaignFile:

@@ -85,10 +85,13 @@ class Attendant:
             self._conductor.leave()
             self._worker.close()
             await self._worker.stop()
-            self._tell("Waiting for what they report. Interrupt once more to leave without it.")
             given_up = asyncio.create_task(self._given_up.wait())
             landed = asyncio.create_task(self._worker.landed())
-            await asyncio.wait({work, given_up, landed}, return_when=asyncio.FIRST_COMPLETED)
+            waited_for = {work, given_up, landed}
+            done, _ = await asyncio.wait(waited_for, timeout=SEE_S, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                self._tell("Waiting for what they report. Interrupt once more to leave without it.")
+                await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
             if landed.done():
                 await asyncio.wait({work}, timeout=SEE_S)
             given_up.cancel()

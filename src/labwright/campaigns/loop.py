@@ -22,7 +22,7 @@ from labwright.core.errors import (
     PoolExhausted,
     StorageUnavailable,
 )
-from labwright.core.material import then_again
+from labwright.core.material import Lot, then_again
 from labwright.core.run import Run, thing_of
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import NO_BUDGET, PERSON, Proposal, Trial, taught, teaches
@@ -83,7 +83,7 @@ class Conductor:
         self._view = View()
         self._seq = -1
         self._first_new: int | None = None
-        self._short_at: int | None = None  # the newest change on record when a lot last lacked something
+        self._short_at: tuple[int, list[Lot]] | None = None  # the newest change and the lots as one lacked something
         self._takes = any(step.takes for step in self.campaign.procedure)
         self.queued: Callable[[], None] = lambda: None  # called after runs were queued
         self.asked: Callable[[], bool] = lambda: True  # whether resources have been asked about what is unknown
@@ -144,15 +144,16 @@ class Conductor:
         return found
 
     async def _try_step(self, in_flight: int, budget: int) -> bool:
-        """Do a step; where a lot lacks something, wait for what is in flight first, and see what has changed then."""
-        if in_flight and self._short_at == self._seq:
+        """Do a step; where a lot lacks something, wait for what is in flight, or for a change of the lots, first."""
+        lots = await self.records.thread(self.records.materials.lots) if in_flight and self._takes else []
+        if in_flight and self._short_at == (self._seq, lots):
             return False
         try:
             return await self._step(in_flight, budget)
         except OutOfStock:
             if not in_flight:
                 raise
-            self._short_at = self._seq
+            self._short_at = (self._seq, lots)
             return False
 
     async def _step(self, in_flight: int, budget: int) -> bool:

@@ -1,5 +1,7 @@
 """Open tasks as a sheet that people fill in, and the filled sheet as reports."""
 
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +14,12 @@ from labwright.core.command import Failure, Measurement
 from labwright.core.errors import InvalidInput, NotFound
 from labwright.core.states import TaskState
 from labwright.core.task import PostedTask, Report, expected, is_numeric, observe
-from labwright.core.values import Value
+from labwright.core.units import convert
+from labwright.core.values import Value, is_number
 
 FIXED = ("task", "trial", "instructions", "failed", "note")
+SAME = 1e-9  # of a value that was set: what a spreadsheet may leave as a difference
+SHOWN = 6  # a spreadsheet may show so many digits of a number, and keep no more
 Find = Callable[[int], PostedTask]
 
 
@@ -108,13 +113,16 @@ class _Reading:
             return
         if filled and failed:
             raise InvalidInput("it has values, and says that it failed. Leave one of the two empty.")
+        if posted.id in self.reports:
+            raise InvalidInput(f"task {posted.id} stands in this sheet twice. Leave one of the rows out.")
+        if posted.state is TaskState.WITHDRAWN:
+            raise InvalidInput(f"{posted.withdrawn} Leave the row out.")
+        self._check_set(row, posted)
         values = {f.name: self._value(f, filled[f.name]) for f in posted.task.fields if f.name in filled}
         observed = None if failed else observe(posted.task, values)
         if posted.state is not TaskState.OPEN:
             self._check_same(posted, Failure(reason=failed) if failed else observed)
             self.known.append(posted)
-        elif posted.id in self.reports:
-            raise InvalidInput(f"task {posted.id} stands in this sheet twice. Leave one of the rows out.")
         else:
             self.reports[posted.id] = Report(task=posted.id, values=values, failed=failed or None, note=note or None)
 
@@ -140,6 +148,39 @@ class _Reading:
     def _heading(self, field: Input) -> Heading:
         exact = [h for h in self._sheet.headings if h.text == _field_text(field)]
         return exact[0] if exact else self._sheet.find(field.name, "record")
+
+    def _check_set(self, row: Row, posted: PostedTask) -> None:
+        """Refuse a row that repeats what was to be set otherwise than its task says; without the column it is right."""
+        for name, given in posted.task.given.items():
+            heading = self._set_heading(posted, name, given)
+            if heading is None:
+                continue
+            cell, value, unit = self._sheet.cell(row, heading), given.value, given.unit
+            if is_number(value) and unit and heading.unit and unit != heading.unit:
+                value, unit = convert(float(value), unit, heading.unit, name), heading.unit
+            if not _is_same(cell.text, value):
+                raise InvalidInput(
+                    self._set_otherwise(cell, posted, f"{Numerals(decimal='.').write(value)} {unit or ''}")
+                )
+
+    def _set_otherwise(self, cell: Cell, posted: PostedTask, asked: str) -> str:
+        return (
+            f"{cell.place}: found {cell.text!r}, expected {asked.strip()}, as {posted} says. If rows were mixed up, "
+            f"begin with a fresh sheet: labwright worksheet {self._campaign} -o FILE.csv. If it was done otherwise, "
+            "put back what was asked, say under `failed` how it was done, and take the result in as history: "
+            f"labwright import {self._campaign} TABLE."
+        )
+
+    def _set_heading(self, posted: PostedTask, name: str, given: Measurement) -> Heading | None:
+        """Return the column that repeats what was to be set, perhaps in another unit; None where there is none."""
+        results = {self._heading(field).index for field in posted.task.fields}
+        others = [h for h in self._sheet.headings if h.index not in results and h.text not in FIXED]
+        text = _given_text(name, given, set())
+        for wanted in (f"set {text}", text, f"set {name}", name):
+            for heading in others:
+                if wanted.casefold() in (heading.text.casefold(), heading.name.casefold()):
+                    return heading
+        return None
 
     def _text(self, row: Row, heading: Heading | None) -> str:
         text = "" if heading is None else self._sheet.cell(row, heading).text
@@ -170,6 +211,16 @@ class _Reading:
                 f"{posted} was recorded already, {posted.ended_at}{who}, with other values: {_words(posted)}. "
                 "What is recorded stays; leave the row out."
             )
+
+
+def _is_same(text: str, value: Value) -> bool:
+    """Whether a cell holds a value that was set, however a spreadsheet writes it."""
+    if isinstance(value, str):
+        return text == value.strip()
+    digits = len(re.sub(r"[eE].*|\D", "", text).lstrip("0"))
+    shown = float(f"{value:.{digits}g}") if digits >= SHOWN else value
+    readings = (Numerals(decimal=decimal).read(text) for decimal in ".,")
+    return any(found == shown or math.isclose(found, value, rel_tol=SAME) for found in readings if found is not None)
 
 
 def _words(posted: PostedTask) -> str:

@@ -1,5 +1,6 @@
 """The commands that act: check, run, stop."""
 
+import shlex
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -77,7 +78,7 @@ def conduct(file: CampaignFile) -> None:
     with Display(quiet=False) as display:
         faces = Faces(watcher=display.watch, tell=display.tell)
         standing = make_app().run(file, name=None, faces=faces, serve=False)
-    tables.print_answer(standing, file, None)
+    tables.print_answer(standing, file, None, command="conduct")
     raise typer.Exit(exit_of(standing.record.state, standing.trials))
 
 
@@ -89,13 +90,22 @@ def worker(folder: Folder = None) -> None:
 
 
 def stop(target: Target) -> None:
-    """Stop a campaign: its resources go to their safe state first, then it is recorded. It cannot be resumed."""
+    """Stop a campaign: its resources go to their safe state first, then it is recorded. It cannot be resumed.
+
+    What people have before them stays open: its trial ends with what they report.
+    """
     from labwright.cli.exits import Exit
     from labwright.cli.target import find_campaign, make_app
 
     folder, name = find_campaign(target)
-    problems = make_app().stop(folder, name)
+    app = make_app()
+    problems = app.stop(folder, name)
     typer.echo(f"{name} is stopped.")
+    tasks = app.tasks(folder, name)
+    for task in tasks:
+        typer.echo(f"People may have begun {task}: its trial ends with what they report, or that it was not done.")
+    if tasks:
+        typer.echo(f"To report: labwright worksheet {shlex.quote(target)}")
     for problem in problems:
         typer.echo(problem, err=True)
     raise typer.Exit(Exit.UNAVAILABLE if problems else Exit.DONE)

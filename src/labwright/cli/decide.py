@@ -38,6 +38,7 @@ def decide(
     """
     from labwright.campaigns.decision import words_of
     from labwright.cli.credentials import credential
+    from labwright.cli.hand import who_goes_on
     from labwright.cli.target import make_app
 
     decision = _decision(done, never_ran, failed, why)
@@ -48,7 +49,9 @@ def decide(
             words_of(unknown, materials.outlook(unknown), materials.taken(unknown), laboratory.runs.late(unknown))
         )
     run = app.decide(where, number, credential(as_, secret_file), decision)
-    typer.echo(f"Run {number} is {run.state} now, by {as_}. The campaign goes on with `labwright run`.")
+    with app.laboratory(where) as laboratory:
+        standing = app.standing(laboratory, run.campaign)
+    typer.echo(f"Run {number} is {run.state} now, by {as_}. {who_goes_on(standing, where)}".rstrip())
 
 
 def gone(

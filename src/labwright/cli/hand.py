@@ -46,7 +46,7 @@ def add(
         return
     for trial in trials:
         typer.echo(f"{trial.id} is {trial.state}: {point_words(standing.campaign.problem, trial)}.")
-    typer.echo(_who_goes_on(standing, folder))
+    typer.echo(who_goes_on(standing, folder))
 
 
 def correct(target: TrialName, *, assign: Assignments = None, why: Why, json: AsJson = False) -> None:
@@ -125,7 +125,7 @@ def resume(target: Target) -> None:
     with app.laboratory(folder) as laboratory:
         state = laboratory.hand(name).resume()
         standing = app.standing(laboratory, name)
-    typer.echo(f"{name} is {state}. {_who_goes_on(standing, folder)}")
+    typer.echo(f"{name} is {state}. {who_goes_on(standing, folder)}")
 
 
 def extend(
@@ -139,7 +139,7 @@ def extend(
     with app.laboratory(folder) as laboratory:
         record = laboratory.hand(name).extend(trials)
         standing = app.standing(laboratory, name)
-    typer.echo(f"{name} is {record.state}, with a budget of {record.budget} trials. {_who_goes_on(standing, folder)}")
+    typer.echo(f"{name} is {record.state}, with a budget of {record.budget} trials. {who_goes_on(standing, folder)}")
 
 
 def clone(
@@ -150,6 +150,7 @@ def clone(
     with_history: Annotated[bool, typer.Option("--with-history", help="Take the results over as history.")] = False,
 ) -> None:
     """Write a campaign's file under another name, to change and run; with its history, to run as it is."""
+    from labwright.app.laboratory import from_here
     from labwright.cli.target import find_campaign, make_app
 
     folder, name = find_campaign(target)
@@ -162,7 +163,7 @@ def clone(
     typer.echo(f"Wrote {path}: {new}{taken}, with a budget of {standing.file.campaign.trials} trials as in the file.")
     if path.absolute().parent != Path(standing.record.folder).absolute():
         typer.echo(f"Files that it names are looked for beside it, no more in {standing.record.folder}.")
-    typer.echo(f"To begin: labwright run {path}")
+    typer.echo(f"To begin: labwright run {from_here(path.absolute())}")
 
 
 @contextmanager
@@ -189,8 +190,10 @@ def _stands(problem: "Problem", trial: "Trial", trials: "Sequence[Trial]") -> st
     return f"{trial.id} is {outcome_words(problem, trial)}. Now: {best_words(problem, trials)}."
 
 
-def _who_goes_on(standing: "Standing", folder: Path) -> str:
-    """Say who takes it from here, or how to have somebody do it."""
+def who_goes_on(standing: "Standing", folder: Path) -> str:
+    """Say who takes it from here, or how to have somebody do it; nothing of a campaign that has ended."""
+    if standing.record.state in ("finished", "stopped", "failed"):
+        return ""
     if standing.owned and standing.record.state == "running":
         return "The process that conducts it takes it up."
     return f"No process conducts it now. To go on: {standing.how_to_run(folder)}"

@@ -95,7 +95,7 @@ def main() -> None:
     except PlatformError as error:
         from labwright.cli.exits import code_of
 
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201
+        print("\n".join([f"Error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)  # noqa: T201
         sys.exit(code_of(error))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,5 +1,7 @@
 """The status of a laboratory: its campaigns, who works on what, and what waits for people."""
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
@@ -31,29 +33,32 @@ def _worker_json(worker: WorkerRecord) -> dict[str, Json]:
     return {"id": worker.id, **place, "lease_s": worker.lease_s, "holds": list(worker.holds)}
 
 
-def print_overview(found: Overview) -> None:
-    """Show each campaign in a line, each process at work, and what waits for people with what to do about it."""
+def print_overview(found: Overview, folder: Path, place: str) -> None:
+    """Show each campaign in a line, each process at work, and what waits for people with what to do about it.
+
+    `place`: what to type after a command, so that it acts on that folder from here.
+    """
     console = make_console()
     if not found.standings:
         console.print("No campaign is on record here.")
         return
-    _print_campaigns(found.standings)
+    _print_campaigns(found.standings, folder)
     for worker in found.workers:
         holds = f"; holds {', '.join(worker.holds)}" if worker.holds else ""
         heard = "" if worker.lease_s > 0 else f"; not heard of for {-worker.lease_s:.0f} s beyond its lease"
         console.print(f"At work: {worker}, id {worker.id[:8]}{holds}{heard}.")
     for standing in found.standings:
-        _print_failed(console, standing)
+        _print_failed(console, standing, place)
     why = {(s.record.name, t.number): t.why for s in found.standings for t in s.trials}
     for run in found.unknown:
-        console.print(_unknown_words(run, why.get((run.campaign, run.trials[0]))))
+        console.print(_unknown_words(run, why.get((run.campaign, run.trials[0])), place))
     for approval in found.approvals:
-        console.print(f"Waits for approval: {approval.name}. Look: labwright approvals")
+        console.print(f"Waits for approval: {approval.name}. Look: labwright approvals{place}")
     for task in found.tasks:
-        console.print(f"Waits for a person: {task}. Look: labwright tasks")
+        console.print(f"Waits for a person: {task}. Look: labwright tasks{place}")
 
 
-def _print_campaigns(standings: list[Standing]) -> None:
+def _print_campaigns(standings: list[Standing], folder: Path) -> None:
     table = Table("campaign", "state", "trials", "best so far", "why", box=None)
     for s in standings:
         done = sum(t.uses_budget and not t.is_pending for t in s.trials)
@@ -61,26 +66,29 @@ def _print_campaigns(standings: list[Standing]) -> None:
         marked = {what: sum(bool(getattr(t, what)) for t in s.trials) for what in ("imported", "excluded")}
         others += [f"{n} {what}" for what, n in marked.items() if n]
         trials = f"{done}/{s.campaign.trials}" + (f" ({', '.join(others)})" if others else "")
-        table.add_row(s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), _words(s))
+        table.add_row(
+            s.record.name, s.record.state, trials, best_words(s.campaign.problem, s.trials), _words(s, folder)
+        )
     print_table(table)
 
 
-def _words(standing: Standing) -> str:
+def _words(standing: Standing, folder: Path) -> str:
     if standing.record.state is CampaignState.RUNNING and not standing.owned:
-        return "no process runs it now; labwright run with its file goes on"
+        return f"no process runs it now; to go on: {standing.how_to_run(folder)}"
     return standing.record.why or ""
 
 
-def _print_failed(console: Console, standing: Standing) -> None:
+def _print_failed(console: Console, standing: Standing, place: str) -> None:
     failed = [t for t in standing.trials if t.state is TrialState.FAILED]
     for trial in failed[-REASONS:]:
         console.print(f"Failed: {trial.id}: {trial.why}")
     if len(failed) > REASONS:
-        console.print(f"  and {len(failed) - REASONS} before; labwright trials {standing.record.name} tells of all")
+        name = f"{place.strip()}/{standing.record.name}" if place else standing.record.name
+        console.print(f"  and {len(failed) - REASONS} before; labwright trials {name} tells of all")
 
 
-def _unknown_words(run: Run, why: str | None) -> str:
+def _unknown_words(run: Run, why: str | None, place: str) -> str:
     return (
         f"Unknown: run {run.id}, {run}: {why or 'nobody can say what became of it'}. "
-        f"Look, then: labwright decide {run.id} --as NAME --why TEXT --done FILE | --never-ran | --failed"
+        f"Look, then: labwright decide {run.id}{place} --as NAME --why TEXT --done FILE | --never-ran | --failed"
     )

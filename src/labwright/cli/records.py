@@ -13,12 +13,13 @@ def status(folder: Folder = None, *, json: AsJson = False) -> None:
     from labwright.cli import machine, overview
     from labwright.cli.target import make_app
 
-    with make_app().laboratory(folder or Path.cwd()) as laboratory:
+    app, where = make_app(), folder or Path.cwd()
+    with app.laboratory(where) as laboratory:
         found = laboratory.overview()
     if json:
         machine.print_json(overview.as_json(found))
     else:
-        overview.print_overview(found)
+        overview.print_overview(found, where, app.place(where))
 
 
 def trials(

@@ -1,5 +1,6 @@
 """`labwright init`: a commented campaign to start from."""
 
+import shlex
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -21,4 +22,5 @@ def init(
     for entry in template.iterdir():
         if entry.is_file():
             (folder / entry.name).write_text(entry.read_text(encoding="utf-8"), encoding="utf-8")
-    typer.echo(f"Wrote {folder}. Look at {folder / 'campaign.yaml'}, then: labwright run {folder / 'campaign.yaml'}")
+    file = folder / "campaign.yaml"
+    typer.echo(f"Wrote {folder}. Look at {file}, then: labwright run {shlex.quote(str(file))}")

@@ -1,5 +1,6 @@
 """Answers for people: tables and a few sentences on the standard output."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -88,8 +89,11 @@ def _print_capabilities(console: Console, wiring: Wiring) -> None:
             console.print(f"    {input_words(declared)}")
 
 
-def print_answer(standing: Standing, file: Path, new: str | None) -> None:
-    """Say how a run of a file, under a new name or its own, ended, the best that was found, and what to do next."""
+def print_answer(standing: Standing, file: Path, new: str | None, *, command: str = "run") -> None:
+    """Say how a run of a file, under a new name or its own, ended, the best that was found, and what to do next.
+
+    `command`: what was given, and goes on.
+    """
     console, record, problem = make_console(), standing.record, standing.campaign.problem
     done = sum(t.uses_budget and not t.is_pending for t in standing.trials)
     why = f": {record.why.rstrip('.')}" if record.why else ""
@@ -100,10 +104,11 @@ def print_answer(standing: Standing, file: Path, new: str | None) -> None:
     else:
         console.print(f"Best: {found.id} with {outcome_words(problem, found)}\n  at {point_words(problem, found)}.")
     if record.state is CampaignState.PAUSED:
-        console.print(f"To go on: labwright run {file}{f' --new {new}' if new else ''}")
+        console.print(f"To go on: labwright {command} {shlex.quote(str(file))}{f' --new {new}' if new else ''}")
     else:
-        name, number = file.parent / new if new else file, 1 if found is None else found.number
-        console.print(f"Look: labwright trials {name}; labwright show {name}/{number}; labwright report {name}")
+        name, number = str(file.parent / new if new else file), 1 if found is None else found.number
+        trial, name = shlex.quote(f"{name}/{number}"), shlex.quote(name)
+        console.print(f"Look: labwright trials {name}; labwright show {trial}; labwright report {name}")
 
 
 def print_trials(standing: Standing) -> None:

@@ -1,5 +1,6 @@
 """The commands for work that people do: tasks, worksheet, record."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,13 +19,14 @@ def tasks(folder: Folder = None, *, json: AsJson = False) -> None:
     from labwright.cli import machine
     from labwright.cli.target import make_app
 
-    found = make_app().tasks(folder or Path.cwd())
+    app, where = make_app(), folder or Path.cwd()
+    found = app.tasks(where)
     if json:
         machine.print_json([_as_json(task) for task in found])
         return
     for task in found:
         typer.echo(_words(task))
-    names = dict.fromkeys(task.campaign for task in found)
+    names = dict.fromkeys(app.called(where, task.campaign) for task in found)
     typer.echo("\n".join(f"For a sheet to fill in: labwright worksheet {n}" for n in names) or "No task is open.")
 
 
@@ -44,7 +46,8 @@ def worksheet(
     if not found:
         typer.echo(f"{name} has no open task; nothing was written.")
         return
-    typer.echo(f"Wrote {path} with {_counted(len(found), 'task')}. Fill it in, then: labwright record {name} {path}")
+    then = f"labwright record {shlex.quote(target)} {shlex.quote(str(path))}"
+    typer.echo(f"Wrote {path} with {_counted(len(found), 'task')}. Fill it in, then: {then}")
 
 
 def record(
@@ -100,7 +103,9 @@ def _words(posted: "PostedTask") -> str:
         *([f"  set: {given}"] if given else []),
         f"  report: {asked}",
     ]
-    if posted.campaign_state.value not in ("draft", "running"):
+    if posted.campaign_state.value == "stopped":
+        lines.append("  The campaign is stopped: report what was done, or say under `failed` that it was not.")
+    elif posted.campaign_state.value not in ("draft", "running"):
         lines.append(f"  The campaign is {posted.campaign_state}.")
     return "\n".join(lines)
 

@@ -46,11 +46,12 @@ class RunState(StrEnum):
 
 
 class TaskState(StrEnum):
-    """Where a task for a person stands."""
+    """Where a task for a person stands. Withdrawn: its run has ended without it, and nobody waits for it any more."""
 
     OPEN = "open"
     DONE = "done"
     FAILED = "failed"
+    WITHDRAWN = "withdrawn"
 
 
 CAMPAIGN_TRANSITIONS: Mapping[tuple[CampaignState, str], CampaignState] = {

@@ -49,6 +49,14 @@ class PostedTask:
         which = "trial" if len(self.trials) == 1 else "trials"
         return f"task {self.id} ({self.task.title}, {which} {', '.join(map(str, self.trials))})"
 
+    @property
+    def withdrawn(self) -> str:
+        """Say that nobody waits for it any more, and what to do if it was done all the same."""
+        return (
+            f"{self} is waited for by nobody any more: it was called off, or a person has decided what became of it. "
+            f"If it was done all the same: labwright correct {self.campaign}/{self.trials[0]} --set ... --why ..."
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:

@@ -22,7 +22,7 @@ from labwright.safety.gate import Gate
 from labwright.sites.patience import Endurance, Patience
 from labwright.sites.received import received
 from labwright.storage.database.thread import StorageThread
-from labwright.storage.presence import Presence, WorkerRecord
+from labwright.storage.presence import Presence, WorkerRecord, holding_of
 from labwright.storage.queueing import Advance
 from labwright.storage.runs import Runs
 
@@ -111,9 +111,15 @@ class Worker:
         self._closed = True
 
     async def landed(self) -> None:
-        """Wait until nothing is in flight."""
-        while self._flights:
-            await asyncio.wait(self._flights)
+        """Wait until nothing is in flight but what people have before them: it may take days, and others take it up."""
+        while awaited := await self._not_with_people():
+            await asyncio.wait(awaited, timeout=LOOK_AGAIN_S)
+
+    async def _not_with_people(self) -> list[asyncio.Task[None]]:
+        with_people: set[int] = set()
+        with suppress(StorageUnavailable):
+            with_people = await self._storage(self._runs.with_people, [run.id for run in self._flights.values()])
+        return [t for t, run in self._flights.items() if run.id not in with_people or not self._can_be_taken_up(run)]
 
     async def hand_over(self) -> None:
         """Begin nothing more, and wait for what is in flight that another process could not take up."""
@@ -192,7 +198,7 @@ class Worker:
     async def _hold(self, post: Post) -> bool:
         if post.may_be_shared:
             return True
-        holder = await self._storage(self._presence.hold, f"resource {thing_of(post.key)}", fenced=False)
+        holder = await self._storage(self._presence.hold, holding_of(thing_of(post.key)), fenced=False)
         if holder is None:
             self.waits_for.pop(post.key, None)
             return True

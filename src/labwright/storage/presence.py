@@ -10,13 +10,14 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from labwright.core.errors import InvalidInput, NotFound, StorageUnavailable
+from labwright.core.states import RunState
 from labwright.storage.database import Database
 from labwright.storage.database.clock import database_now
 from labwright.storage.database.ledger import append, now
-from labwright.storage.database.schema import holdings, workers
+from labwright.storage.database.schema import campaigns, holdings, runs, workers
 
 LEASE_S = 15.0
 STREAM = "laboratory"  # of the ledger: what concerns no single campaign
@@ -24,6 +25,11 @@ STREAM = "laboratory"  # of the ledger: what concerns no single campaign
 # Who is at work in this process, each with its process id, since a child has none of its parent's locks. Such a lock
 # belongs to the process: to try one's own would find it free, and to close the file again would give it up.
 _here: set[tuple[str, int]] = set()
+
+
+def holding_of(thing: str) -> str:
+    """Return what a process holds while it alone commands a physical thing."""
+    return f"resource {thing}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +150,24 @@ class Presence:
             row = connection.execute(query).first()
             return None if row is None or self._is_gone(row) else _record(row, (what,))
 
+    def unattended(self, campaign: str) -> dict[int, str]:
+        """Return the begun and the ready runs of a campaign, with their resources, where nobody is heard of.
+
+        Somebody is where a process at work holds the thing, or has begun another run there.
+        """
+        began = runs.c.state.in_([s.value for s in (RunState.LEASED, RunState.INTENDED)])
+        ready = and_(runs.c.state == RunState.QUEUED.value, runs.c.ready <= database_now())
+        query = select(runs.c.id, runs.c.resource, runs.c.thing).join(campaigns).where(campaigns.c.name == campaign)
+        held = _at_work().add_columns(holdings.c.what).join(holdings, holdings.c.worker == workers.c.id)
+        busy = _at_work().add_columns(runs.c.thing).join(runs, runs.c.worker == workers.c.id).where(began)
+        with self._database.read() as connection:
+            waiting = connection.execute(query.where(or_(began, ready)).order_by(runs.c.id)).all()
+            if not waiting:
+                return {}
+            attended = {row.what for row in connection.execute(held) if self._is_heard_of(row)}
+            attended |= {holding_of(row.thing) for row in connection.execute(busy) if self._is_heard_of(row)}
+        return {row.id: row.resource for row in waiting if holding_of(row.thing) not in attended}
+
     def all(self) -> list[WorkerRecord]:
         """Return every process at work, with what it holds."""
         with self._database.read() as connection:
@@ -193,6 +217,9 @@ class Presence:
         if row.id == self.worker or row.host != self._machine.host or not self._machine.boot:
             return False
         return row.boot != self._machine.boot or not self._is_alive(row.id)
+
+    def _is_heard_of(self, row: Row[Any]) -> bool:
+        return bool(row.lease_s > 0) and not self._is_gone(row)
 
     def _is_locked(self, worker: str) -> bool:
         if (worker, os.getpid()) in _here:

@@ -31,6 +31,7 @@ from labwright.core.states import (
     TRIAL_TRANSITIONS,
     CampaignState,
     RunState,
+    TaskState,
     TrialState,
     after,
 )
@@ -207,6 +208,13 @@ class Runs:
         apart = held.outerjoin(workers, runs.c.worker == workers.c.id)
         with self._database.read() as connection:
             return read_runs(connection, apart.where(or_(workers.c.id.is_(None), workers.c.ended)))
+
+    def with_people(self, found: Sequence[int]) -> set[int]:
+        """Return which of these runs, by number, wait for what people report."""
+        query = select(runs.c.id).join(tasks, tasks.c.command_id == runs.c.command_id)
+        query = query.where(runs.c.id.in_(found), tasks.c.state == TaskState.OPEN.value)
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
 
     def follow(self, campaign: str, keys: Mapping[str, str], repeatable: Collection[str]) -> None:
         """Let a campaign's open runs follow its resources, by name, to where they stand now.

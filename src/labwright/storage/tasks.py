@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 from labwright.core.capability import Input
 from labwright.core.command import Failure, Measurement, Outcome
 from labwright.core.errors import InvalidInput, NotFound
-from labwright.core.states import OPEN_RUNS, CampaignState, TaskState
+from labwright.core.states import OPEN_RUNS, CampaignState, RunState, TaskState
 from labwright.core.task import PostedTask, Report, Task, observe
 from labwright.core.values import Json
 from labwright.storage.campaigns import stream_of
@@ -36,14 +36,17 @@ class Tasks:
 
     def open(self, campaign: str | None = None) -> list[PostedTask]:
         """Return the tasks that somebody still waits for, of one campaign or of all, the oldest first."""
-        query = _tasks().where(tasks.c.state == TaskState.OPEN.value)
-        # Where a person has decided what became of the run, nobody waits for its task any more.
-        open_runs = [state.value for state in OPEN_RUNS]
-        joined = query.outerjoin(runs, runs.c.command_id == tasks.c.command_id)
-        query = joined.where(or_(runs.c.state.is_(None), runs.c.state.in_(open_runs)))
+        query = _open() if campaign is None else _open().where(campaigns.c.name == campaign)
         with self._database.read() as connection:
-            found = connection.execute(query if campaign is None else query.where(campaigns.c.name == campaign))
-            return [_posted(row) for row in found]
+            return [_posted(row) for row in connection.execute(query)]
+
+    def awaited_by(self, campaign: str) -> list[PostedTask]:
+        """Return the open tasks of a campaign, and those of others on the things for which its runs are queued."""
+        mine = select(runs.c.thing).join(campaigns).where(campaigns.c.name == campaign)
+        wanted = mine.where(runs.c.state == RunState.QUEUED.value)
+        query = _open().where(or_(campaigns.c.name == campaign, runs.c.thing.in_(wanted)))
+        with self._database.read() as connection:
+            return [_posted(row) for row in connection.execute(query)]
 
     def get(self, task_id: int) -> PostedTask:
         """Return one task; an unknown number raises NotFound."""
@@ -88,6 +91,8 @@ class Tasks:
 
 
 def _end(connection: Connection, posted: PostedTask, report: Report, by: str | None) -> None:
+    if posted.state is TaskState.WITHDRAWN:
+        raise InvalidInput(f"{posted.withdrawn} Nothing was recorded now.")
     if posted.state is not TaskState.OPEN:
         who = f" by {posted.by}" if posted.by else ""
         raise InvalidInput(
@@ -121,7 +126,13 @@ def _asked(command_id: str, trials: Sequence[int], resource: str, task: Task) ->
 
 def _tasks() -> Select[tuple[Any, ...]]:
     columns = select(tasks, campaigns.c.name.label("campaign"), campaigns.c.state.label("campaign_state"))
-    return columns.join(campaigns, tasks.c.campaign_id == campaigns.c.id).order_by(tasks.c.id)
+    joined = columns.add_columns(runs.c.state.label("run_state")).join(campaigns, tasks.c.campaign_id == campaigns.c.id)
+    return joined.outerjoin(runs, runs.c.command_id == tasks.c.command_id).order_by(tasks.c.id)
+
+
+def _open() -> Select[tuple[Any, ...]]:
+    awaited = or_(runs.c.state.is_(None), runs.c.state.in_([state.value for state in OPEN_RUNS]))
+    return _tasks().where(tasks.c.state == TaskState.OPEN.value, awaited)
 
 
 def _find(connection: Connection, query: Select[tuple[Any, ...]]) -> PostedTask | None:
@@ -152,7 +163,7 @@ def _posted(row: Row[tuple[Any, ...]]) -> PostedTask:
         trials=tuple(asked["trials"]),
         resource=asked["resource"],
         task=task,
-        state=TaskState(row.state),
+        state=_state(row.state, row.run_state),
         since=row.since,
         due=_due(row.since, task.due_s),
         ended_at=row.ended_at,
@@ -160,6 +171,12 @@ def _posted(row: Row[tuple[Any, ...]]) -> PostedTask:
         note=reported.get("note"),
         outcome=outcome_from(reported["outcome"]) if reported else None,
     )
+
+
+def _state(state: str, run: str | None) -> TaskState:
+    """Return how a task stands: whose run was called off, or decided by a person, is waited for by nobody any more."""
+    is_over = run is not None and RunState(run) not in OPEN_RUNS
+    return TaskState.WITHDRAWN if is_over and state == TaskState.OPEN.value else TaskState(state)
 
 
 def _task(asked: Mapping[str, Any]) -> Task:

@@ -1,7 +1,7 @@
 """Trials: each method is one fact, in one transaction with its ledger entries."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Integer, ScalarSelect, bindparam, func, insert, select, update
@@ -47,6 +47,20 @@ class Changes:
     budget: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """A campaign's row, the trials that it has spent and that are in flight, and the number of the last."""
+
+    id: int
+    spent: int
+    busy: int
+    last: int
+
+    def has_room(self, budget: int, parallel: int) -> bool:
+        """Whether a trial that is counted already may begin."""
+        return self.spent <= budget and self.busy < parallel
+
+
 class Trials:
     """The trials of one database, on behalf of one worker process."""
 
@@ -89,10 +103,10 @@ class Trials:
         OutOfStock when a lot lacks what the first of them takes; a later one is left out then, with the rest.
         """
         with self._database.write(stream_of(campaign)) as connection:
-            campaign_id, spent, busy = self._conducted(connection, campaign)
-            begun = begun[: max(min(budget - spent, parallel - busy), 0)]
+            tally = self._conducted(connection, campaign)
+            begun = begun[: max(min(budget - tally.spent, parallel - tally.busy), 0)]
             if not any(f.materials is not None for _, f in begun):
-                _begin_all(connection, campaign, campaign_id, begun)
+                _begin_all(connection, campaign, tally, begun)
                 return len(begun)
             for done, one in enumerate(begun):
                 why = _lacking(connection, one[1])
@@ -100,23 +114,23 @@ class Trials:
                     raise OutOfStock(why)
                 if why is not None:
                     return done
-                _begin_all(connection, campaign, campaign_id, [one])
+                _begin_all(connection, campaign, replace(tally, last=tally.last + done), [one])
         return len(begun)
 
     def refuse(self, campaign: str, proposal: Proposal, found: Verdict) -> None:
         """Record a proposal that the gate did not allow; it uses no budget."""
         why = "; ".join(found.reasons)
         with self._database.write(stream_of(campaign)) as connection:
-            campaign_id = self._conducted(connection, campaign)[0]
+            campaign_id = self._conducted(connection, campaign).id
             _insert(connection, campaign, campaign_id, proposal, TrialState.REFUSED, why, verdict=found.decision.name)
 
     def hold(self, campaign: str, proposal: Proposal, question: Callable[[int], Question]) -> None:
         """Record a proposal that waits for people; `question`, by the trial's number, is what they are asked."""
         with self._database.write(stream_of(campaign)) as connection:
-            campaign_id, _, _ = self._conducted(connection, campaign)
-            asked = question(_next_number(connection, campaign_id))
+            tally = self._conducted(connection, campaign)
+            asked = question(tally.last + 1)
             why = "; ".join(asked.reasons)
-            row, _ = _insert(connection, campaign, campaign_id, proposal, TrialState.WAITING, why)
+            row, _ = _insert(connection, campaign, tally.id, proposal, TrialState.WAITING, why)
             ask(connection, row, asked)
 
     def put_before_people(self, trial: Trial, question: Question) -> None:
@@ -132,14 +146,14 @@ class Trials:
         False while they have not, or while there is no room for it. OutOfStock: a lot lacks what it takes.
         """
         with self._database.write(stream_of(trial.campaign)) as connection:
-            _, spent, busy = self._conducted(connection, trial.campaign)
+            tally = self._conducted(connection, trial.campaign)
             row = self._row_of(connection, trial)
             approval = verdict(connection, row, would_ask)
             match approval.state:
                 case ApprovalState.WAITING:
                     return False
                 case ApprovalState.APPROVED:
-                    return spent <= budget and busy < parallel and self._run(connection, trial, row, following)
+                    return tally.has_room(budget, parallel) and self._run(connection, trial, row, following)
                 case ApprovalState.REFUSED:
                     self._change(connection, trial, "refuse", approval.why, ended_at=now())
                 case _:
@@ -188,8 +202,8 @@ class Trials:
         OutOfStock is raised where a lot lacks what it takes.
         """
         with self._database.write(stream_of(trial.campaign)) as connection:
-            _, spent, busy = self._conducted(connection, trial.campaign)
-            if spent > budget or busy >= parallel:
+            tally = self._conducted(connection, trial.campaign)
+            if not tally.has_room(budget, parallel):
                 return False
             return self._run(connection, trial, self._row_of(connection, trial), following)
 
@@ -221,23 +235,21 @@ class Trials:
         body: dict[str, Json] = {"trial": trial.number, "trial_state": state.value, "why": why}
         mark(connection, row, append(connection, stream_of(trial.campaign), f"trial.{state.value}", body).seq)
 
-    def _conducted(self, connection: Connection, campaign: str) -> tuple[int, int, int]:
-        """Return the campaign's row, how many trials it has spent and how many are in flight.
-
-        Only if it runs and nobody else conducts it.
-        """
+    def _conducted(self, connection: Connection, campaign: str) -> Tally:
+        """Return how the campaign stands, only if it runs and nobody else conducts it."""
         row = connection.execute(_CONDUCTED, {"of_name": campaign, "of_what": campaign_what(campaign)}).one()
         if row.holder not in (None, self._worker):
             raise CampaignBusy(f"Another process conducts campaign {campaign!r} now.")
         if row.state != CampaignState.RUNNING.value:
             raise Overtaken(f"Campaign {campaign!r} is {row.state} now.")
-        return row.id, row.spent, row.busy
+        return Tally(id=row.id, spent=row.spent, busy=row.busy, last=row.last or 0)
 
 
-def _begin_all(connection: Connection, campaign: str, campaign_id: int, begun: Sequence[tuple[Proposal, Next]]) -> None:
+def _begin_all(connection: Connection, campaign: str, at: Tally, begun: Sequence[tuple[Proposal, Next]]) -> None:
     if begun:
-        rows = _insert_all(connection, campaign, campaign_id, [p for p, _ in begun], TrialState.RUNNING)
-        apply_all(connection, campaign, campaign_id, [(row, f) for row, (_, f) in zip(rows, begun, strict=True)])
+        proposals = [p for p, _ in begun]
+        rows = _insert_all(connection, campaign, at.id, proposals, TrialState.RUNNING, first=at.last + 1)
+        apply_all(connection, campaign, at.id, [(row, f) for row, (_, f) in zip(rows, begun, strict=True)])
 
 
 def _lacking(connection: Connection, following: Next) -> str | None:
@@ -286,6 +298,7 @@ _CONDUCTED = select(
     select(holdings.c.worker).where(holdings.c.what == bindparam("of_what")).scalar_subquery().label("holder"),
     _count(*(s for s in TrialState if s not in NO_BUDGET)).label("spent"),
     _count(*(PENDING - {TrialState.PROPOSED, TrialState.WAITING})).label("busy"),
+    select(func.max(trials.c.number)).where(trials.c.campaign_id == campaigns.c.id).scalar_subquery().label("last"),
 ).where(campaigns.c.name == bindparam("of_name"))
 _LAST = select(func.coalesce(func.max(trials.c.number), 0)).where(trials.c.campaign_id == bindparam("of_campaign"))
 _SINCE = (
@@ -316,7 +329,7 @@ def _insert(
     **told: Json,
 ) -> tuple[int, int]:
     """Insert a trial; return its row and its number."""
-    return _insert_all(connection, campaign, campaign_id, [proposal], state, why, **told)[0]
+    return _insert_all(connection, campaign, campaign_id, [proposal], state, why, told)[0]
 
 
 def _insert_all(
@@ -326,14 +339,16 @@ def _insert_all(
     proposals: Sequence[Proposal],
     state: TrialState,
     why: str | None = None,
-    **told: Json,
+    told: Mapping[str, Json] | None = None,
+    *,
+    first: int | None = None,
 ) -> list[tuple[int, int]]:
-    """Insert trials; return the row and the number of each."""
-    first, at, rows = _next_number(connection, campaign_id), now(), []
-    for number, proposal in enumerate(proposals, start=first):
+    """Insert trials, numbered from `first`, or after the last; return the row and the number of each."""
+    at, rows = now(), []
+    for number, proposal in enumerate(proposals, start=first or _next_number(connection, campaign_id)):
         record = proposal_record(proposal)
         place: dict[str, Json] = {"trial": number, "trial_state": state.value}
-        body = {**place, "proposal": record, "proposed_at": at, "why": why, **told}
+        body = {**place, "proposal": record, "proposed_at": at, "why": why, **(told or {})}
         written = append(connection, stream_of(campaign), f"trial.{state.value}", body)
         row: dict[str, Any] = {"campaign_id": campaign_id, "number": number, "state": state.value, "why": why}
         ended = at if state is TrialState.REFUSED else None

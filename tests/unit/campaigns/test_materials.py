@@ -124,6 +124,40 @@ async def test_what_trials_in_flight_have_reserved_is_not_given_twice_and_they_e
     assert [t.state.value for t in trials] == ["observed", "observed"]
 
 
+async def test_a_lot_that_is_filled_while_a_run_is_in_flight_lets_the_next_trial_begin_at_once(study):
+    coater = instrument(name="coater", duration_s=600)
+    session = study(COAT, parallel=2, coater=coater)
+    stock(session, ink=5)
+    short = asyncio.Event()
+    conducting = asyncio.create_task(session.conduct(planner=Telling(short, points(4, 4))))
+    await short.wait()
+    await asyncio.sleep(0.3)  # time enough to find that there is none, and to wait
+    assert on_record(session, lambda lab: len(lab.trials.of("films"))) == 1
+
+    stock(session, ink=5)
+
+    try:
+        async with asyncio.timeout(20):
+            while on_record(session, lambda lab: len(lab.trials.of("films"))) == 1:
+                await asyncio.sleep(0.05)
+        assert len(coater.started) == 1
+    finally:
+        conducting.cancel()
+        await asyncio.gather(conducting, return_exceptions=True)
+
+
+class Telling:
+    """A planner that says when it has been asked for a second trial."""
+
+    def __init__(self, asked: asyncio.Event, planner: FakePlanner) -> None:
+        self._asked, self._planner, self._loop = asked, planner, asyncio.get_running_loop()
+
+    def propose(self, problem, history, pending, count, *, seed):
+        if pending:
+            self._loop.call_soon_threadsafe(self._asked.set)
+        return self._planner.propose(problem, history, pending, count, seed=seed)
+
+
 async def test_an_amount_that_only_a_result_tells_is_checked_before_its_step(study):
     oven = instrument(name="oven")
     session = study(COAT + BAKE, trials=1, oven=oven)

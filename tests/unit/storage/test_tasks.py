@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from labwright.app import Laboratory
 from labwright.core.capability import Input
 from labwright.core.command import Failure, Measurement, Observation
 from labwright.core.errors import InvalidInput, NotFound
-from labwright.core.states import TaskState
+from labwright.core.run import NewRun, Next
+from labwright.core.states import RunState, TaskState, TrialState
 from labwright.core.task import Report, Task
+from labwright.core.trial import Proposal
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import entries
@@ -165,3 +168,28 @@ def test_several_reports_are_recorded_together_or_not_at_all(tasks):
 def test_a_task_that_is_not_there_is_named(tasks):
     with pytest.raises(NotFound, match="There is no task 9"):
         tasks.answer(9, GOOD)
+
+
+def test_a_task_whose_queued_run_was_called_off_is_waited_for_by_nobody_and_takes_no_report(tasks, database):
+    laboratory = Laboratory.of(database)
+    weigh = NewRun(step=0, resource="ada", key="ada", capability="weigh", command_id="c1", inputs={})
+    laboratory.campaigns.change("study", "start")
+    first = Proposal(point={"x": 1.0}, source="test", reason="test")
+    laboratory.trials.begin("study", [(first, Next(runs=(weigh,)))], budget=1, parallel=1)
+    [run] = laboratory.runs.claim(laboratory.runs.of("study"), {"ada": 1})
+    tasks.put("c1", "study", (1,), "ada", TASK)
+    laboratory.runs.lose(run, "its process has ended")
+    laboratory.runs.requeue(laboratory.runs.get(run.id), "she was ill", by="grace")
+    assert [t.id for t in tasks.open()] == [1]
+
+    laboratory.campaigns.change("study", "stop")
+    laboratory.runs.call_off("study", "the campaign was stopped")
+
+    assert laboratory.runs.get(run.id).state is RunState.CANCELLED
+    assert laboratory.trials.get("study", 1).state is TrialState.FAILED
+    assert tasks.open() == []
+    assert tasks.get(1).state is TaskState.WITHDRAWN
+    with pytest.raises(InvalidInput, match=r"is waited for by nobody any more.*labwright correct study/1 --set"):
+        tasks.answer(1, GOOD)
+    assert tasks.answered("c1") is None
+    assert laboratory.verify().problems == ()

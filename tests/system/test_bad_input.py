@@ -59,27 +59,31 @@ def write(here, text, name="campaign.yaml"):
         (
             "unit: mm}\nobj",
             "unit: kg}\nobj",
-            "line 8: procedure.0.with.x: bench.measure.x: 'kg' cannot be converted to 'mm'",
+            "line 8: step bench.measure, with.x: bench.measure.x: 'kg' cannot be converted to 'mm'",
         ),
         (
             "unit: mm}\nobj",
             "}\nobj",
-            "line 8: procedure.0.with.x: bench.measure.x: no unit was given, but 'mm' is declared",
+            "line 8: step bench.measure, with.x: bench.measure.x: no unit was given, but 'mm' is declared",
         ),
-        ("unit: J}", "unit: mm}", "line 9: procedure.0.gives.y: 'kJ' cannot be converted to 'mm'"),
+        ("unit: J}", "unit: mm}", "line 9: step bench.measure, gives.y: 'kJ' cannot be converted to 'mm'"),
         (
             "unit: J}",
             "unit: joules_per_cup}",
             "line 5: objectives.y: 'joules_per_cup' is not a unit that Labwright knows",
         ),
-        ("unit: J}", "}", "line 9: procedure.0.gives.y: y comes in 'kJ', but the campaign declares no unit"),
+        ("unit: J}", "}", "line 9: step bench.measure, gives.y: y comes in 'kJ', but the campaign declares no unit"),
         ("goal: maximize", "gaol: maximize", "line 5: objectives.y.gaol: unknown key. Did you mean 'goal'?"),
         ("goal: maximize", "goal: biggest", "line 5: objectives.y.goal: found 'biggest'; input should be 'minimize'"),
         ("trials: 3", "trials: some", "line 12: budget.trials: found 'some'; input should be a valid integer"),
         ("kind: discrete", "kind: discreet", "line 3: space.x.kind: found 'discreet'; one of continuous, discrete, "),
         ("goal: maximize", "goal: {a: 1}", "line 5: objectives.y.goal: found {'a': 1}; input should be 'minimize'"),
-        ("use: bench.measure", "use: measure", "line 7: procedure.0.use: found 'measure'; resource.capability was"),
-        ("with: {x: $x}", "with: {a-b: $x}", "line 8: procedure.0.with.a-b: found 'a-b'; a name of letters, digits"),
+        ("use: bench.measure", "use: measure", "line 7: step measure, use: found 'measure'; resource.capability was"),
+        (
+            "with: {x: $x}",
+            "with: {a-b: $x}",
+            "line 8: step bench.measure, with.a-b: found 'a-b'; a name of letters, digits",
+        ),
         ("budget:", "safety: {limits: none}\nbudget:", "line 12: safety.limits: found 'none'; input should be 'from_"),
         (
             "kind: table",
@@ -92,20 +96,24 @@ def write(here, text, name="campaign.yaml"):
         (
             "gives: {y: $y}",
             "gives: {y: $z}",
-            "line 9: procedure.0.gives.y: bench.measure has no output 'z'; it has x, y",
+            "line 9: step bench.measure, gives.y: bench.measure has no output 'z'; it has x, y",
         ),
-        ("with: {x: $x}", "with: {z: $x}", "line 8: procedure.0.with.z: bench.measure has no such input; it has x, y"),
+        (
+            "with: {x: $x}",
+            "with: {z: $x}",
+            "line 8: step bench.measure, with.z: bench.measure has no such input; it has x, y",
+        ),
         ("with: {x: $x}", "with: {x: 2}", "line 3: space.x: no step uses this parameter"),
-        ("with: {x: $x}", "with: {x: $q}", "line 8: procedure.0.with.x: $q is not known here; known: x"),
+        ("with: {x: $x}", "with: {x: $q}", "line 8: step bench.measure, with.x: $q is not known here; known: x"),
         (
             "use: bench.measure",
             "use: bench.weigh",
-            "line 7: procedure.0.use: bench cannot weigh; it offers bench.measure",
+            "line 7: step bench.weigh, use: bench cannot weigh; it offers bench.measure",
         ),
         (
             "use: bench.measure",
             "use: oven.heat",
-            "line 7: procedure.0.use: no resource is named 'oven'; resources: bench",
+            "line 7: step oven.heat, use: no resource is named 'oven'; resources: bench",
         ),
         (
             "values: [1, 2, 3, 4]",
@@ -121,7 +129,7 @@ def write(here, text, name="campaign.yaml"):
         (
             "with: {x: $x}",
             "with: {x: $x}\n    unit: mm",
-            "line 9: procedure.0.unit: unknown key. Possible here: name, use, with,",
+            "line 9: step bench.measure, unit: unknown key. Possible here: name, use, with,",
         ),
         ("kind: table", "kind: opcua, url: 'http://x'", "resources.bench.url: found 'http://x'; opc.tcp://host:port/"),
         ("kind: discrete, values: [1, 2, 3, 4]", "kind: continuous, low: 9, high: 1", "line 3: space.x: low 9"),
@@ -171,7 +179,9 @@ def test_a_constant_without_its_unit_is_refused_and_with_it_is_converted(here, l
 
     code, printed = labwright("run", write(here, text))
     assert code == 2
-    assert "line 8: procedure.0.with.t: bench.measure.t: no unit was given, but 'K' is declared there" in printed
+    assert (
+        "line 8: step bench.measure, with.t: bench.measure.t: no unit was given, but 'K' is declared there" in printed
+    )
 
     assert labwright("run", write(here, text.replace("t: 5", "t: 25 degC")))[0] == 0
     assert "t = 298.15" in labwright("show", "study/1")[1]
@@ -376,6 +386,37 @@ def test_a_reader_that_has_had_enough_is_no_error(here, labwright, words):
     os.close(writing)
 
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("add", "study", "--set", "x=1", "--count", "1_0"),
+        ("extend", "study", "--trials", "1_0"),
+        ("decide", "1_0", "--as", "ada", "--why", "I looked", "--failed"),
+        ("lots", "add", "ink", "--amount", "1_0 mL"),
+        ("suggest", "data.csv", "--goal", "maximize:y", "--count", "1_0"),
+        ("suggest", "data.csv", "--goal", "maximize:y", "--seed", "1_0"),
+    ],
+)
+def test_a_number_with_an_underscore_is_refused_and_changes_nothing(here, labwright, words):
+    labwright("run", write(here, CAMPAIGN))
+    before = labwright("verify")
+
+    code, printed = labwright(*words)
+
+    assert code == 2
+    assert "found '1_0', expected a" in printed
+    assert labwright("verify") == before
+
+
+@pytest.mark.parametrize(("number", "said"), [("0", "found 0, expected 1 or more"), ("two", "expected a whole number")])
+def test_a_number_of_trials_is_a_whole_number_above_0(here, labwright, number, said):
+    labwright("run", write(here, CAMPAIGN))
+
+    code, printed = labwright("extend", "study", "--trials", number)
+
+    assert (code, said in printed) == (2, True), printed
 
 
 def test_the_version_is_printed(labwright):

@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -18,7 +18,7 @@ from labwright.campaigns.crew import gate_of, said_by
 from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign, renamed
 from labwright.campaigns.hand import Imported
 from labwright.campaigns.loop import Watcher
-from labwright.campaigns.service import Service, attend
+from labwright.campaigns.service import Service, Wanted, attend
 from labwright.campaigns.spreadsheet import read_sheet, write_sheet
 from labwright.campaigns.waits import Waits
 from labwright.campaigns.wiring import Wiring, wire
@@ -37,7 +37,6 @@ from labwright.core.values import digest
 from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
 from labwright.settings import Settings
-from labwright.sites.worker import Post
 from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.database import Database
@@ -372,14 +371,12 @@ class App:
             )
             await attend(service, poll_s=self._settings.poll_s, tell=tell)
 
-    def _wanted(
-        self, laboratory: Laboratory, unusable: Callable[[str, str], None]
-    ) -> dict[str, Callable[[], AbstractAsyncContextManager[Post]]]:
-        """Return how to open each resource of the campaigns that are at work, by its key.
+    def _wanted(self, laboratory: Laboratory, unusable: Callable[[str, str], None]) -> dict[str, Wanted]:
+        """Return each resource of the campaigns that are at work, by its key.
 
         A campaign that cannot be read any more is told of, and holds up no other.
         """
-        wanted: dict[str, Callable[[], AbstractAsyncContextManager[Post]]] = {}
+        wanted: dict[str, Wanted] = {}
         for record in laboratory.campaigns.at_work():
             try:
                 campaign, folder = file_of(record).campaign, Path(record.folder)
@@ -388,7 +385,8 @@ class App:
                 unusable(record.name, str(error))
                 continue
             for name, key in keys.items():
-                wanted.setdefault(key, partial(self._equipment.post, campaign, name, folder))
+                opened = partial(self._equipment.post, campaign, name, folder)
+                wanted.setdefault(key, Wanted(name=f"{name} of {campaign.name}", open=opened))
         return wanted
 
     async def _hold(self, laboratory: Laboratory, name: str, tell: Callable[[str], None]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
-from labwright.campaigns.crew import Crew, assemble, brief_of, capability_of
+from labwright.campaigns.crew import Crew, assemble, brief_of, capability_of, keys_of
 from labwright.campaigns.decision import observation_of
 from labwright.campaigns.file import CampaignFile, find_file, parse_campaign
 from labwright.campaigns.hand import Hand
@@ -20,7 +20,7 @@ from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.command import Failure, Recorder
 from labwright.core.errors import InvalidTransition, NotFound, Overtaken
 from labwright.core.reason import stated
-from labwright.core.run import Run
+from labwright.core.run import Run, thing_of
 from labwright.core.states import CampaignState, RunState
 from labwright.core.task import PostedTask
 from labwright.core.trial import Trial
@@ -37,7 +37,7 @@ from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
-from labwright.storage.presence import LEASE_S, Presence, WorkerRecord
+from labwright.storage.presence import LEASE_S, Presence, WorkerRecord, holding_of
 from labwright.storage.runs import Runs
 from labwright.storage.tasks import Tasks
 from labwright.storage.trials import Trials
@@ -70,10 +70,14 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """How a laboratory stands: its campaigns, who works on what, and what waits for people."""
+    """How a laboratory stands: its campaigns, who works on what, and what waits for people.
+
+    `called`: what campaigns call the things that processes hold.
+    """
 
     standings: list[Standing]
     workers: list[WorkerRecord]
+    called: Mapping[str, str]
     unknown: list[Run]
     approvals: list[Approval]
     tasks: list[PostedTask]
@@ -208,10 +212,19 @@ class Laboratory:
         return Overview(
             standings=[self.standing(record.name) for record in self.campaigns.all()],
             workers=self.presence.all(),
+            called=self.called(),
             unknown=self.runs.unknown(),
             approvals=Approvals(self.database).waiting(),
             tasks=Tasks(self.database).open(),
         )
+
+    def called(self) -> dict[str, str]:
+        """Return what campaigns call each physical thing, by what a process holds of it."""
+        names: dict[str, dict[str, None]] = {}
+        for record in self.campaigns.all():
+            for name, key in keys_of(record.declared).items() if record.declared else ():
+                names.setdefault(holding_of(thing_of(key)), {})[name] = None
+        return {what: " / ".join(several) for what, several in names.items()}
 
     def unknown(self, number: int) -> Run:
         """Return a run of which nobody can say what became; any other raises InvalidTransition."""

@@ -69,8 +69,6 @@ def _outcome_units(campaign: Campaign) -> Mapping[str, str | None]:
 
 def number_of(text: str, unit: str | None, name: str) -> float:
     """Return a finite number in a unit; one written without a unit is taken to be in it."""
-    if "_" in text:
-        raise InvalidInput(f"{name}: found {text!r}, expected a number; it has no '_'.")
     value, found = parse_quantity(text, name)
     if not math.isfinite(value):
         raise InvalidInput(f"{name}: found {text!r}, expected a finite number.")

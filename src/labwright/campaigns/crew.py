@@ -81,11 +81,17 @@ def said_by(wiring: Wiring, keys: Mapping[str, str]) -> str:
     return canonical({"keys": dict(keys), "capabilities": declared(wiring)})
 
 
+def keys_of(said: str) -> dict[str, str]:
+    """Return what each of a campaign's resources stands for, by its name, from what `said_by` wrote."""
+    keys: dict[str, str] = json.loads(said)["keys"]
+    return keys
+
+
 def brief_of(campaign: Campaign, said: str) -> Brief:
     """Return what a worker must know of a campaign, from what its resources said when it began."""
     found = json.loads(said)
     wiring = rewire(campaign, found["capabilities"])
-    return Brief(gate=device_gate_of(wiring), advance=Judge(wiring, found["keys"]).advance)
+    return Brief(gate=device_gate_of(wiring), advance=Judge(wiring, keys_of(said)).advance)
 
 
 def capability_of(campaign: Campaign, said: str | None, use: str) -> Capability:

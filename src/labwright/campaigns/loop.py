@@ -23,7 +23,7 @@ from labwright.core.errors import (
     StorageUnavailable,
 )
 from labwright.core.material import Lot, then_again
-from labwright.core.run import Run, thing_of
+from labwright.core.run import thing_of, undecided
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import NO_BUDGET, PERSON, Proposal, Trial, taught, teaches
 from labwright.core.verdict import Decision, Verdict
@@ -290,7 +290,7 @@ class Conductor:
                 lacking.append(why)
         if unknown:
             own = [r for r in unknown if r.campaign == self.campaign.name]
-            raise CampaignHalted(_unknown((own or unknown)[0]))
+            raise CampaignHalted(undecided((own or unknown)[0]))
         raise OutOfStock(then_again(lacking[0]))
 
     async def _finish(self, action: str, why: str) -> bool:
@@ -316,12 +316,4 @@ def _hopeless(newest: Iterator[Trial]) -> str | None:
     return (
         f"{FAILED_IN_A_ROW} trials in a row failed; the last, {last[0].id}, because: {last[0].why} "
         "Mend the cause, then run the same command again to go on."
-    )
-
-
-def _unknown(run: Run) -> str:
-    return (
-        f"Nobody can say what became of {run} (run {run.id}): it was begun, and no result came back. "
-        f"Look, then say what you saw: labwright decide {run.id} --as NAME --done VALUES.json | --never-ran | "
-        '--failed, each with --why "...". Then run the same command again.'
     )

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
 from itertools import count
 
 from labwright.campaigns.signals import interruptible
@@ -15,8 +16,13 @@ from labwright.storage.presence import Presence
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 log = logging.getLogger(__name__)
 
-# How each resource that is wanted now is opened, by its key.
-Wanted = Callable[[], Mapping[str, Callable[[], AbstractAsyncContextManager[Post]]]]
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A resource that a campaign wants served: what it is called there, and how it is opened."""
+
+    name: str
+    open: Callable[[], AbstractAsyncContextManager[Post]]
 
 
 class Service:
@@ -24,7 +30,7 @@ class Service:
 
     def __init__(
         self,
-        wanted: Wanted,
+        wanted: Callable[[], Mapping[str, Wanted]],
         worker: Callable[[Post], Worker],
         *,
         presence: Presence,
@@ -69,24 +75,24 @@ class Service:
 
     async def _look(self, poll_s: float) -> None:
         with suppress(StorageUnavailable):
-            for key, opened in (await self._storage(self._wanted)).items():
+            for key, wanted in (await self._storage(self._wanted)).items():
                 if key not in self._tasks:
-                    self._tasks[key] = asyncio.create_task(self._keep(key, opened, poll_s))
+                    self._tasks[key] = asyncio.create_task(self._keep(key, wanted, poll_s))
 
-    async def _keep(self, key: str, opened: Callable[[], AbstractAsyncContextManager[Post]], poll_s: float) -> None:
+    async def _keep(self, key: str, wanted: Wanted, poll_s: float) -> None:
         wait_s = FIRST_WAIT_S
         while True:
             try:
-                async with opened() as post:
-                    self._tell(f"Serving {key}.")
+                async with wanted.open() as post:
+                    self._tell(f"Serving {wanted.name}.")
                     self._workers[key] = self._worker(post)
                     wait_s = FIRST_WAIT_S
                     await self._workers[key].serve(poll_s=poll_s)
             except (ResourceUnavailable, InvalidInput, StorageUnavailable) as error:
-                self._tell(f"{key}: {error} Trying again in {wait_s:g} s.")
+                self._tell(f"{wanted.name}: {error} Trying again in {wait_s:g} s.")
             except Exception as error:  # the outermost loop of a worker: an adapter may raise anything
-                log.exception("%s cannot be served", key)
-                self._tell(f"{key} cannot be served: {error} Trying again in {wait_s:g} s.")
+                log.exception("%s cannot be served", wanted.name)
+                self._tell(f"{wanted.name} cannot be served: {error} Trying again in {wait_s:g} s.")
             finally:
                 self._workers.pop(key, None)
             await asyncio.sleep(wait_s)

@@ -206,9 +206,8 @@ class _Reading:
 
     def _check_same(self, posted: PostedTask, found: object) -> None:
         if found != posted.outcome:
-            who = f" by {posted.by}" if posted.by else ""
             raise InvalidInput(
-                f"{posted} was recorded already, {posted.ended_at}{who}, with other values: {_words(posted)}. "
+                f"{posted} was recorded already, {posted.recorded}, with other values: {_words(posted)}. "
                 "What is recorded stays; leave the row out."
             )
 

@@ -75,6 +75,7 @@ def _lines(approval: "Approval") -> Iterator[str]:
     import json
 
     from labwright.core.approval import settings_in
+    from labwright.core.moment import moment
 
     content = json.loads(approval.content)
     yield f"{approval.name} is {approval.state}{f': {approval.why}' if approval.why else ''}"
@@ -87,20 +88,14 @@ def _lines(approval: "Approval") -> Iterator[str]:
     yield f"  all of this: sha256 {approval.digest[:12]}"
     for signature in approval.signatures:
         gone = "" if signature.counts else " (removed since; does not count)"
-        yield f"  signed: {signature.person}, {signature.say}, {signature.at[:16]}{gone}"
+        yield f"  signed: {signature.person}, {signature.say}, {moment(signature.at)}{gone}"
     yield f"  needs: {'; '.join(approval.missing) or 'nothing more'}"
-    yield f"  until: {_time(approval.expires_at)}"
+    yield f"  until: {moment(approval.expires_at)}"
 
 
 def _exact(value: "Value", unit: str | None) -> str:
     """Write a value with every digit: people sign what they read."""
     return f"{value} {unit}" if unit and unit != "1" else str(value)
-
-
-def _time(seconds: float) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _json(approval: "Approval") -> "dict[str, Json]":

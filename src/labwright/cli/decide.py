@@ -9,6 +9,7 @@ import typer
 
 from labwright.cli.campaign import Folder
 from labwright.cli.credentials import AsPerson, SecretFile
+from labwright.cli.numbers import whole
 
 if TYPE_CHECKING:
     from labwright.app.app import Decision
@@ -20,7 +21,9 @@ Done = Annotated[
 
 
 def decide(
-    number: Annotated[int, typer.Argument(metavar="RUN", help="The run's number.", show_default=False)],
+    number: Annotated[
+        int, typer.Argument(parser=whole(1), metavar="RUN", help="The run's number.", show_default=False)
+    ],
     folder: Folder = None,
     *,
     as_: AsPerson,

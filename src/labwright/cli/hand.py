@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labwright.cli.campaign import AsJson, Target
+from labwright.cli.numbers import whole
 
 if TYPE_CHECKING:
     from labwright.app import Standing
@@ -28,7 +29,7 @@ def add(
     *,
     assign: Assignments = None,
     why: Annotated[str | None, typer.Option(help="Why you want it tried.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="How often it is to be tried.")] = 1,
+    count: Annotated[int, typer.Option(parser=whole(1), metavar="N", help="How often it is to be tried.")] = 1,
     json: AsJson = False,
 ) -> None:
     """Ask for a point of your own. It goes through the gate, before the planner's next choice, and uses budget."""
@@ -129,7 +130,11 @@ def resume(target: Target) -> None:
 
 
 def extend(
-    target: Target, *, trials: Annotated[int, typer.Option(min=1, help="How many trials more.", show_default=False)]
+    target: Target,
+    *,
+    trials: Annotated[
+        int, typer.Option(parser=whole(1), metavar="N", help="How many trials more.", show_default=False)
+    ],
 ) -> None:
     """Allow a campaign more trials. One that has finished is paused then, and goes on when it is run."""
     from labwright.cli.target import find_campaign, make_app

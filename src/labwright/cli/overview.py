@@ -44,7 +44,8 @@ def print_overview(found: Overview, folder: Path, place: str) -> None:
         return
     _print_campaigns(found.standings, folder)
     for worker in found.workers:
-        holds = f"; holds {', '.join(worker.holds)}" if worker.holds else ""
+        names = [found.called.get(what, what) for what in worker.holds]
+        holds = f"; holds {', '.join(names)}" if names else ""
         heard = "" if worker.lease_s > 0 else f"; not heard of for {-worker.lease_s:.0f} s beyond its lease"
         console.print(f"At work: {worker}, id {worker.id[:8]}{holds}{heard}.")
     for standing in found.standings:

@@ -117,9 +117,11 @@ def _once(shown: str | None) -> str:
 
 
 def _line(person: "Person") -> str:
+    from labwright.core.moment import moment
+
     vouched = f" by {person.added_by}" if person.added_by else ""
-    left = f", removed {person.ended_at[:16]}" if person.ended_at else ""
-    return f"{person.name}: added {person.added_at[:16]}{vouched}{left}"
+    left = f", removed {moment(person.ended_at)}" if person.ended_at else ""
+    return f"{person.name}: added {moment(person.added_at)}{vouched}{left}"
 
 
 def _json(person: "Person") -> dict[str, str | None]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labwright.cli.numbers import whole
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,7 +21,7 @@ def suggest(
     goal: Annotated[
         list[str] | None, typer.Option(help="maximize:COLUMN, minimize:COLUMN or match:COLUMN=TARGET; repeatable.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many experiments to suggest.")] = 1,
+    count: Annotated[int, typer.Option(parser=whole(1), metavar="N", help="How many experiments to suggest.")] = 1,
     at_least: Annotated[list[str] | None, typer.Option(help="A result must reach this: purity=95.")] = None,
     at_most: Annotated[list[str] | None, typer.Option(help="A result must not exceed this: cost=10.")] = None,
     range_: Annotated[
@@ -30,7 +32,9 @@ def suggest(
     sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook; otherwise the first.")] = None,
     decimal: Annotated[str | None, typer.Option(help="The decimal mark, '.' or ',', where it is not clear.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write them; otherwise NAME-next beside the table.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same table and seed give the same experiments.")] = 0,
+    seed: Annotated[
+        int, typer.Option(parser=whole(0), metavar="N", help="The same table and seed give the same experiments.")
+    ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Suggest the next experiments for a table of results; print them and write them beside it."""

@@ -21,6 +21,7 @@ from labwright.cli.words import (
 from labwright.core.campaign import Campaign
 from labwright.core.command import Failure, Measurement
 from labwright.core.material import Lot, LotEntry, Sample, amount_words, standing_words
+from labwright.core.moment import moment
 from labwright.core.problem import Problem
 from labwright.core.run import Run
 from labwright.core.space import Parameter
@@ -151,9 +152,10 @@ def print_trial(
     console.print(f"{trial.id} is {outcome_words(problem, trial)}")
     console.print(f"  point: {point_words(problem, trial)}")
     chosen = "" if trial.imported else "chosen by "
-    console.print(f"  {chosen}{trial.proposal.source}: {trial.proposal.reason}")
+    console.print(f"  {chosen}{trial.proposal}")
     _print_expectations(console, problem, campaign, trial)
-    console.print(f"  proposed {trial.proposed_at}, ended {trial.ended_at or 'not yet'}")
+    ended = f"ended {moment(trial.ended_at)}" if trial.ended_at else "not ended yet"
+    console.print(f"  proposed {moment(trial.proposed_at)}, {ended}")
     _print_acts(console, campaign, trial, acts)
     for run in runs:
         console.print(f"  run {run.id}, {run.resource}.{run.capability}: {run.state}")
@@ -169,7 +171,7 @@ def _print_acts(console: Console, campaign: Campaign, trial: Trial, acts: Sequen
         console.print(f"  what came back before it was corrected: {_values(campaign, trial.measured) or 'nothing'}")
     for act in acts:
         held = f" ({_values(campaign, act.outcomes)} since then)" if act.kind == "correct" else ""
-        console.print(f"  {act.at} {act.kind}: {act.why}{held}")
+        console.print(f"  {moment(act.at)} {act.kind}: {act.why}{held}")
 
 
 def _values(campaign: Campaign, outcomes: Mapping[str, float]) -> str:
@@ -224,7 +226,7 @@ def print_lot(lot: Lot, entries: Sequence[LotEntry]) -> None:
         run = f" by run {entry.run}" if entry.run is not None else ""
         why = f": {entry.why}" if entry.why else ""
         amount = f"{'+' if entry.amount >= 0 else ''}{amount_words(entry.amount, lot.unit)}"
-        console.print(f"  {entry.at[:16]} {entry.kind}{run} {amount}{why}")
+        console.print(f"  {moment(entry.at)} {entry.kind}{run} {amount}{why}")
 
 
 def print_samples(samples: Sequence[Sample]) -> None:

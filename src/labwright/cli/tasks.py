@@ -89,6 +89,7 @@ def _counted(count: int, what: str) -> str:
 
 def _words(posted: "PostedTask") -> str:
     from labwright.cli.words import with_unit
+    from labwright.core.moment import moment
     from labwright.core.task import expected
 
     task = posted.task
@@ -98,7 +99,7 @@ def _words(posted: "PostedTask") -> str:
     given = ", ".join(f"{name} = {with_unit(m.value, m.unit)}" for name, m in task.given.items())
     asked = "; ".join(f"{field.name}: {expected(field)}" for field in task.fields)
     lines = [
-        f"Task {posted.id}: {task.title} for {which}, since {_minute(posted.since)}{_due(posted)}",
+        f"Task {posted.id}: {task.title} for {which}, since {moment(posted.since)}{_due(posted)}",
         f"  {' '.join(task.instructions.split())}",
         *([f"  set: {given}"] if given else []),
         f"  report: {asked}",
@@ -113,16 +114,12 @@ def _words(posted: "PostedTask") -> str:
 def _due(posted: "PostedTask") -> str:
     from datetime import UTC, datetime
 
+    from labwright.core.moment import moment
+
     if posted.due is None:
         return ""
     late = datetime.fromisoformat(posted.due) < datetime.now(UTC)
-    return f", due {_minute(posted.due)}{' (late)' if late else ''}"
-
-
-def _minute(at: str) -> str:
-    from datetime import datetime
-
-    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")
+    return f", due {moment(posted.due)}{' (late)' if late else ''}"
 
 
 def _as_json(posted: "PostedTask") -> "Json":

@@ -92,6 +92,15 @@ class Run:
         return f"{self.use} of {which} {', '.join(f'{self.campaign}/{n}' for n in self.trials)}"
 
 
+def undecided(run: Run) -> str:
+    """Say why campaigns halt while a run is unknown, and what to do."""
+    return (
+        f"Nobody can say what became of {run} (run {run.id}): it was begun, and no result came back. "
+        f"Look, then say what you saw: labwright decide {run.id} --as NAME --done VALUES.json | --never-ran | "
+        '--failed, each with --why "...". Then run the same command again.'
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class NewRun:
     """A run that is about to be queued for one trial; with `room` it waits up to `wait_s` for others to join it.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from labwright.core.capability import Input
 from labwright.core.command import Measurement, Observation, Outcome
 from labwright.core.errors import InvalidInput, InvalidUnit
+from labwright.core.moment import moment
 from labwright.core.reason import legible
 from labwright.core.states import CampaignState, TaskState
 from labwright.core.units import convert, convert_spread
@@ -45,6 +46,11 @@ class PostedTask:
     by: str | None = None
     note: str | None = None
     outcome: Outcome | None = None
+
+    @property
+    def recorded(self) -> str:
+        """When it was recorded and, as far as they said, by whom."""
+        return f"{moment(self.ended_at or '')}{f' by {self.by}' if self.by else ''}"
 
     def __str__(self) -> str:
         which = "trial" if len(self.trials) == 1 else "trials"

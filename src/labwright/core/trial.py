@@ -16,6 +16,9 @@ class Prediction:
     sd: float
 
 
+PERSON = "person"  # the source of a point that somebody asked for
+
+
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
     """One point in the space, its source, and why it was chosen."""
@@ -27,8 +30,10 @@ class Proposal:
     acquisition: float | None = None
     p_feasible: float | None = None
 
+    def __str__(self) -> str:
+        return f"{'a person' if self.source == PERSON else self.source}: {self.reason}"
 
-PERSON = "person"  # the source of a point that somebody asked for
+
 PENDING = frozenset(
     {TrialState.PROPOSED, TrialState.CLEARED, TrialState.WAITING, TrialState.RUNNING, TrialState.UNKNOWN}
 )

@@ -100,6 +100,8 @@ def parse_quantity(text: str, place: str) -> tuple[float, str | None]:
         raise InvalidUnit(
             f"{place}: {text!r} is not a number with a unit and a space between them, such as '25 degC'."
         ) from None
+    if "_" in number:  # Python takes 1_0 for 10, and a person may have meant 1.0
+        raise InvalidUnit(f"{place}: found {number!r}, expected a number; it has no '_'.")
     if unit:
         parse_unit(unit.strip())
     return magnitude, unit.strip() or None

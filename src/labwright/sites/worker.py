@@ -191,7 +191,7 @@ class Worker:
         if not self._sole or not things:
             return
         for run in await self._storage(self._runs.stranded, things, list(self._served)):
-            why = f"its process has ended, and {thing_of(run.key)} is served in another set-up now"
+            why = f"its process has ended, and {run.resource} is served in another set-up now"
             with suppress(Overtaken):
                 await self._storage(self._runs.lose, run, why)
 

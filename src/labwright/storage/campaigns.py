@@ -1,6 +1,6 @@
 """Campaigns on record."""
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from labwright.core.campaign import CampaignRecord
 from labwright.core.errors import NotFound
@@ -9,6 +9,7 @@ from labwright.core.values import digest
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import append, now
 from labwright.storage.database.schema import campaigns
+from labwright.storage.database.transaction import lock
 from labwright.storage.transitions import Held, move
 
 
@@ -93,6 +94,16 @@ class Campaigns:
             new = move(connection, held, CAMPAIGN_TRANSITIONS, action, why=why)
             append(connection, stream_of(name), f"campaign.{action}", {"campaign_state": new.value, "why": why})
         return new
+
+
+def settle(connection: Connection, halt: str, why: str) -> None:
+    """Let each campaign that is left because of a halt say how it stands now that the halt is over."""
+    left = select(campaigns.c.name, campaigns.c.state).where(campaigns.c.why == halt).order_by(campaigns.c.name)
+    for name, state in connection.execute(left).all():
+        lock(connection, stream_of(name))
+        still = update(campaigns).where(campaigns.c.name == name, campaigns.c.why == halt)
+        if connection.execute(still.values(why=why)).rowcount:
+            append(connection, stream_of(name), "campaign.settled", {"campaign_state": state, "why": why})
 
 
 def _record(row: Row[tuple[object, ...]]) -> CampaignRecord:

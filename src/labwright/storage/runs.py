@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from labwright.core.command import Failure, Outcome
 from labwright.core.errors import NotFound, Overtaken
-from labwright.core.run import Run, thing_of
+from labwright.core.run import Run, thing_of, undecided
 from labwright.core.states import (
     LIVE_RUNS,
     OPEN_RUNS,
@@ -37,7 +37,7 @@ from labwright.core.states import (
 )
 from labwright.core.values import Json
 from labwright.storage import lots, samples
-from labwright.storage.campaigns import stream_of
+from labwright.storage.campaigns import settle, stream_of
 from labwright.storage.database import Database
 from labwright.storage.database.clock import database_now
 from labwright.storage.database.ledger import append
@@ -269,11 +269,11 @@ class Runs:
             self._tell(connection, run, f"run.{new.value}", new, why=why, by=by)
             if by is not None:
                 self._rename(connection, run)
+            if run.state is RunState.UNKNOWN:
+                self._resume(connection, run, by or run.resource)
             if run.material:
                 lots.give_back(connection, run.id, why)
                 samples.settle(connection, stream_of(run.campaign), run.id)
-            if run.state is RunState.UNKNOWN:
-                self._resume_trials(connection, run, why)
             state = select(campaigns.c.state).where(campaigns.c.name == run.campaign)
             if connection.execute(state).scalar_one() == CampaignState.STOPPED.value:
                 self._call_off(connection, run.campaign, STOPPED)  # nobody would ever take it
@@ -307,7 +307,7 @@ class Runs:
         if run.material:
             samples.settle(connection, stream_of(run.campaign), run.id)
         if run.state is RunState.UNKNOWN:
-            self._resume_trials(connection, run, "decided")
+            self._resume(connection, run, str(told.get("by") or run.resource))
         advance_trials(connection, run, advance)
 
     def note_late(self, run: Run, outcome: Outcome) -> None:
@@ -356,8 +356,12 @@ class Runs:
             following = at_a_stop(runs_of(connection, trial_id), why)
             apply(connection, campaign, campaign_id, (trial_id, number), following)
 
-    def _resume_trials(self, connection: Connection, run: Run, why: str) -> None:
-        """Let the trials go on that waited for an unknown run, unless another of their runs is unknown as well."""
+    def _resume(self, connection: Connection, run: Run, by: str) -> None:
+        """Let the trials go on that waited for an unknown run, unless another of their runs is unknown as well.
+
+        `by`: who has said what became of it. The campaigns that halted for it say so.
+        """
+        settle(connection, undecided(run), f"{by} has said what became of run {run.id}; it can go on")
         for trial_id, number in _trials_in(connection, run, TrialState.UNKNOWN):
             if not any(r.state is RunState.UNKNOWN for r in runs_of(connection, trial_id)):
                 self._move_trial(connection, run, trial_id, number, (TrialState.UNKNOWN, "decide"), None)

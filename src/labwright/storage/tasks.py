@@ -95,9 +95,8 @@ def _end(connection: Connection, posted: PostedTask, report: Report, by: str | N
     if posted.state is TaskState.WITHDRAWN:
         raise InvalidInput(f"{posted.withdrawn} Nothing was recorded now.")
     if posted.state is not TaskState.OPEN:
-        who = f" by {posted.by}" if posted.by else ""
         raise InvalidInput(
-            f"{posted} was recorded already, {posted.ended_at}{who}, as {posted.state}. Nothing was recorded now."
+            f"{posted} was recorded already, {posted.recorded}, as {posted.state}. Nothing was recorded now."
         )
     for what, said in (("failed", report.failed), ("note", report.note), ("by", by)):
         legible(said or "", f"{posted}: {what}")

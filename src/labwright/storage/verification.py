@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from labwright.core.ledger import BEGINNING, Entry
+from labwright.core.moment import moment
 from labwright.core.states import TrialState
 from labwright.storage import approvals, lots, people, samples
 from labwright.storage.campaigns import stream_of
@@ -120,7 +121,7 @@ def verify(database: Database) -> Verification:
 
 
 def _problem(entry: Entry, seq: int, previous: str) -> str | None:
-    place = f"{entry.stream}, entry {entry.seq} ({entry.kind}, {entry.at})"
+    place = f"{entry.stream}, entry {entry.seq} ({entry.kind}, {moment(entry.at)})"
     if entry.seq != seq:
         return f"{place}: entry {seq} is missing before it."
     if entry.previous != previous:

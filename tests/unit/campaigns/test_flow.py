@@ -374,6 +374,39 @@ async def test_what_a_person_decides_is_on_record_with_who_and_why_and_the_campa
         assert len(laboratory.runs.of("squares")) == 2
 
 
+def reason(session, name="squares"):
+    with Records(session) as laboratory:
+        return laboratory.campaigns.get(name).why
+
+
+async def test_a_campaign_that_halted_for_a_run_says_that_it_can_go_on_as_soon_as_that_is_decided(unknown, caplog):
+    with pytest.raises(CampaignHalted):
+        await unknown.conduct()
+    assert reason(unknown).startswith("Nobody can say what became of bench.measure of trial squares/1 (run 1)")
+
+    with Records(unknown) as laboratory:
+        laboratory.campaigns.add("other", "name: other", "")
+        laboratory.campaigns.change("other", "start")
+        laboratory.campaigns.change("other", "pause", reason(unknown))  # it wants the same instrument
+
+        laboratory.decide_failed(1, why="the cup broke", by="ada")
+
+    for name in ("squares", "other"):
+        assert reason(unknown, name) == "ada has said what became of run 1; it can go on"
+
+
+async def test_why_a_person_paused_a_campaign_stays_when_a_run_is_decided(unknown, caplog):
+    with pytest.raises(CampaignHalted):
+        await unknown.conduct()
+    with Records(unknown) as laboratory:
+        laboratory.campaigns.change("squares", "resume")
+        laboratory.campaigns.change("squares", "pause", "paused by a person")
+
+        laboratory.decide_never_ran(1, why="the counter stood still", by="ada")
+
+    assert reason(unknown) == "paused by a person"
+
+
 async def test_only_what_is_unknown_can_be_decided_and_only_with_its_outputs(unknown, caplog):
     with pytest.raises(CampaignHalted):
         await unknown.conduct()

@@ -126,7 +126,7 @@ def test_a_limit_is_held_in_the_unit_of_what_is_set_where_the_resource_does_not_
 @pytest.mark.parametrize(
     ("declared", "limits", "words"),
     [
-        (Input(name="travel", low=0, high=10), "", "line 5: procedure.0.with.travel: .* has limits without a unit"),
+        (Input(name="travel", low=0, high=10), "", "line 5: step arm.push, with.travel: .* has limits without a unit"),
         (Input(name="travel"), "safety: {limits: {arm.push.travel: {low: 0, high: 1}}}", "no unit was given"),
         (Input(name="travel", unit="m", low=200, high=300), "", "line 3: space.travel: .* nothing could be chosen"),
         (
@@ -218,16 +218,16 @@ def test_the_plan_of_a_batch_is_that_of_one_trial():
         (
             "heat, with: {t: 20",
             "heat, retries: 1, with: {t: 20",
-            "line 7: procedure.0.retries: oven.heat is not repeata",
+            "line 7: step weigh, retries: oven.heat is not repeata",
         ),
         (
             "heat, with: {t: 20",
             "heat, batch: 3, with: {t: 20",
-            "procedure.0.batch: found 3; oven.heat takes at most 2 tr",
+            "step weigh, batch: found 3; oven.heat takes at most 2 tr",
         ),
-        ("$m > 5 mg", "$m > 5 mm", "line 9: procedure.2.when: m > 5 mm: 'mm' cannot be converted to 'g'"),
-        ("$m > 5 mg", "$m > 5", "line 9: procedure.2.when: m > 5: no unit was given, but 'g' is declared there"),
-        ("$m > 5 mg", "$k > 5 mg", "line 9: procedure.2.when: k > 5 mg: nobody declares a unit for k"),
+        ("$m > 5 mg", "$m > 5 mm", "line 9: step look, when: m > 5 mm: 'mm' cannot be converted to 'g'"),
+        ("$m > 5 mg", "$m > 5", "line 9: step look, when: m > 5: no unit was given, but 'g' is declared there"),
+        ("$m > 5 mg", "$k > 5 mg", "line 9: step look, when: k > 5 mg: nobody declares a unit for k"),
     ],
 )
 def test_what_a_step_asks_of_its_capability_is_checked(old, new, words):

@@ -58,7 +58,7 @@ def test_a_quantity_is_a_number_and_perhaps_a_unit():
     assert parse_quantity(" 1e-3 ", "x") == (0.001, None)
 
 
-@pytest.mark.parametrize("text", ["abc", "", "degC 25", "25 foo", "1,5 mm"])
+@pytest.mark.parametrize("text", ["abc", "", "degC 25", "25 foo", "1,5 mm", "1_0", "1_0 mm"])
 def test_what_is_not_a_quantity_is_refused(text):
     with pytest.raises(InvalidUnit):
         parse_quantity(text, "x")

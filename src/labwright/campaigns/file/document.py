@@ -1,5 +1,6 @@
 """A YAML file whose every value knows its line."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -7,12 +8,14 @@ from typing import Any, TypeAlias
 import yaml
 
 from labwright.campaigns.file.faults import explain
-from labwright.core.values import unstorable
+from labwright.core.values import is_number, unstorable
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 
 Path: TypeAlias = tuple[str | int, ...]
+# Not 1_0 (10 to YAML), 010 (8) or 1:30 (90): a person may have meant another number.
+_PLAIN = re.compile(r"[-+]?(0|[1-9]\d*|\d*\.\d*|\.inf|\.nan)([eE][-+]?\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,11 @@ def _build(loader: yaml.SafeLoader, node: yaml.Node, path: Path, lines: dict[Pat
         return [_build(loader, item, (*path, i), lines) for i, item in enumerate(node.value)]
     value = loader.construct_object(node)
     _check_text(str(value), node.start_mark.line + 1)
+    if is_number(value) and not _PLAIN.fullmatch(node.value):
+        raise DocumentError(
+            node.start_mark.line + 1,
+            f"found {node.value}, which YAML reads as {value}. Write the number that you mean in plain digits.",
+        )
     return value
 
 

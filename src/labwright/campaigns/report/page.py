@@ -17,6 +17,7 @@ from labwright.campaigns.report.summary import best_found, heading
 from labwright.campaigns.report.table import trials_table
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import InvalidInput
+from labwright.core.moment import moment
 from labwright.core.trial import Trial
 
 
@@ -75,9 +76,9 @@ def _file(record: CampaignRecord) -> Html:
 def _colophon(record: CampaignRecord, at: datetime) -> Html:
     facts = {
         "Campaign": record.name,
-        "Begun": record.created_at,
+        "Begun": moment(record.created_at),
         "Digest of its file (sha256)": element("code", record.digest),
-        "Report written": at.isoformat(timespec="seconds"),
+        "Report written": moment(at.timestamp()),
         "By": f"Labwright {__version__}",
     }
     rows = [element("div", element("dt", name), element("dd", value)) for name, value in facts.items()]

@@ -54,7 +54,7 @@ def _row(problem: Problem, names: Iterable[str], trial: Trial, is_best: bool) ->
         *(_cell(trial.point.get(name)) for name in problem.space.names),
         *(_cell(trial.outcomes.get(name), wrong=name in wrong) for name in names),
         element("td", _came_of_it(problem, trial, is_best), class_="words"),
-        element("td", f"{trial.proposal.source}: {trial.proposal.reason}", class_="words"),
+        element("td", str(trial.proposal), class_="words"),
     ]
     return element("tr", *cells, class_="best" if is_best else str(trial.state))
 

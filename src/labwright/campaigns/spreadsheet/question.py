@@ -139,8 +139,6 @@ def _number(text: str, heading: Heading, place: str) -> float:
 def _quantity(text: str, heading: Heading, place: str) -> tuple[float, str | None]:
     """Read a number with or without a unit; the header's own unit needs no meaning: `5 wt%`."""
     number, _, unit = text.strip().partition(" ")
-    if "_" in number:
-        raise InvalidInput(f"{place}: found {number!r}, expected a number; it has no '_'.")
     return parse_quantity(number if unit.strip() == heading.unit else text, place)
 
 

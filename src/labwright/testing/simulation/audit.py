@@ -52,7 +52,7 @@ def _repeated(device: Device, runs: Mapping[str, Run]) -> Iterator[str]:
         acts.update((trial, run.step) for trial in run.trials)
     for (trial, step), count in acts.items():
         if count > 1:
-            yield f"repeated: step {step} of trial {trial} began {count} times on {device.kind.name}"
+            yield f"repeated: step {step + 1} of trial {trial} began {count} times on {device.kind.name}"
 
 
 def _guessed(

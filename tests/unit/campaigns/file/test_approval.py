@@ -43,7 +43,7 @@ def test_several_conditions_must_all_hold_and_words_can_be_compared():
     [
         (
             "{when: temperature > 95 degC}",
-            r"approval.0.when: found 'temperature > 95 degC'; a name, a sign and a value were expected",
+            r"approval.1.when: found 'temperature > 95 degC'; a name, a sign and a value were expected",
         ),
         ("{when: $heat > 95 degC}", r"\$heat is not a parameter of the space.*\$temperature"),
         ("{when: $taste > 5}", r"\$taste is not a parameter"),
@@ -72,4 +72,4 @@ def test_what_is_wrong_is_named_with_its_place(rule, words):
     with pytest.raises(InvalidCampaign, match=words) as error:
         rules(f"[{rule}]")
 
-    assert "safety.approval.0" in str(error.value)
+    assert "safety.approval.1" in str(error.value)

@@ -56,6 +56,10 @@ def test_every_value_knows_its_line():
         ('a: 1\nb: "\\ud800"', "line 2: .* lone surrogate"),
         ('"\\udfff": 1', "line 1: .* lone surrogate"),
         ("a: \ud800", "not YAML"),
+        ("a: 1\nb: 1_0", "line 2: found 1_0, which YAML reads as 10"),
+        ("a: 010", "line 1: found 010, which YAML reads as 8"),
+        ("a: [1, 1:30]", "line 1: found 1:30, which YAML reads as 90"),
+        ("a: 9_8.5", "line 1: found 9_8.5, which YAML reads as 98.5"),
     ],
 )
 def test_what_is_not_safe_is_refused_with_its_line(text, words):

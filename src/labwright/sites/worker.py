@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from labwright.core.capability import Capability
-from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Recorder, Running
+from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Running
 from labwright.core.crash import crash_point
 from labwright.core.errors import Overtaken, PlatformError, ResourceUnavailable, StaleEpoch, StorageUnavailable
+from labwright.core.recorder import Recorder
 from labwright.core.run import Run, thing_of
 from labwright.core.states import RunState
 from labwright.core.values import storable

@@ -215,7 +215,7 @@ async def test_what_was_begun_in_a_set_up_that_nobody_here_can_ask_is_unknown_an
     laboratory = on_record(session)
     [run] = laboratory.runs.of("squares")
     assert (run.state, second.started) == (RunState.UNKNOWN, [])
-    why = "run 1: its process has ended, and oven here is served in another set-up now"
+    why = "run 1: its process has ended, and bench is served in another set-up now"
     assert laboratory.trials.get("squares", 1).why == why
     laboratory.decide_failed(run.id, why="the cup was cold", by="ada")
     assert await session.conduct() is CampaignState.FINISHED

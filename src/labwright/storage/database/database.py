@@ -196,10 +196,18 @@ class Database:
 
 def _check_texts(_: Connection, __: object, statement: str, given: Any, context: object, many: bool) -> None:
     """Refuse a text that one kind of database would keep and the other not, before anything is sent."""
-    for row in given if many else (given,):
-        for value in row.values() if isinstance(row, dict) else row or ():
-            if isinstance(value, str) and (odd := unstorable(value)):
-                raise InvalidInput(f"A text holds {odd}, which cannot be kept: {value[:60]!a}. Nothing was written.")
+    for said in _texts(given):
+        if odd := unstorable(said):
+            raise InvalidInput(f"A text holds {odd}, which cannot be kept: {said[:60]!a}. Nothing was written.")
+
+
+def _texts(given: Any) -> Iterator[str]:
+    """Yield the texts among a statement's parameters: one row or several, by name or by place."""
+    for value in given.values() if isinstance(given, dict) else given:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict | list | tuple):
+            yield from _texts(value)
 
 
 def _place(url: str, busy_timeout_s: float, clock: Callable[[], float], *, create: bool) -> SqliteFile | PostgresServer:

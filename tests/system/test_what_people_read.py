@@ -108,8 +108,11 @@ class House:
             patch.setattr(sys, "argv", ["labwright", *words])
             main()
         assert not ended.value.code
-        self.heard[words[0]] = out.getvalue()
         return out.getvalue()
+
+    def hear(self, *words):
+        """Give a command, and keep what it said."""
+        self.heard[words[0]] = self.call(*words)
 
     def until(self, process, *words):
         """Wait until a list that a command gives is not empty."""
@@ -142,19 +145,20 @@ def house(tmp_path_factory):
     house.end(house.begin("run", "films.yaml"), 4)
     house.serve()
     (house.folder / "seen.json").write_text('{"thickness": 80}')
-    house.call("decide", "1", *as_ada, "--why", "the film lies there", "--done", "seen.json")
+    house.hear("decide", "1", *as_ada, "--why", "the film lies there", "--done", "seen.json")
     second = house.begin("run", "films.yaml")
     house.until(second, "tasks")
-    house.call("status")
-    house.call("tasks")
+    house.hear("status")
+    house.hear("tasks")
     house.call("worksheet", "films", "-o", "sheet.csv")
     sheet = house.folder / "sheet.csv"
     sheet.write_text(sheet.read_text().replace(",,,\n", ",white,,a little dust\n"))
     house.call("record", "films", "sheet.csv", "--by", "Grace H.")
     house.end(second)
-    house.call("lots", "show", "silver_ink")
-    house.call("people")
-    house.call("show", "films/1")
+    house.hear("lots", "show", "silver_ink")
+    house.hear("people")
+    house.hear("show", "films/1")
+    house.call("report", "films", "--out", "films.html")
     return house
 
 
@@ -169,3 +173,54 @@ def test_each_time_is_written_in_the_same_way(house):
         times = re.findall(r"\d{4}-\d\d-\d\d.{10}", house.heard[name])
         assert [t for t in times if not re.fullmatch(MOMENT, t)] == []
         assert times or name == "status"
+
+
+def test_a_trial_says_who_approved_decided_and_recorded_it_when_and_why(house):
+    lines = house.heard["show"].splitlines()
+
+    assert re.fullmatch(f"  approved by ada, {MOMENT}", lines[4])
+    of_run = {line.split(",")[0]: i for i, line in enumerate(lines) if line.startswith("  run ")}
+    decided = lines[of_run["  run 2"] - 1]
+    assert re.fullmatch(f"    decided as done by ada, {MOMENT}: the film lies there", decided)
+    recorded = next(line for line in lines[of_run["  run 3"] :] if line.startswith("    recorded"))
+    assert re.fullmatch(f"    recorded by Grace H., {MOMENT}: a little dust", recorded)
+
+
+def test_the_same_is_told_to_machines(house):
+    told = json.loads(house.call("show", "films/1", "--json"))
+
+    assert [(s["what"], s["by"], s["why"], s["run"]) for s in told["statements"]] == [
+        ("approved", "ada", None, None),
+        ("decided as done", "ada", "the film lies there", 1),
+        ("recorded", "Grace H.", "a little dust", 3),
+    ]
+    assert [run["units"] for run in told["runs"]] == [{"ink": "mL"}, {"thickness": "nm"}, {"volume": "mL"}]
+
+
+def test_the_report_says_it_too(house):
+    page = (house.folder / "films.html").read_text()
+
+    assert "Who said what" in page
+    for words in ("approved by ada, ", "decided as done by ada, ", ": the film lies there", "recorded by Grace H., "):
+        assert words in page
+
+
+def test_every_value_of_a_trial_has_its_unit_also_one_that_only_the_campaign_knows(house):
+    shown = house.heard["show"]
+
+    assert "point: volume = 2 mL" in shown
+    assert "sent ink = 2 mL\n    came back thickness = 80 nm" in shown
+    assert "run 2, melt (furnace.run): done" in shown
+    assert "sent thickness = 80 nm\n    came back strength = 220 MPa" in shown
+    assert "sent ink = 2 mL" in house.heard["decide"]
+
+
+def test_a_trial_names_the_files_that_were_kept(house):
+    lines = (line for line in house.heard["show"].splitlines() if line.startswith("    kept "))
+    kept = [house.folder / line.split()[1] for line in lines]
+    assert "t,s\n1,2\n" in [path.read_text() for path in kept]
+
+    for path in kept:
+        path.unlink()
+
+    assert house.call("show", "films/1").count(", which is not here") == len(kept)

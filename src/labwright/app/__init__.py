@@ -2,6 +2,18 @@
 
 from labwright.app.app import App, Checked, Faces, planner_of
 from labwright.app.equipment import capabilities_of
-from labwright.app.laboratory import Laboratory, Overview, Standing
+from labwright.app.laboratory import Laboratory, Overview, Standing, from_here
+from labwright.app.record import TrialRecord
 
-__all__ = ["App", "Checked", "Faces", "Laboratory", "Overview", "Standing", "capabilities_of", "planner_of"]
+__all__ = [
+    "App",
+    "Checked",
+    "Faces",
+    "Laboratory",
+    "Overview",
+    "Standing",
+    "TrialRecord",
+    "capabilities_of",
+    "from_here",
+    "planner_of",
+]

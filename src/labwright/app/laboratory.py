@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
-from labwright.campaigns.crew import Crew, assemble, brief_of, capability_of, keys_of
-from labwright.campaigns.decision import observation_of
+from labwright.app.record import TrialRecord
+from labwright.campaigns.crew import Crew, assemble, brief_of, can_do, keys_of
+from labwright.campaigns.decision import observation_of, words_of
 from labwright.campaigns.file import CampaignFile, find_file, parse_campaign
 from labwright.campaigns.hand import Hand
 from labwright.campaigns.loop import Records, Watcher
 from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import Approval
 from labwright.core.campaign import Campaign, CampaignRecord
+from labwright.core.capability import Capability
 from labwright.core.command import Failure
 from labwright.core.errors import InvalidTransition, NotFound, Overtaken
 from labwright.core.reason import stated
@@ -40,6 +42,7 @@ from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
 from labwright.storage.presence import LEASE_S, Presence, WorkerRecord, holding_of
 from labwright.storage.runs import Runs
+from labwright.storage.statements import Statements
 from labwright.storage.tasks import Tasks
 from labwright.storage.trials import Trials
 from labwright.storage.verification import Verification, verify
@@ -92,6 +95,7 @@ class Laboratory:
     campaigns: Campaigns
     trials: Trials
     corrections: Corrections
+    statements: Statements
     runs: Runs
     presence: Presence
     materials: Materials
@@ -105,6 +109,7 @@ class Laboratory:
             campaigns=Campaigns(database),
             trials=Trials(database, worker),
             corrections=Corrections(database),
+            statements=Statements(database),
             runs=Runs(database, worker),
             presence=Presence(database, worker, lease_s=lease_s),
             materials=Materials(database),
@@ -174,11 +179,26 @@ class Laboratory:
         owned = self.presence.holder(campaign_what(name)) is not None
         return Standing(file=file_of(record), record=record, trials=self.trials.of(name), owned=owned)
 
+    def record(self, name: str, number: int) -> TrialRecord:
+        """Return all that is on record of a trial; an unknown one raises NotFound."""
+        campaign, trial = self.campaigns.get(name), self.trials.get(name, number)
+        file, runs, objects = file_of(campaign), self.runs.of(name, number), Objects(self.database.objects)
+        kept = {reference for run in runs for reference in getattr(run.outcome_of(number), "objects", ())}
+        return TrialRecord(
+            campaign=file.campaign,
+            trial=trial,
+            runs=runs,
+            capabilities=can_do(file.campaign, campaign.declared),
+            samples=self.materials.samples(name, number),
+            corrections=self.corrections.of(name, number),
+            statements=self.statements.of(name, number),
+            files={reference: path for reference in kept if (path := objects.find(reference)) is not None},
+        )
+
     def decide_done(self, number: int, found: Json, *, why: str, by: str) -> Run:
         """Record what a person read off after an unknown run, by the outputs of its capability."""
         run = self.unknown(number)
-        record = self.campaigns.get(run.campaign)
-        outcome = observation_of(run, found, capability_of(file_of(record).campaign, record.declared, run.use))
+        outcome = observation_of(run, found, self.capability(run))
         self.runs.decide(run, outcome, self.brief(run.campaign).advance, why=stated(why), by=by)
         return self.runs.get(number)
 
@@ -227,12 +247,25 @@ class Laboratory:
                 names.setdefault(holding_of(thing_of(key)), {})[name] = None
         return {what: " / ".join(several) for what, several in names.items()}
 
+    def capability(self, run: Run) -> Capability:
+        """Return what a run asks its resource to do, as it was declared when the campaign began."""
+        record = self.campaigns.get(run.campaign)
+        found = can_do(file_of(record).campaign, record.declared).get(run.use)
+        if found is None:
+            raise NotFound(f"Nobody has said on record what {run.use} can do.")
+        return found
+
     def unknown(self, number: int) -> Run:
         """Return a run of which nobody can say what became; any other raises InvalidTransition."""
         run = self.runs.get(number)
         if run.state is not RunState.UNKNOWN:
             raise InvalidTransition(f"Run {number}, {run},", run.state, "be decided", ["only what is unknown is"])
         return run
+
+    def told_of_unknown(self, number: int) -> str:
+        """Write what an unknown run did and what each decision would mean, for a person who must decide."""
+        run, shelf = self.unknown(number), self.materials
+        return words_of(run, self.capability(run), shelf.outlook(run), shelf.taken(run), self.runs.late(run))
 
     def backup(self, file: Path) -> int:
         """Write all that is on record to a new file; return how many entries of the ledger it holds."""

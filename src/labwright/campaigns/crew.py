@@ -10,7 +10,6 @@ from labwright.campaigns.permission import Permission
 from labwright.campaigns.wiring import Wiring, declared, rewire
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability
-from labwright.core.errors import NotFound
 from labwright.core.recorder import Recorder
 from labwright.core.run import Run
 from labwright.core.values import canonical
@@ -94,9 +93,6 @@ def brief_of(campaign: Campaign, said: str) -> Brief:
     return Brief(gate=device_gate_of(wiring), advance=Judge(wiring, keys_of(said)).advance)
 
 
-def capability_of(campaign: Campaign, said: str | None, use: str) -> Capability:
-    """Return a capability as its resource declared it when the campaign began."""
-    found = rewire(campaign, json.loads(said or "{}").get("capabilities", "{}")).capabilities
-    if use not in found:
-        raise NotFound(f"Nobody has said on record what {use} can do.")
-    return found[use]
+def can_do(campaign: Campaign, said: str | None) -> Mapping[str, Capability]:
+    """Return each capability as its resource declared it when the campaign began; none before that."""
+    return rewire(campaign, json.loads(said or "{}").get("capabilities", "{}")).capabilities

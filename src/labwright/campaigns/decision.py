@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labwright.core.capability import Capability
-from labwright.core.command import Failure, Gathered, Measurement, Observation, Outcome
+from labwright.core.command import Failure, Gathered, Measurement, Observation, Outcome, assigned
 from labwright.core.errors import InvalidInput
 from labwright.core.material import Fate, Sample, standing_words
 from labwright.core.reason import legible
 from labwright.core.run import Run
 from labwright.core.units import check_unit, parse_quantity
-from labwright.core.values import is_number, show
+from labwright.core.values import is_number
 
 OPTIONS: Mapping[str, Fate | None] = {"--done": Fate.DONE, "--failed": Fate.FAILED, "--never-ran": None}
 MEANS = 'expected one JSON object such as {"y": 1.2}, or with a unit {"y": "1.2 mJ"}'
@@ -57,9 +57,10 @@ def _measurement(name: str, found: Any, capability: Capability) -> Measurement:
 
 def words_of(
     run: Run,
-    outlook: Sequence[tuple[Sample, Mapping[Fate | None, Sample]]] = (),
-    taken: Mapping[str, str] | None = None,
-    late: Sequence[Outcome] = (),
+    capability: Capability,
+    outlook: Sequence[tuple[Sample, Mapping[Fate | None, Sample]]],
+    taken: Mapping[str, str],
+    late: Sequence[Outcome],
 ) -> str:
     """Write what a run did, for a person who must say what became of it, and what that means for samples and lots.
 
@@ -68,12 +69,12 @@ def words_of(
     """
     lines = [f"Run {run.id}: {run} is {run.state}.", f"  command {run.command_id}, epoch {run.epoch}"]
     for member in run.members:
-        sent = ", ".join(f"{name} = {show(value)}" for name, value in member.inputs.items())
-        lines.append(f"  for trial {run.campaign}/{member.trial}: sent {sent or 'nothing'}")
+        sent = assigned(member.sent(capability)) or "nothing"
+        lines.append(f"  for trial {run.campaign}/{member.trial}: sent {sent}")
     for now, then in outlook:
         by = (f"{option}: {standing_words(then[f].state, then[f].place)}" for option, f in OPTIONS.items())
         lines.append(f"  sample {now}; with {'; '.join(by)}")
-    for lot, amount in (taken or {}).items():
+    for lot, amount in taken.items():
         lines.append(
             f"  lot {lot}: {amount} counted as taken; with --never-ran it is there again, and the run is queued"
         )
@@ -86,4 +87,4 @@ def _outcome_words(outcome: Outcome) -> str:
         return "; ".join(map(_outcome_words, outcome.outcomes))
     if isinstance(outcome, Failure):
         return f"failed: {outcome.reason}"
-    return ", ".join(f"{name} = {show(m.value)} {m.unit or ''}".strip() for name, m in outcome.values.items())
+    return assigned(outcome.values)

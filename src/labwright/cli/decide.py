@@ -39,7 +39,6 @@ def decide(
 
     `labwright status` lists the unknown runs. What you decide is in the ledger, with your name and your reason.
     """
-    from labwright.campaigns.decision import words_of
     from labwright.cli.credentials import credential
     from labwright.cli.hand import who_goes_on
     from labwright.cli.target import make_app
@@ -47,10 +46,7 @@ def decide(
     decision = _decision(done, never_ran, failed, why)
     app, where = make_app(), folder or Path.cwd()
     with app.laboratory(where) as laboratory:
-        unknown, materials = laboratory.unknown(number), laboratory.materials
-        typer.echo(
-            words_of(unknown, materials.outlook(unknown), materials.taken(unknown), laboratory.runs.late(unknown))
-        )
+        typer.echo(laboratory.told_of_unknown(number))
     run = app.decide(where, number, credential(as_, secret_file), decision)
     with app.laboratory(where) as laboratory:
         standing = app.standing(laboratory, run.campaign)

@@ -49,22 +49,17 @@ def show(
     *,
     json: AsJson = False,
 ) -> None:
-    """Show one trial: why it was chosen, what was expected, what was sent and what came back."""
-    from labwright.cli import machine, tables
+    """Show one trial: why it was chosen, what was expected, sent, given and kept, and who said what of it."""
+    from labwright.cli import machine, trial
     from labwright.cli.target import find_trial, make_app
 
     folder, name, number = find_trial(target)
-    app = make_app()
-    with app.laboratory(folder) as laboratory:
-        campaign = app.standing(laboratory, name).campaign
-        trial, runs = laboratory.trials.get(name, number), laboratory.runs.of(name, number)
-        samples, acts = laboratory.materials.samples(name, number), laboratory.corrections.of(name, number)
+    with make_app().laboratory(folder) as laboratory:
+        found = laboratory.record(name, number)
     if json:
-        found = machine.trial_json(trial) | {"runs": [machine.run_json(r) for r in runs]}
-        found |= {"samples": [machine.sample_json(s) for s in samples]}
-        machine.print_json(found | {"corrections": [machine.correction_json(a) for a in acts]})
+        machine.print_json(trial.as_json(found))
     else:
-        tables.print_trial(campaign, trial, runs, samples, acts)
+        typer.echo("\n".join(trial.lines_of(found)))
 
 
 def report(
@@ -80,13 +75,13 @@ def report(
     folder, name = find_campaign(target)
     app = make_app()
     with app.laboratory(folder) as laboratory:
-        standing = app.standing(laboratory, name)
+        standing, statements = app.standing(laboratory, name), laboratory.statements.of(name)
     path = out or Path(f"{name}.html")
     if path.suffix.lower() not in (".html", ".htm"):
         raise InvalidInput(
             f"A report is written as .html; {path} is not, and might be something else. Nothing was written."
         )
-    write_report(path, standing.campaign, standing.record, standing.trials)
+    write_report(path, standing.campaign, standing.record, standing.trials, statements=statements)
     typer.echo(f"Wrote {path}, the report of {name}. Open it in a browser.")
 
 

@@ -1,7 +1,7 @@
 """Answers for people: tables and a few sentences on the standard output."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,15 +18,12 @@ from labwright.cli.words import (
     state_words,
     with_unit,
 )
-from labwright.core.campaign import Campaign
-from labwright.core.command import Failure, Measurement
-from labwright.core.material import Lot, LotEntry, Sample, amount_words, standing_words
+from labwright.core.material import Lot, LotEntry, Sample, amount_words
 from labwright.core.moment import moment
 from labwright.core.problem import Problem
-from labwright.core.run import Run
 from labwright.core.space import Parameter
 from labwright.core.states import CampaignState
-from labwright.core.trial import Correction, Trial, best
+from labwright.core.trial import Trial, best
 from labwright.core.values import show
 from labwright.core.verdict import Verdict
 from labwright.storage.verification import Verification
@@ -138,71 +135,6 @@ def _print_below(trials: Sequence[Trial], found: Trial | None) -> None:
             console.print(f"{t.number} {t.state}: {t.remark}")
     if found is not None:
         console.print("* the best")
-
-
-def print_trial(
-    campaign: Campaign,
-    trial: Trial,
-    runs: Sequence[Run],
-    samples: Sequence[Sample] = (),
-    acts: Sequence[Correction] = (),
-) -> None:
-    """Show all that is known of a trial."""
-    console, problem = make_console(), campaign.problem
-    console.print(f"{trial.id} is {outcome_words(problem, trial)}")
-    console.print(f"  point: {point_words(problem, trial)}")
-    chosen = "" if trial.imported else "chosen by "
-    console.print(f"  {chosen}{trial.proposal}")
-    _print_expectations(console, problem, campaign, trial)
-    ended = f"ended {moment(trial.ended_at)}" if trial.ended_at else "not ended yet"
-    console.print(f"  proposed {moment(trial.proposed_at)}, {ended}")
-    _print_acts(console, campaign, trial, acts)
-    for run in runs:
-        console.print(f"  run {run.id}, {run.resource}.{run.capability}: {run.state}")
-        console.print(f"    command {run.command_id}, epoch {run.epoch}")
-        console.print(f"    sent {', '.join(f'{n} = {show(v)}' for n, v in run.inputs.items()) or 'nothing'}")
-        console.print(f"    {_came_back(run, trial.number)}")
-    for sample in samples:
-        console.print(f"  sample {sample.name}: {standing_words(sample.state, sample.place)}")
-
-
-def _print_acts(console: Console, campaign: Campaign, trial: Trial, acts: Sequence[Correction]) -> None:
-    if trial.measured is not None:
-        console.print(f"  what came back before it was corrected: {_values(campaign, trial.measured) or 'nothing'}")
-    for act in acts:
-        held = f" ({_values(campaign, act.outcomes)} since then)" if act.kind == "correct" else ""
-        console.print(f"  {moment(act.at)} {act.kind}: {act.why}{held}")
-
-
-def _values(campaign: Campaign, outcomes: Mapping[str, float]) -> str:
-    """Write outcomes: those that the campaign wants first, in its order."""
-    names = dict.fromkeys([*campaign.problem.outcomes, *outcomes])
-    return ", ".join(f"{n} = {with_unit(outcomes[n], campaign.units.get(n))}" for n in names if n in outcomes)
-
-
-def _print_expectations(console: Console, problem: Problem, campaign: Campaign, trial: Trial) -> None:
-    for name, p in trial.proposal.predictions.items():
-        unit = campaign.units.get(name)
-        measured = f", measured {with_unit(trial.outcomes[name], unit)}" if name in trial.outcomes else ""
-        console.print(f"  {name}: expected {show(p.mean)} ± {with_unit(p.sd, unit)}{measured}")
-    if problem.constraints and trial.proposal.p_feasible is not None:
-        console.print(f"  probability that every constraint holds: {trial.proposal.p_feasible:.0%}")
-
-
-def _came_back(run: Run, trial: int) -> str:
-    outcome = run.outcome_of(trial)
-    if outcome is None:
-        return "nothing has come back"
-    if isinstance(outcome, Failure):
-        return f"failed: {outcome.reason}"
-    came = ", ".join(f"{n} = {_measured(m)}" for n, m in outcome.values.items())
-    return f"came back {came}" if came else "done; it gives no values"
-
-
-def _measured(measurement: Measurement) -> str:
-    spread = "" if measurement.sd is None else f" ± {show(measurement.sd)}"
-    unit = measurement.unit if measurement.unit and measurement.unit != "1" else ""
-    return f"{show(measurement.value)}{spread} {unit}".rstrip()
 
 
 def print_lots(lots: Sequence[Lot]) -> None:

@@ -88,7 +88,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def _words(posted: "PostedTask") -> str:
-    from labwright.cli.words import with_unit
+    from labwright.core.command import assigned
     from labwright.core.moment import moment
     from labwright.core.task import expected
 
@@ -96,12 +96,11 @@ def _words(posted: "PostedTask") -> str:
     which = (
         f"{posted.campaign}, {'trial' if len(posted.trials) == 1 else 'trials'} {', '.join(map(str, posted.trials))}"
     )
-    given = ", ".join(f"{name} = {with_unit(m.value, m.unit)}" for name, m in task.given.items())
     asked = "; ".join(f"{field.name}: {expected(field)}" for field in task.fields)
     lines = [
         f"Task {posted.id}: {task.title} for {which}, since {moment(posted.since)}{_due(posted)}",
         f"  {' '.join(task.instructions.split())}",
-        *([f"  set: {given}"] if given else []),
+        *([f"  set: {assigned(task.given)}"] if task.given else []),
         f"  report: {asked}",
     ]
     if posted.campaign_state.value == "stopped":

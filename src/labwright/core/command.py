@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from labwright.core.values import Value
+from labwright.core.values import Value, show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,15 @@ class Measurement:
     value: Value
     unit: str | None = None
     sd: float | None = None
+
+    def __str__(self) -> str:
+        spread = "" if self.sd is None else f" ± {show(self.sd)}"
+        return f"{show(self.value)}{spread}{f' {self.unit}' if self.unit and self.unit != '1' else ''}"
+
+
+def assigned(values: Mapping[str, Measurement]) -> str:
+    """Write values for people: `x = 1 mm, t = 25 degC`."""
+    return ", ".join(f"{name} = {measurement}" for name, measurement in values.items())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labwright.core.command import Command, Failure, Gathered, Observation, Outcome
+from labwright.core.capability import Capability
+from labwright.core.command import Command, Failure, Gathered, Measurement, Observation, Outcome
 from labwright.core.material import Materials, Taking
 from labwright.core.states import RunState, TrialState
 from labwright.core.values import Value
@@ -22,6 +23,11 @@ class Member:
 
     trial: int
     inputs: Mapping[str, Value]
+
+    def sent(self, capability: Capability | None) -> dict[str, Measurement]:
+        """Return what is set, each with the unit that the capability declares for it, if it is known."""
+        declared = {} if capability is None else {i.name: i.unit for i in capability.inputs}
+        return {name: Measurement(value=value, unit=declared.get(name)) for name, value in self.inputs.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

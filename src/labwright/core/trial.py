@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from labwright.core.moment import moment
 from labwright.core.problem import Problem
 from labwright.core.states import TrialState
 from labwright.core.values import Point
@@ -51,6 +52,25 @@ class Correction:
     why: str
     at: str
     outcomes: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What somebody said of a trial, in their own words: they approved it, recorded a result, decided an unknown run.
+
+    `by`: their name, as far as it was told; `run`: the run that it is about, if not the trial as a whole.
+    """
+
+    trial: int
+    at: str
+    what: str
+    by: str | None
+    why: str | None
+    run: int | None = None
+
+    def __str__(self) -> str:
+        by = f" by {self.by}" if self.by else ""
+        return f"{self.what}{by}, {moment(self.at)}{f': {self.why}' if self.why else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)

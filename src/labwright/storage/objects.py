@@ -42,6 +42,11 @@ class Objects:
             raise LedgerBroken(f"The object {path} is damaged: its content is now {found}. Restore it from a backup.")
         return data
 
+    def find(self, reference: str) -> Path | None:
+        """Return where an object lies; None where it is not here, or no reference at all."""
+        path = self._path(reference) if REFERENCE.fullmatch(reference) else None
+        return path if path is not None and path.exists() else None
+
     def _path(self, reference: str) -> Path:
         if not REFERENCE.fullmatch(reference):
             raise InvalidInput(f"{reference!r} is not a reference; expected sha256: and 64 hex digits.")

@@ -128,6 +128,10 @@ async def test_trials_that_gather_are_one_run_and_each_gets_its_own_result(study
     assert [t.outcomes["y"] for t in trials_of(session)] == pytest.approx(
         [t.point["x"] ** 2 for t in trials_of(session)]
     )
+    with Records(session) as laboratory:
+        for trial in laboratory.trials.of("squares"):
+            record = laboratory.record("squares", trial.number)
+            assert [record.sent(run)["x"].value for run in record.runs] == [trial.point["x"]]
 
 
 async def test_a_batch_that_is_not_full_goes_when_it_has_waited_long_enough(study):

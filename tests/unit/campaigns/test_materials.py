@@ -5,7 +5,6 @@ from datetime import date
 
 import pytest
 
-from labwright.campaigns.decision import words_of
 from labwright.core.capability import Input, Output
 from labwright.core.command import Failure
 from labwright.core.errors import CampaignHalted, InvalidCampaign, OutOfStock
@@ -211,7 +210,7 @@ async def test_an_unknown_run_marks_its_samples_unknown_until_somebody_decides(s
 
     assert samples(session) == ["films/1/film: unknown"]
     assert left(session) == 8
-    said = on_record(session, lambda lab: words_of(run, lab.materials.outlook(run), lab.materials.taken(run)))
+    said = on_record(session, lambda lab: lab.told_of_unknown(run.id))
     assert "with --done: made, coater; --failed: spoilt, coater; --never-ran: not made" in said
     assert "lot ink: 2 mL counted as taken; with --never-ran it is there again" in said
 

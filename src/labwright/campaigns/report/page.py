@@ -18,24 +18,37 @@ from labwright.campaigns.report.table import trials_table
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import InvalidInput
 from labwright.core.moment import moment
-from labwright.core.trial import Trial
+from labwright.core.trial import Statement, Trial
 
 
 def write_report(
-    path: Path, campaign: Campaign, record: CampaignRecord, trials: Sequence[Trial], *, at: datetime | None = None
+    path: Path,
+    campaign: Campaign,
+    record: CampaignRecord,
+    trials: Sequence[Trial],
+    *,
+    statements: Sequence[Statement] = (),
+    at: datetime | None = None,
 ) -> None:
-    """Write the report of a campaign; `at` is the time that it carries, by default now.
+    """Write the report of a campaign, with what people said of its trials; `at`: the time that it carries, or now.
 
     Raises InvalidInput where the file cannot be written, and MissingExtra without the extra `plots`.
     """
-    text = render(campaign, record, trials, at=at or datetime.now(UTC))
+    text = render(campaign, record, trials, statements, at=at or datetime.now(UTC))
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"The report cannot be written to {path}: {error.strerror or error}.") from error
 
 
-def render(campaign: Campaign, record: CampaignRecord, trials: Sequence[Trial], *, at: datetime) -> str:
+def render(
+    campaign: Campaign,
+    record: CampaignRecord,
+    trials: Sequence[Trial],
+    statements: Sequence[Statement] = (),
+    *,
+    at: datetime,
+) -> str:
     """Return the report as HTML; the same arguments give the same text."""
     problem, units = campaign.problem, campaign.units
     body = element(
@@ -47,7 +60,7 @@ def render(campaign: Campaign, record: CampaignRecord, trials: Sequence[Trial], 
         parameters(problem, trials),
         fitness(problem, trials, units),
         attention(trials),
-        trials_table(problem, trials, units),
+        trials_table(problem, trials, units, statements),
         _file(record),
         _colophon(record, at),
     )

@@ -1,5 +1,6 @@
 """The table of all trials, as it stands at the end of a report."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from labwright.campaigns.report.html import Html, element, section
@@ -7,20 +8,28 @@ from labwright.campaigns.report.marks import broken
 from labwright.campaigns.report.words import headed, listed
 from labwright.core.problem import Problem
 from labwright.core.space import Continuous, Discrete
-from labwright.core.trial import Trial, best
+from labwright.core.trial import Statement, Trial, best
 from labwright.core.values import Value, is_number, show
 
 NUMERIC = (Continuous, Discrete)
 
 
-def trials_table(problem: Problem, trials: Sequence[Trial], units: Mapping[str, str | None]) -> Html:
-    """Return every trial in a row: its point, what was measured, why it was chosen and how it ended."""
+def trials_table(
+    problem: Problem,
+    trials: Sequence[Trial],
+    units: Mapping[str, str | None],
+    statements: Sequence[Statement] = (),
+) -> Html:
+    """Return every trial in a row: its point, what was measured, how it ended, why it was chosen, who said what."""
     if not trials:
         return section("trials", "All trials", element("p", "There is none yet."))
     names = _measured(problem, trials)
     winner = best(problem, trials)
-    head = element("tr", *_titles(problem, names, units))
-    rows = [_row(problem, names, t, t is winner) for t in trials]
+    said: dict[int, list[str]] = defaultdict(list)
+    for statement in statements:
+        said[statement.trial].append(str(statement))
+    head = element("tr", *_titles(problem, names, units), *([_title("Who said what")] if said else []))
+    rows = [_row(problem, names, t, t is winner, ["; ".join(said[t.number])] if said else []) for t in trials]
     table = element("table", element("thead", head), element("tbody", *rows), class_="trials")
     scroll = element("div", table, class_="scroll", tabindex="0", role="region", aria_labelledby="trials-title")
     return section("trials", "All trials", element("p", "A click on a title sorts by it.", class_="screen"), scroll)
@@ -46,7 +55,7 @@ def _title(title: str, *, numbers: bool = False) -> Html:
     return element("th", element("button", title, type="button"), scope="col", class_="number" if numbers else "word")
 
 
-def _row(problem: Problem, names: Iterable[str], trial: Trial, is_best: bool) -> Html:
+def _row(problem: Problem, names: Iterable[str], trial: Trial, is_best: bool, said: Sequence[str]) -> Html:
     wrong = {c.name for c in broken(problem, trial)}
     cells = [
         element("th", str(trial.number), scope="row", data_value=str(trial.number)),
@@ -54,7 +63,7 @@ def _row(problem: Problem, names: Iterable[str], trial: Trial, is_best: bool) ->
         *(_cell(trial.point.get(name)) for name in problem.space.names),
         *(_cell(trial.outcomes.get(name), wrong=name in wrong) for name in names),
         element("td", _came_of_it(problem, trial, is_best), class_="words"),
-        element("td", str(trial.proposal), class_="words"),
+        *(element("td", text, class_="words") for text in (str(trial.proposal), *said)),
     ]
     return element("tr", *cells, class_="best" if is_best else str(trial.state))
 

@@ -1,0 +1,90 @@
+"""All that is known of one trial, for people and for machines."""
+
+from collections.abc import Iterator, Mapping
+
+from labwright.app import TrialRecord, from_here
+from labwright.cli import machine
+from labwright.cli.words import outcome_words, point_words, with_unit
+from labwright.core.command import Failure, assigned
+from labwright.core.material import standing_words
+from labwright.core.moment import moment
+from labwright.core.run import Run
+from labwright.core.values import Json, show
+
+
+def lines_of(record: TrialRecord) -> Iterator[str]:
+    """Yield why a trial was chosen, what was expected, done, said and corrected, line by line."""
+    trial, problem = record.trial, record.campaign.problem
+    yield f"{trial.id} is {outcome_words(problem, trial)}"
+    yield f"  point: {point_words(problem, trial)}"
+    yield f"  {'' if trial.imported else 'chosen by '}{trial.proposal}"
+    yield from _expectations(record)
+    ended = f"ended {moment(trial.ended_at)}" if trial.ended_at else "not ended yet"
+    yield f"  proposed {moment(trial.proposed_at)}, {ended}"
+    yield from (f"  {said}" for said in record.said_of(None))
+    yield from _corrections(record)
+    for run in record.runs:
+        yield from _run(record, run)
+    yield from (f"  sample {s.name}: {standing_words(s.state, s.place)}" for s in record.samples)
+
+
+def as_json(record: TrialRecord) -> dict[str, Json]:
+    """Return all that is known of a trial as plain values."""
+    said: list[Json] = [{"what": s.what, "by": s.by, "why": s.why, "at": s.at, "run": s.run} for s in record.statements]
+    return {
+        **machine.trial_json(record.trial),
+        "runs": [_run_json(record, run) for run in record.runs],
+        "samples": [machine.sample_json(s) for s in record.samples],
+        "corrections": [machine.correction_json(a) for a in record.corrections],
+        "statements": said,
+    }
+
+
+def _run_json(record: TrialRecord, run: Run) -> dict[str, Json]:
+    sent = record.sent(run)
+    inputs: dict[str, Json] = {name: m.value for name, m in sent.items()}
+    units: dict[str, Json] = {name: m.unit for name, m in sent.items()}
+    return {**machine.run_json(run), "inputs": inputs, "units": units}
+
+
+def _expectations(record: TrialRecord) -> Iterator[str]:
+    trial, units = record.trial, record.units
+    for name, p in trial.proposal.predictions.items():
+        unit = units.get(name)
+        measured = f", measured {with_unit(trial.outcomes[name], unit)}" if name in trial.outcomes else ""
+        yield f"  {name}: expected {show(p.mean)} ± {with_unit(p.sd, unit)}{measured}"
+    if record.campaign.problem.constraints and trial.proposal.p_feasible is not None:
+        yield f"  probability that every constraint holds: {trial.proposal.p_feasible:.0%}"
+
+
+def _corrections(record: TrialRecord) -> Iterator[str]:
+    if record.trial.measured is not None:
+        yield f"  what came back before it was corrected: {_values(record, record.trial.measured) or 'nothing'}"
+    for act in record.corrections:
+        held = f" ({_values(record, act.outcomes)} since then)" if act.kind == "correct" else ""
+        yield f"  {moment(act.at)} {act.kind}: {act.why}{held}"
+
+
+def _values(record: TrialRecord, outcomes: Mapping[str, float]) -> str:
+    """Write outcomes: those that the campaign wants first, in its order."""
+    names = dict.fromkeys([*record.campaign.problem.outcomes, *outcomes])
+    return ", ".join(f"{n} = {with_unit(outcomes[n], record.units.get(n))}" for n in names if n in outcomes)
+
+
+def _run(record: TrialRecord, run: Run) -> Iterator[str]:
+    step = record.campaign.procedure[run.step].name
+    yield f"  run {run.id}, {run.use if step == run.use else f'{step} ({run.use})'}: {run.state}"
+    yield f"    command {run.command_id}, epoch {run.epoch}"
+    yield f"    sent {assigned(record.sent(run)) or 'nothing'}"
+    outcome = run.outcome_of(record.trial.number)
+    if outcome is None:
+        yield "    nothing has come back"
+    elif isinstance(outcome, Failure):
+        yield f"    failed: {outcome.reason}"
+    else:
+        came = assigned(record.given(run, outcome))
+        yield f"    came back {came}" if came else "    done; it gives no values"
+        for reference in outcome.objects:
+            found = record.files.get(reference)
+            yield f"    kept {reference + ', which is not here' if found is None else from_here(found)}"
+    yield from (f"    {said}" for said in record.said_of(run))

@@ -203,7 +203,7 @@ def _check_texts(_: Connection, __: object, statement: str, given: Any, context:
 
 def _texts(given: Any) -> Iterator[str]:
     """Yield the texts among a statement's parameters: one row or several, by name or by place."""
-    for value in given.values() if isinstance(given, dict) else given:
+    for value in given.values() if isinstance(given, dict) else given or ():
         if isinstance(value, str):
             yield value
         elif isinstance(value, dict | list | tuple):

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from labwright.core.capability import Capability, Input, Output
-from labwright.core.command import Answer, Command, Done, Measurement, NeverStarted, Observation, Outcome, Recorder
+from labwright.core.command import Answer, Command, Done, Measurement, NeverStarted, Observation, Outcome
+from labwright.core.recorder import Recorder
 
 CAMPAIGN = """
 name: {name}

@@ -16,17 +16,8 @@ from labwright.campaigns.crew import said_by
 from labwright.campaigns.file import parse_campaign
 from labwright.campaigns.wiring import wire
 from labwright.core.capability import Capability, Input, Output
-from labwright.core.command import (
-    Answer,
-    Command,
-    Done,
-    Measurement,
-    NeverStarted,
-    Observation,
-    Outcome,
-    Recorder,
-    Running,
-)
+from labwright.core.command import Answer, Command, Done, Measurement, NeverStarted, Observation, Outcome, Running
+from labwright.core.recorder import Recorder
 from labwright.core.states import CampaignState
 from labwright.sites.worker import Post
 from labwright.storage.database import Database

@@ -31,10 +31,11 @@ class Size:
     finished: int
     schedules: int
     kills: int
+    peer: int
 
 
-FULL = Size(rounds=5, trials=300, repeatable=3000, shared_s=8.0, finished=10_000, schedules=5000, kills=100)
-QUICK = Size(rounds=1, trials=40, repeatable=200, shared_s=1.5, finished=200, schedules=10, kills=3)
+FULL = Size(rounds=5, trials=300, repeatable=3000, shared_s=8.0, finished=10_000, schedules=3000, kills=100, peer=54)
+QUICK = Size(rounds=1, trials=40, repeatable=200, shared_s=1.5, finished=200, schedules=10, kills=3, peer=3)
 
 
 class Bench:
@@ -124,7 +125,7 @@ class Bench:
     def peer(self) -> Told:
         """DBOS and we do the same work on the same instrument, each killed as often."""
         assert self.server is not None
-        sides = {side: under_kills(side, self.server, kills=self.size.kills, seed=1) for side in ("ours", "dbos")}
+        sides = {side: under_kills(side, self.server, kills=self.size.peer, seed=1) for side in ("ours", "dbos")}
         return {f"{side}_{name}": number for side, told in sides.items() for name, number in told.items()}
 
     def _sqlite(self) -> str:

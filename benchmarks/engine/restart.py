@@ -19,7 +19,8 @@ from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.crew import said_by
 from labwright.campaigns.file import CampaignFile, parse_campaign
 from labwright.campaigns.wiring import Wiring, wire
-from labwright.core.command import Command, Measurement, Observation, Outcome, Recorder
+from labwright.core.command import Command, Measurement, Observation, Outcome
+from labwright.core.recorder import Recorder
 from labwright.sites.worker import Post
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread

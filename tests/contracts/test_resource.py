@@ -22,9 +22,9 @@ from labwright.core.command import (
     Observation,
     Outcome,
     Running,
-    Silent,
 )
 from labwright.core.errors import StaleEpoch
+from labwright.core.recorder import Silent
 from labwright.core.task import Task, observe
 from labwright.core.values import Value
 from labwright.resources.command import CommandResource

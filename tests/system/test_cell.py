@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from labwright.core.command import Command, Done, Failure, NeverStarted, Observation, Running, Silent
+from labwright.core.command import Command, Done, Failure, NeverStarted, Observation, Running
+from labwright.core.recorder import Silent
 from labwright.resources.opcua import OpcUaResource
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fast_charge"

@@ -12,8 +12,9 @@ import pytest
 import pytest_asyncio
 from asyncua import Server, ua
 
-from labwright.core.command import CannotTell, Command, Done, Failure, NeverStarted, Observation, Running, Silent
+from labwright.core.command import CannotTell, Command, Done, Failure, NeverStarted, Observation, Running
 from labwright.core.errors import InvalidInput, InvalidUnit, ResourceUnavailable
+from labwright.core.recorder import Silent
 from labwright.resources.opcua import OpcUaResource
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

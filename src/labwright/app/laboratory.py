@@ -19,9 +19,10 @@ from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import Approval
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.capability import Capability
-from labwright.core.command import Failure, Recorder
+from labwright.core.command import Failure
 from labwright.core.errors import InvalidTransition, NotFound, Overtaken
 from labwright.core.reason import stated
+from labwright.core.recorder import Recorder
 from labwright.core.run import Run, thing_of
 from labwright.core.states import CampaignState, RunState
 from labwright.core.task import PostedTask
@@ -145,7 +146,7 @@ class Laboratory:
             presence=self.presence,
             watcher=watcher,
             recorder=self.recorder(thread, watcher.progress),
-            others=self.brief,
+            others=cache(self.brief),
         )
 
     def worker(self, post: Post, thread: StorageThread, tell: Callable[[str], None]) -> Worker:

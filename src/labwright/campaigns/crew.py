@@ -10,7 +10,7 @@ from labwright.campaigns.permission import Permission
 from labwright.campaigns.wiring import Wiring, declared, rewire
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability
-from labwright.core.command import Recorder
+from labwright.core.recorder import Recorder
 from labwright.core.run import Run
 from labwright.core.values import canonical
 from labwright.planning.planner import Planner

@@ -7,6 +7,7 @@ from labwright.core.capability import Capability
 from labwright.core.command import Failure, Gathered, Measurement, Observation, Outcome, assigned
 from labwright.core.errors import InvalidInput
 from labwright.core.material import Fate, Sample, standing_words
+from labwright.core.reason import legible
 from labwright.core.run import Run
 from labwright.core.units import check_unit, parse_quantity
 from labwright.core.values import is_number
@@ -48,7 +49,7 @@ def _measurement(name: str, found: Any, capability: Capability) -> Measurement:
     if not isinstance(found, str):
         raise InvalidInput(f"{name} is {found!r}; a number, or a text with a number and its unit, was expected.")
     if unit is None and not found[:1].isdigit() and found[:1] not in "+-.":
-        return Measurement(value=found)
+        return Measurement(value=legible(found, name))
     value, written = parse_quantity(found, name)
     check_unit(written, unit, name)
     return Measurement(value=value, unit=written or unit)

@@ -10,7 +10,7 @@ from labwright.campaigns.history import Reading, history_of, read_history
 from labwright.campaigns.spreadsheet import read_sheet
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import InvalidInput
-from labwright.core.reason import stated
+from labwright.core.reason import legible, stated
 from labwright.core.states import CampaignState, TrialState
 from labwright.core.trial import PERSON, Proposal, Trial, taught
 from labwright.core.values import digest
@@ -42,7 +42,8 @@ class Hand:
 
     def add(self, texts: Sequence[str], *, why: str | None, count: int = 1) -> list[Trial]:
         """Record a point of one's own, `count` times; whoever conducts the campaign takes it up before its planner."""
-        proposal = Proposal(point=point_of(self._campaign, texts), source=PERSON, reason=(why or "").strip() or ASKED)
+        reason = legible((why or "").strip() or ASKED, "--why")
+        proposal = Proposal(point=point_of(self._campaign, texts), source=PERSON, reason=reason)
         record = self._campaigns.get(self._name)
         budget = self._campaign.trials if record.budget is None else record.budget
         numbers = self._trials.propose(self._name, [proposal] * count, budget=budget)

@@ -8,6 +8,7 @@ from labwright.core.capability import Input
 from labwright.core.command import Measurement, Observation, Outcome
 from labwright.core.errors import InvalidInput, InvalidUnit
 from labwright.core.moment import moment
+from labwright.core.reason import legible
 from labwright.core.states import CampaignState, TaskState
 from labwright.core.units import convert, convert_spread
 from labwright.core.values import Value, is_number, show
@@ -128,7 +129,7 @@ def _measured(field: Input, reported: Measurement) -> Measurement:
     if not is_number(value):
         if is_numeric(field) or isinstance(value, bool):
             raise InvalidInput(f"{field.name} is {value!r}; expected {expected(field)}")
-        return Measurement(value=value)
+        return Measurement(value=legible(str(value), field.name))
     sd = reported.sd
     if not all(math.isfinite(n) for n in (float(value), sd or 0.0)):
         raise InvalidInput(f"{field.name} is {show(value)}; a finite number was expected")

@@ -36,6 +36,15 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
+def unstorable(text: str) -> str | None:
+    """Say what a text holds that UTF-8 or a database cannot: half a character or a zero byte; None where it is fine."""
+    if "\0" in text:
+        return "a zero byte"
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        return "half a character (a lone surrogate)"
+    return None
+
+
 def show(value: object) -> str:
     """Write a value for a person: numbers with at most six significant digits."""
     if isinstance(value, float):

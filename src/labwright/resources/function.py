@@ -14,18 +14,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from labwright.core.capability import Capability, Output
-from labwright.core.command import (
-    Answer,
-    CannotTell,
-    Command,
-    Failure,
-    Gathered,
-    Measurement,
-    Observation,
-    Outcome,
-    Recorder,
-)
+from labwright.core.command import Answer, CannotTell, Command, Failure, Gathered, Measurement, Observation, Outcome
 from labwright.core.errors import InvalidInput, ResourceUnavailable
+from labwright.core.recorder import Recorder
 from labwright.core.values import Value
 from labwright.resources.plain import InputOptions
 from labwright.resources.stranger import Misbehaved, is_cancelled, plain, text, words

@@ -7,8 +7,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from labwright.core.capability import Capability, Input, Output
-from labwright.core.command import Answer, Command, Measurement, Outcome, Recorder, Running
+from labwright.core.command import Answer, Command, Measurement, Outcome, Running
 from labwright.core.errors import InvalidInput
+from labwright.core.recorder import Recorder
 from labwright.core.task import Task
 from labwright.core.units import check_unit
 from labwright.resources.plain import Duration, InputOptions, Level, Number

@@ -8,7 +8,8 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from labwright.core.capability import Capability
-from labwright.core.command import Answer, Command, Outcome, Recorder
+from labwright.core.command import Answer, Command, Outcome
+from labwright.core.recorder import Recorder
 
 
 class Resource(Protocol):

@@ -10,8 +10,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from labwright.core.capability import Capability, Input, Output
-from labwright.core.command import Answer, CannotTell, Command, Failure, Measurement, Observation, Outcome, Recorder
+from labwright.core.command import Answer, CannotTell, Command, Failure, Measurement, Observation, Outcome
 from labwright.core.errors import InvalidInput
+from labwright.core.recorder import Recorder
 from labwright.core.units import check_unit
 from labwright.core.values import Value, canonical, is_number, show
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from labwright.core.capability import Capability
-from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Recorder, Running
+from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Running
 from labwright.core.crash import crash_point
 from labwright.core.errors import Overtaken, PlatformError, ResourceUnavailable, StaleEpoch, StorageUnavailable
+from labwright.core.recorder import Recorder
 from labwright.core.run import Run, thing_of
 from labwright.core.states import RunState
 from labwright.core.values import storable
@@ -212,8 +213,8 @@ class Worker:
         if not keys or self._closed:
             return False
         wanted = []
-        for run in await self._storage(self._runs.queued, keys, sum(free[key] for key in keys) + len(keys)):
-            if free[run.key] > 0 and self._is_known(run) and await self._cleared(run):
+        for run in await self._next(keys, sum(free[key] for key in keys) + len(keys)):
+            if free[run.key] > 0 and await self._cleared(run):
                 free[run.key] -= 1
                 wanted.append(run)
         if not wanted:
@@ -226,13 +227,26 @@ class Worker:
             self._start(run, self._act(run))
         return bool(claimed)
 
+    async def _next(self, keys: Sequence[str], most: int) -> list[Run]:
+        """Return what is ready, the next first; a campaign that cannot be read holds up no other."""
+        looked = most
+        while True:
+            found = await self._storage(self._runs.queued, keys, looked)
+            known = [run for run in found if self._is_known(run)]
+            if len(known) >= most or len(found) < looked:
+                return known
+            looked *= 2
+
     def _is_known(self, run: Run) -> bool:
-        """Whether what must be known of a run's campaign can be read; one that cannot holds up no other."""
+        """Whether what must be known of a run's campaign can be read."""
+        if run.campaign in self._unreadable:
+            return False
         try:
             self._brief(run.campaign)
+        except StorageUnavailable:
+            raise
         except PlatformError as error:
-            if run.campaign not in self._unreadable:
-                log.error("Nothing of campaign %s can be done: %s", run.campaign, error)
+            log.error("Nothing of campaign %s can be done: %s", run.campaign, error)
             self._unreadable.add(run.campaign)
             return False
         return True
@@ -379,6 +393,8 @@ class Worker:
             return NeverStarted()  # for what it changes in the world, it never did
         if not capability.queryable:
             return CannotTell(reason="it keeps no record of its commands")
+        if not self._is_known(run):
+            return CannotTell(reason="its campaign cannot be read, so no answer could be used")
         try:
             return await guarded(lambda: self._posts[run.key].resource.ask(run.command))
         except (ResourceUnavailable, StaleEpoch):

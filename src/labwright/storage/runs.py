@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from labwright.core.command import Failure, Outcome
 from labwright.core.errors import NotFound, Overtaken
-from labwright.core.run import Run, thing_of, undecided
+from labwright.core.run import BAR, Run, thing_of, undecided
 from labwright.core.states import (
     LIVE_RUNS,
     OPEN_RUNS,
@@ -232,7 +232,7 @@ class Runs:
                 if not begun or run.use in repeatable or thing_of(key) == thing_of(run.key):
                     _bring(connection, run, key)
                 elif run.id in deserted:
-                    why = f"it was begun on {thing_of(run.key)}, and {run.resource} is {thing_of(key)} now"
+                    why = f"it was begun on {_place(run)}, and {run.resource} is {thing_of(key)} now"
                     with suppress(Overtaken):
                         self._lose(connection, run, why)
 
@@ -399,6 +399,11 @@ def _trials_in(connection: Connection, run: Run, state: TrialState) -> list[tupl
     query = select(trials.c.id, trials.c.number).join(campaigns)
     mine = query.where(campaigns.c.name == run.campaign, trials.c.number.in_(run.trials))
     return [(row.id, row.number) for row in connection.execute(mine.where(trials.c.state == state.value))]
+
+
+def _place(run: Run) -> str:
+    """Name the thing on which a run was begun, for people; the first versions kept no more than its resource's name."""
+    return thing_of(run.key) if BAR in run.key else "what an older version did not record"
 
 
 def _bring(connection: Connection, run: Run, key: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 from labwright.core.capability import Input
 from labwright.core.command import Failure, Measurement, Outcome
 from labwright.core.errors import InvalidInput, NotFound
+from labwright.core.reason import legible
 from labwright.core.states import OPEN_RUNS, CampaignState, RunState, TaskState
 from labwright.core.task import PostedTask, Report, Task, observe
 from labwright.core.values import Json
@@ -97,6 +98,8 @@ def _end(connection: Connection, posted: PostedTask, report: Report, by: str | N
         raise InvalidInput(
             f"{posted} was recorded already, {posted.recorded}, as {posted.state}. Nothing was recorded now."
         )
+    for what, said in (("failed", report.failed), ("note", report.note), ("by", by)):
+        legible(said or "", f"{posted}: {what}")
     outcome: Outcome = Failure(reason=report.failed) if report.failed else _observed(posted, report)
     state = TaskState.FAILED if report.failed else TaskState.DONE
     reported: dict[str, Json] = {"outcome": outcome_record(outcome), "by": by, "note": report.note}

@@ -69,6 +69,8 @@ def _heard(entry: Entry) -> Iterator[tuple[Fact, str | None]]:
         return
     if "command_id" in body:  # before the engine an entry said nothing of these
         body = {"key": body.get("resource"), "attempt": 1, "room": 1} | body
+    if body.get("trial_state") == TrialState.UNKNOWN.value:  # and an unknown trial was said to have no outcomes
+        body = {name: said for name, said in body.items() if name != "outcomes"}
     for sign, whose, names in TOLD:
         if sign in body and (whose is None or whose in body):
             for name in names:

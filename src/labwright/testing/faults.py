@@ -10,9 +10,10 @@ from enum import StrEnum
 from random import Random
 
 from labwright.core.capability import Capability
-from labwright.core.command import Answer, Command, Outcome, Recorder
+from labwright.core.command import Answer, Command, Outcome
 from labwright.core.crash import crash_point, watched
 from labwright.core.errors import ResourceUnavailable
+from labwright.core.recorder import Recorder
 from labwright.resources.resource import Resource
 
 __all__ = ["Blow", "Crashed", "Fault", "FaultyInstrument", "crash_at", "crash_point", "kill_at", "stop_at"]

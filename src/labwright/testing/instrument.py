@@ -16,10 +16,10 @@ from labwright.core.command import (
     NeverStarted,
     Observation,
     Outcome,
-    Recorder,
     Running,
 )
 from labwright.core.errors import ResourceUnavailable, StaleEpoch
+from labwright.core.recorder import Recorder
 from labwright.core.values import Value
 
 Measure = Callable[[Mapping[str, Value]], Mapping[str, float] | Observation | Failure]

@@ -12,18 +12,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from labwright.core.command import (
-    CannotTell,
-    Command,
-    Done,
-    Failure,
-    Gathered,
-    NeverStarted,
-    Observation,
-    Running,
-    Silent,
-)
+from labwright.core.command import CannotTell, Command, Done, Failure, Gathered, NeverStarted, Observation, Running
 from labwright.core.errors import InvalidInput, ResourceUnavailable, StaleEpoch
+from labwright.core.recorder import Silent
 from labwright.resources.command import CommandResource, runner
 from labwright.resources.command.resource import PLACE
 
@@ -262,7 +253,8 @@ async def test_an_older_epoch_is_refused_once_a_newer_one_has_asked(tmp_path, be
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from labwright.core.command import Command, Silent
+from labwright.core.command import Command
+from labwright.core.recorder import Silent
 from labwright.resources.command import CommandResource
 
 async def main():

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from labwright.core.command import Command, Failure, Observation, Silent
+from labwright.core.command import Command, Failure, Observation
 from labwright.core.errors import InvalidInput, ResourceUnavailable
+from labwright.core.recorder import Silent
 from labwright.resources.function import FunctionResource
 from labwright.resources.plain import InputOptions
 

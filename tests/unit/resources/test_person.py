@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from labwright.core.capability import Input, Output
-from labwright.core.command import Command, Failure, Measurement, Running, Silent
+from labwright.core.command import Command, Failure, Measurement, Running
 from labwright.core.errors import InvalidInput
+from labwright.core.recorder import Silent
 from labwright.core.task import Task
 from labwright.resources.person import PersonResource
 

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from labwright.core.command import Command, Failure, Silent
+from labwright.core.command import Command, Failure
 from labwright.core.errors import InvalidInput
+from labwright.core.recorder import Silent
 from labwright.resources.table import TableResource, read_table
 
 ROWS = "x,solvent,y\n" + "".join(f"1,water,{n}\n" for n in range(4)) + "2,oil,9\n"

@@ -6,8 +6,11 @@ import logging
 import pytest
 
 from labwright.core.errors import CampaignHalted, ResourceUnavailable
+from labwright.core.run import NewRun, Next
 from labwright.core.states import CampaignState, RunState
+from labwright.core.trial import Proposal
 from labwright.testing import FakeInstrument, Session
+from labwright.testing.faults import crash_at
 
 CAMPAIGN = """
 name: squares
@@ -170,3 +173,85 @@ async def test_what_a_device_has_seen_a_newer_order_of_stays_unknown(study):
 
     with pytest.raises(CampaignHalted, match="Nobody can say"):
         await session.conduct()
+
+
+OTHER = CAMPAIGN.replace("name: squares", "name: other")
+
+
+@pytest.fixture
+def on_record(tmp_path):
+    """What stands in the database, open for the test."""
+    laboratories = []
+
+    def opened(session):
+        laboratories.append(session.laboratory())
+        return laboratories[-1]
+
+    yield opened
+    for laboratory in laboratories:
+        laboratory.database.close()
+
+
+async def broken_off(session):
+    """Let the process die in the middle of the first act."""
+    with crash_at("after act") as blow:
+        await session.conduct()
+    assert blow.fell
+
+
+async def test_what_was_begun_in_a_set_up_that_nobody_here_can_ask_is_unknown_and_holds_the_instrument(
+    tmp_path, on_record
+):
+    def in_set_up(text, which, instrument):
+        return Session(text, {"bench": instrument}, tmp_path / "labwright.db", {"bench": f"oven here|{which}"})
+
+    first, second = FakeInstrument(), FakeInstrument()
+    await broken_off(in_set_up(CAMPAIGN, "a", first))
+    session = in_set_up(OTHER, "b", second)
+
+    with pytest.raises(CampaignHalted, match="squares/1"):
+        await asyncio.wait_for(session.conduct(), 20)
+
+    laboratory = on_record(session)
+    [run] = laboratory.runs.of("squares")
+    assert (run.state, second.started) == (RunState.UNKNOWN, [])
+    why = "run 1: its process has ended, and bench is served in another set-up now"
+    assert laboratory.trials.get("squares", 1).why == why
+    laboratory.decide_failed(run.id, why="the cup was cold", by="ada")
+    assert await session.conduct() is CampaignState.FINISHED
+    assert len(second.started) == 2
+
+
+async def test_what_a_living_process_has_begun_in_another_set_up_is_left_to_it(tmp_path, on_record):
+    keys = {"bench": "oven here|a"}
+    slow = FakeInstrument(duration_s=0.5, fenced=True)
+    session = Session(CAMPAIGN, {"bench": slow}, tmp_path / "labwright.db", keys)
+    conducting = asyncio.create_task(session.conduct())
+    while not slow.started:
+        await asyncio.sleep(0.01)
+
+    found = on_record(session).runs.stranded(["oven here"], ["oven here|b"])
+
+    assert found == []
+    assert await conducting is CampaignState.FINISHED
+
+
+@pytest.mark.parametrize("text", ["name: [", "name: squares"])
+async def test_a_campaign_that_cannot_be_read_any_more_holds_up_no_other(study, tmp_path, on_record, text):
+    bench = FakeInstrument()
+    await broken_off(study(bench))
+    session = Session(OTHER, {"bench": bench}, tmp_path / "labwright.db")
+    laboratory = on_record(session)
+    queued = NewRun(step=0, resource="bench", key="bench", capability="measure", command_id="q", inputs={"x": 1.0})
+    point = Proposal(point={"x": 1.0}, source="test", reason="test")
+    laboratory.trials.begin("squares", [(point, Next(runs=(queued,)))], budget=2, parallel=2)
+    with laboratory.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE campaigns SET text = '{text}' WHERE name = 'squares'")
+
+    with pytest.raises(CampaignHalted, match="squares/1"):  # nobody can say whether the instrument is still at it
+        await asyncio.wait_for(session.conduct(), 20)
+    laboratory.decide_never_ran(1, why="the counter stood still", by="ada")
+    assert await asyncio.wait_for(session.conduct(), 20) is CampaignState.FINISHED
+
+    assert {run.state for run in laboratory.runs.of("other")} == {RunState.DONE}
+    assert {run.state for run in laboratory.runs.of("squares")} == {RunState.QUEUED}

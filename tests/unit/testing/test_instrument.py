@@ -2,7 +2,8 @@
 
 import asyncio
 
-from labwright.core.command import Command, Done, Running, Silent
+from labwright.core.command import Command, Done, Running
+from labwright.core.recorder import Silent
 from labwright.testing import FakeInstrument
 
 COMMAND = Command(command_id="c1", epoch=1, capability="measure", inputs={"x": 3.0})

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from labwright.campaigns.file.faults import explain
-from labwright.core.values import is_number
+from labwright.core.values import is_number, unstorable
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -100,8 +100,8 @@ def _build(loader: yaml.SafeLoader, node: yaml.Node, path: Path, lines: dict[Pat
 
 
 def _check_text(text: str, line: int) -> None:
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise DocumentError(line, f"{text!a} holds half a character (a lone surrogate), which is no text.")
+    if odd := unstorable(text):
+        raise DocumentError(line, f"{text!a} holds {odd}, which is no text.")
 
 
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from labwright.core.command import (
     NeverStarted,
     Observation,
     Outcome,
-    Recorder,
     Running,
 )
 from labwright.core.errors import InvalidInput, ResourceUnavailable, StaleEpoch
+from labwright.core.recorder import Recorder
 from labwright.core.units import check_unit
 from labwright.resources.command import runner
 from labwright.resources.command.journal import Journal, Stage, Ticket

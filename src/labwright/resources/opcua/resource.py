@@ -7,18 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from labwright.core.capability import Capability
-from labwright.core.command import (
-    Answer,
-    CannotTell,
-    Command,
-    Done,
-    Failure,
-    NeverStarted,
-    Outcome,
-    Recorder,
-    Running,
-)
+from labwright.core.command import Answer, CannotTell, Command, Done, Failure, NeverStarted, Outcome, Running
 from labwright.core.errors import InvalidInput, ResourceUnavailable
+from labwright.core.recorder import Recorder
 from labwright.resources.opcua.connection import Connection
 from labwright.resources.opcua.options import Phase, ServerOptions
 from labwright.resources.opcua.skill import Skill

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import URL, Connection, inspect, text
+from sqlalchemy import URL, Connection, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from labwright.core.errors import StorageDamaged, StorageUnavailable
+from labwright.core.errors import InvalidInput, StorageDamaged, StorageUnavailable
+from labwright.core.values import unstorable
 from labwright.storage.database.group import Group
 from labwright.storage.database.ledger import write_entries
 from labwright.storage.database.postgres import PostgresServer, hidden
@@ -36,6 +37,7 @@ class Database:
         self._here = threading.local()
         self.name = place.name
         self.path: Path | None = place.path
+        event.listen(place.engine, "before_cursor_execute", _check_texts)
 
     @classmethod
     def open(
@@ -190,6 +192,22 @@ class Database:
             if "locked" in str(error.orig):  # another process is making the file
                 return None
             raise
+
+
+def _check_texts(_: Connection, __: object, statement: str, given: Any, context: object, many: bool) -> None:
+    """Refuse a text that one kind of database would keep and the other not, before anything is sent."""
+    for said in _texts(given):
+        if odd := unstorable(said):
+            raise InvalidInput(f"A text holds {odd}, which cannot be kept: {said[:60]!a}. Nothing was written.")
+
+
+def _texts(given: Any) -> Iterator[str]:
+    """Yield the texts among a statement's parameters: one row or several, by name or by place."""
+    for value in given.values() if isinstance(given, dict) else given or ():
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict | list | tuple):
+            yield from _texts(value)
 
 
 def _place(url: str, busy_timeout_s: float, clock: Callable[[], float], *, create: bool) -> SqliteFile | PostgresServer:

@@ -20,10 +20,10 @@ from labwright.core.command import (
     NeverStarted,
     Observation,
     Outcome,
-    Recorder,
     Running,
 )
 from labwright.core.errors import ResourceUnavailable, StaleEpoch
+from labwright.core.recorder import Recorder
 from labwright.testing.counting.server import ADDRESS
 
 PAUSE_S = 0.05

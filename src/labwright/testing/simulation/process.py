@@ -7,8 +7,9 @@ from contextvars import ContextVar
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from labwright.core.capability import Capability
-from labwright.core.command import Answer, Command, Outcome, Recorder
+from labwright.core.command import Answer, Command, Outcome
 from labwright.core.crash import crash_point
+from labwright.core.recorder import Recorder
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import Presence

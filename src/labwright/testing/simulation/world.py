@@ -12,9 +12,10 @@ from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.crew import Crew, assemble
 from labwright.campaigns.loop import Records
-from labwright.core.command import Command, Silent
+from labwright.core.command import Command
 from labwright.core.crash import watched
 from labwright.core.errors import CampaignBusy, CampaignHalted, ResourceUnavailable
+from labwright.core.recorder import Silent
 from labwright.core.states import CampaignState, RunState
 from labwright.sites.worker import Post
 from labwright.storage.approvals import Approvals

@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+from labwright.app import App
+from labwright.settings import Settings
+
 CAMPAIGN = """\
 name: study
 space:
@@ -129,6 +132,24 @@ def test_a_folder_that_was_moved_with_its_database_is_stopped_where_it_is_now(
 
     assert (code, err) == (0, "")
     assert "study is stopped" in out
+
+
+def test_a_folder_that_was_moved_with_its_database_goes_on_where_it_is_now(study, command_line, tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    for name in ("campaign.yaml", "bench.py"):
+        shutil.move(study / name, old / name)
+    (old / "bench.py").write_text("def measure(float):\n    return {'float': None}\n")
+    (old / "campaign.yaml").write_text(CAMPAIGN.replace("trials: 3", "trials: 9"))
+    assert command_line("run", "old/campaign.yaml")[0] == 4
+    old.rename(new)
+    (new / "bench.py").write_text("def measure(float):\n    return {'float': 1.0}\n")
+
+    assert command_line("run", "new/campaign.yaml")[0] == 5
+
+    with App(Settings()).laboratory(new) as laboratory:
+        assert laboratory.campaigns.get("study").folder == str(new)  # where a worker looks
+        assert laboratory.verify().problems == ()
 
 
 def test_status_tells_a_campaign_that_was_killed_from_one_that_runs(study, command_line):

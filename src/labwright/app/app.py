@@ -448,13 +448,18 @@ def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
 
 
 def _add(campaigns: Campaigns, file: CampaignFile) -> CampaignRecord:
-    campaign, folder = file.campaign, str(file.path.absolute().parent)
-    return campaigns.add(campaign.name, campaign.text, folder, priority=campaign.priority)
+    campaign = file.campaign
+    return campaigns.add(campaign.name, campaign.text, _folder_of(file), priority=campaign.priority)
+
+
+def _folder_of(file: CampaignFile) -> str:
+    return str(file.path.absolute().parent)
 
 
 def _begin(campaigns: Campaigns, file: CampaignFile, declared: str) -> None:
     name = file.campaign.name
     record = campaigns.find(name) or _add(campaigns, file)
+    campaigns.move(name, _folder_of(file))
     campaigns.declare(name, declared)
     if record.state is CampaignState.DRAFT:
         campaigns.change(name, "start")

@@ -110,7 +110,7 @@ def capabilities_of(resources: Mapping[str, Resource]) -> dict[str, Capability]:
 def _key(name: str, plug_in: PlugIn, folder: Path) -> str:
     """Return what names the physical thing, the same for all campaigns, and how this one has set it up."""
     kind = plugins.load("labwright.resources", plug_in.kind)
-    setup = digest(canonical([plug_in.kind, dict(plug_in.options), str(folder)]))[:12]
+    setup = digest(canonical([plug_in.kind, dict(plug_in.options), str(folder.resolve())]))[:12]
     identity = getattr(kind, "identity", None)
     thing = setup if identity is None else identity(_options(name, kind, plug_in), folder)
     return f"{plug_in.kind} {thing}{BAR}{setup}"

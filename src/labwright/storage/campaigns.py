@@ -70,6 +70,14 @@ class Campaigns:
             connection.execute(update(campaigns).where(campaigns.c.name == name).values(declared=declared))
             append(connection, stream_of(name), "campaign.declared", {"declared": declared})
 
+    def move(self, name: str, folder: str) -> None:
+        """Record that the campaign's file lies in another folder now, where relative paths start; the same is fine."""
+        if self.get(name).folder == folder:
+            return
+        with self._database.write(stream_of(name)) as connection:
+            connection.execute(update(campaigns).where(campaigns.c.name == name).values(folder=folder))
+            append(connection, stream_of(name), "campaign.moved", {"folder": folder})
+
     def extend(self, name: str, more: int, *, file_budget: int) -> CampaignRecord:
         """Let the campaign spend so many trials more than it may by now; a finished one is paused then.
 

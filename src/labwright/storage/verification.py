@@ -31,7 +31,8 @@ class Verification:
 # What the tables repeat of the ledger: the key that an entry must have, whose it is, and what is told of it.
 TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("campaign_state", None, ("campaign_state", "why")),
-    ("text", None, ("text", "digest", "folder")),
+    ("text", None, ("text", "digest")),
+    ("folder", None, ("folder",)),
     ("declared", None, ("declared",)),
     ("budget", None, ("budget",)),
     ("trial_state", "trial", ("trial_state", "why")),

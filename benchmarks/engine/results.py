@@ -7,7 +7,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks" / "results"
-MEASURED = ("src/labwright", "benchmarks/engine", "benchmarks/engine.py")
+ENGINE = ("core", "storage", "sites", "campaigns/*.py")
+MEASURED = (*(f"src/labwright/{room}" for room in ENGINE), "benchmarks/engine", "benchmarks/engine.py")
 
 
 class NoResult(Exception):

@@ -8,9 +8,11 @@ import sys
 import time
 
 import pytest
+from sqlalchemy import update
 
 from labwright.app import App
 from labwright.settings import Settings
+from labwright.storage.database.schema import campaigns
 
 CAMPAIGN = """\
 name: study
@@ -166,6 +168,23 @@ def test_status_tells_a_campaign_that_was_killed_from_one_that_runs(study, comma
     running.wait()
     assert not is_owned(command_line)
     assert "no process runs it now" in " ".join(command_line("status")[1].split())
+
+
+def test_status_tells_of_the_others_where_a_campaign_cannot_be_read_any_more(study, command_line):
+    for name in ("study", "other"):
+        (study / "campaign.yaml").write_text(CAMPAIGN.replace("name: study", f"name: {name}"))
+        assert command_line("run", "campaign.yaml")[0] == 0
+    with App(Settings()).laboratory(study) as laboratory, laboratory.database.write() as connection:
+        old = update(campaigns).where(campaigns.c.name == "study")
+        connection.execute(old.values(text=CAMPAIGN.replace("maximize", "a goal of long ago")))
+
+    code, out, err = command_line("status")
+
+    assert (code, err) == (0, "")
+    assert "Cannot be read: campaign study" in out
+    assert "a goal of long ago" in out
+    assert "other" in out
+    assert list(json.loads(command_line("status", "--json")[1])["unreadable"]) == ["study"]
 
 
 def test_a_second_process_waits_for_the_first_and_goes_on_when_it_dies(study, command_line):

@@ -20,7 +20,7 @@ from labwright.core.approval import Approval
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.capability import Capability
 from labwright.core.command import Failure
-from labwright.core.errors import InvalidTransition, NotFound, Overtaken
+from labwright.core.errors import InvalidCampaign, InvalidTransition, NotFound, Overtaken
 from labwright.core.reason import stated
 from labwright.core.recorder import Recorder
 from labwright.core.run import Run, thing_of
@@ -76,10 +76,12 @@ class Standing:
 class Overview:
     """How a laboratory stands: its campaigns, who works on what, and what waits for people.
 
-    `called`: what campaigns call the things that processes hold.
+    `called`: what campaigns call the things that processes hold. `unreadable`: of a campaign whose file cannot be read
+    any more, by its name, why.
     """
 
     standings: list[Standing]
+    unreadable: Mapping[str, str]
     workers: list[WorkerRecord]
     called: Mapping[str, str]
     unknown: list[Run]
@@ -230,8 +232,15 @@ class Laboratory:
 
     def overview(self) -> Overview:
         """Return how everything stands now."""
+        standings, unreadable = list[Standing](), dict[str, str]()
+        for record in self.campaigns.all():
+            try:
+                standings.append(self.standing(record.name))
+            except InvalidCampaign as error:  # a plug-in is gone, or the file is of another version
+                unreadable[record.name] = str(error)
         return Overview(
-            standings=[self.standing(record.name) for record in self.campaigns.all()],
+            standings=standings,
+            unreadable=unreadable,
             workers=self.presence.all(),
             called=self.called(),
             unknown=self.runs.unknown(),

@@ -21,6 +21,7 @@ def as_json(found: Overview) -> dict[str, Json]:
     """Return the status as plain values."""
     return {
         "campaigns": machine.list_json(found.standings),
+        "unreadable": dict(found.unreadable),
         "workers": [_worker_json(w) for w in found.workers],
         "unknown": [{"campaign": r.campaign, "trials": list(r.trials), **machine.run_json(r)} for r in found.unknown],
         "approvals": [a.name for a in found.approvals],
@@ -39,10 +40,12 @@ def print_overview(found: Overview, folder: Path, place: str) -> None:
     `place`: what to type after a command, so that it acts on that folder from here.
     """
     console = make_console()
-    if not found.standings:
+    if not found.standings and not found.unreadable:
         console.print("No campaign is on record here.")
         return
     _print_campaigns(found.standings, folder)
+    for name, problem in found.unreadable.items():
+        console.print(f"Cannot be read: campaign {name}: {problem}")
     for worker in found.workers:
         names = [found.called.get(what, what) for what in worker.holds]
         holds = f"; holds {', '.join(names)}" if names else ""

@@ -15,7 +15,7 @@ from labwright.storage.database.ledger import entries
 
 BUDGET, PARALLEL, ROOM, THERE = 40, 5, 2, 30.0
 PROCESS = """
-import random, sys
+import random, sys, time
 from uuid import uuid4
 from labwright.app import Laboratory
 from labwright.core.command import Measurement, Observation
@@ -44,8 +44,8 @@ def advance(point, number, runs):
         return Next(runs=(run(1, "scale"),))
     return Next(conclusion=Conclusion(state=TrialState.OBSERVED, outcomes={"y": 1.0}))
 
-mine = []
-while True:
+mine, deadline = [], time.monotonic() + 90
+while time.monotonic() < deadline:
     try:
         begun = [(POINT, first()) for _ in range(dice.randint(1, 4))]
         laboratory.trials.begin("study", begun, budget=BUDGET, parallel=PARALLEL)
@@ -60,7 +60,8 @@ while True:
             laboratory.runs.end(mine.pop(), Observation(values={"y": Measurement(value=1.0)}), advance)
     trials = laboratory.trials.of("study")
     if not mine and sum(t.uses_budget for t in trials) == BUDGET and not any(t.is_pending for t in trials):
-        break
+        sys.exit()
+sys.exit("it has not ended")
 """
 
 

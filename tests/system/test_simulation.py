@@ -16,10 +16,12 @@ from labwright.testing.simulation import (
     Blow,
     Cabinet,
     Device,
+    Kind,
     LateRuns,
     NaiveRuns,
     Report,
     Schedule,
+    Setup,
     Simulator,
     Tools,
     count_up,
@@ -71,6 +73,41 @@ def test_a_process_that_pauses_past_its_lease_does_no_harm_when_it_wakes(cabinet
 
 def test_up_to_three_crashes_and_pauses_anywhere_on_instruments_with_troubles_do_no_harm(cabinet):
     assert fine(Simulator(cabinet).drawn(seed=1, count=120)) == 120
+
+
+BENCH, OVEN, SCALE = Kind(name="bench"), Kind(name="oven"), Kind(name="scale", repeatable=True, queryable=False)
+DIAMOND = """
+{name: a, use: bench.measure, with: {x: $x}, gives: {p: $y}, after: [], timeout: 60 s},
+{name: b, use: oven.measure, with: {x: $p}, gives: {q: $y}, after: [a], timeout: 60 s},
+{name: c, use: scale.measure, with: {x: $p}, gives: {r: $y}, after: [a], retries: 2, timeout: 60 s},
+{name: d, use: bench.measure, with: {x: $q}, gives: {y: $y}, after: [b, c], timeout: 60 s},
+{name: clean, use: oven.measure, with: {x: 0}, after: [d], always: true, timeout: 60 s}"""
+SKIPPING = """
+{name: a, use: bench.measure, with: {x: $x}, gives: {y: $y}, after: [], timeout: 60 s},
+{name: b, use: oven.measure, with: {x: $y}, gives: {q: $y}, after: [a], when: $y > 3, timeout: 60 s},
+{name: c, use: scale.measure, with: {x: $q}, after: [b], retries: 1, timeout: 60 s},
+{name: clean, use: scale.measure, with: {x: 0}, after: [a], always: true, timeout: 60 s},
+{name: park, use: oven.measure, with: {x: 0}, after: [c, clean], always: true, timeout: 60 s}"""
+GATHERING = """
+{name: a, use: bench.measure, with: {x: $x}, gives: {p: $y}, after: [], timeout: 60 s},
+{name: g, use: oven.measure, with: {x: $p}, gives: {q: $y}, after: [a], batch: 2, wait: 5 s, timeout: 60 s},
+{name: h, use: scale.measure, with: {x: $p}, gives: {r: $y}, after: [a], retries: 2, timeout: 60 s},
+{name: d, use: bench.measure, with: {x: $q}, gives: {y: $y}, after: [g, h], when: $r > 1, timeout: 60 s},
+{name: clean, use: scale.measure, with: {x: 0}, after: [g], always: true, timeout: 60 s}"""
+FENCED = tuple(replace(kind, fenced=True) for kind in (BENCH, OVEN))
+ODD = {
+    setup.name: setup
+    for setup in (
+        Setup("diamond", (BENCH, replace(OVEN, queryable=False), SCALE), DIAMOND, parallel=2),
+        Setup("diamond of two", (*FENCED, SCALE), DIAMOND, parallel=2, runners=2),
+        Setup("skipping", (BENCH, OVEN, SCALE), SKIPPING, trials=3, parallel=2, servers=1),
+        Setup("gathering", (BENCH, replace(OVEN, batch=2), SCALE), GATHERING, trials=3, parallel=3),
+    )
+}
+
+
+def test_branches_that_join_are_skipped_tried_again_gather_or_clean_up_survive_crashes_too(cabinet):
+    assert fine(Simulator(cabinet, setups=ODD).drawn(seed=1, count=40)) == 40
 
 
 def test_the_same_schedule_goes_the_same_way_again(cabinet):

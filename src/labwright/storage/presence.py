@@ -50,18 +50,24 @@ class WorkerRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Where a process runs. Two with the same `boot` see each other's process ids and lock files."""
+    """Where a process runs. Two with the same `boot` see each other's process ids and lock files.
+
+    `id`: which machine it is, where that is known: two may have one name.
+    """
 
     host: str
     boot: str
+    id: str = ""
 
     @classmethod
     def here(cls) -> "Machine":
         """Return this machine, as it was last started."""
         boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-        known = boot.exists() and namespace.exists()
+        known, which = boot.exists() and namespace.exists(), Path("/etc/machine-id")
         return cls(
-            host=socket.gethostname(), boot=f"{boot.read_text().strip()}/{namespace.stat().st_ino}" if known else ""
+            host=socket.gethostname(),
+            boot=f"{boot.read_text().strip()}/{namespace.stat().st_ino}" if known else "",
+            id=which.read_text().strip() if which.exists() else "",
         )
 
 
@@ -85,7 +91,7 @@ class Presence:
         self.worker = worker
         self.lease_s = lease_s
         self._machine = machine or Machine.here()
-        self._is_alive = is_alive or self._is_locked
+        self._is_alive = is_alive
         self._life: TextIOWrapper | None = None
 
     def arrive(self, purpose: str) -> None:
@@ -98,7 +104,8 @@ class Presence:
         except OSError as error:
             raise StorageUnavailable(f"The lock {path} cannot be taken: {error}.") from error
         _here.add((self.worker, os.getpid()))
-        row = {"id": self.worker, "host": self._machine.host, "boot": self._machine.boot, "pid": os.getpid()}
+        where = {"host": self._machine.host, "boot": f"{self._machine.id}:{self._machine.boot}"}
+        row = {"id": self.worker, **where, "pid": os.getpid()}
         lease = database_now() + self.lease_s
         with self._database.write() as connection:
             connection.execute(insert(workers).values(**row, purpose=purpose, started_at=now(), lease_until=lease))
@@ -201,7 +208,7 @@ class Presence:
                     f"{len(rows)} processes at work have an id that begins with {worker!r}. See: labwright status"
                 )
             [row] = rows
-            if row.host == self._machine.host and row.boot == self._machine.boot and not self._is_gone(row):
+            if self._is_here(row) and not self._is_gone(row):
                 raise InvalidInput(f"Process {row.pid} is alive on this machine. End it; it gives back what it holds.")
             connection.execute(update(workers).where(workers.c.id == row.id).values(ended=True))
             append(connection, STREAM, "worker.gone", {"worker": row.id, "host": row.host, "by": by, "why": why})
@@ -216,18 +223,27 @@ class Presence:
             return True
         if row.id == self.worker or row.host != self._machine.host or not self._machine.boot:
             return False
-        return row.boot != self._machine.boot or not self._is_alive(row.id)
+        if self._is_here(row):
+            return not (self._is_alive(row.id) if self._is_alive else self._is_locked(row.id, row.pid))
+        # This machine has started since; or another has its name, and is perhaps known by its id or heard of.
+        return bool(row.lease_s < 0) and row.boot.rpartition(":")[0] in ("", self._machine.id)
+
+    def _is_here(self, row: Row[Any]) -> bool:
+        boot = row.boot.rpartition(":")[2]  # older versions wrote no more
+        return row.host == self._machine.host and bool(boot) and boot == self._machine.boot
 
     def _is_heard_of(self, row: Row[Any]) -> bool:
         return bool(row.lease_s > 0) and not self._is_gone(row)
 
-    def _is_locked(self, worker: str) -> bool:
+    def _is_locked(self, worker: str, pid: int) -> bool:
         if (worker, os.getpid()) in _here:
             return True
         try:
             with self._life_file(worker).open("r+") as file:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # a file that is not there any more says nothing
+        except FileNotFoundError:  # somebody has tidied up, or it lies in the folder of another user
+            return _is_in_use(pid)
+        except OSError:
             return True
         return False
 
@@ -243,6 +259,17 @@ def at_work(presence: Presence, purpose: str) -> Iterator[None]:
         yield
     finally:
         presence.leave()
+
+
+def _is_in_use(pid: int) -> bool:
+    """Whether there is a process of that number on this machine; it may be another one by now."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _at_work() -> Any:

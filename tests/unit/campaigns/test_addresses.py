@@ -1,5 +1,7 @@
 """A resource that stands elsewhere the next time: what was begun is asked about where it was begun, or is unknown."""
 
+import asyncio
+
 import pytest
 
 from labwright.core.errors import CampaignHalted, ResourceUnavailable
@@ -133,3 +135,19 @@ async def test_whoever_saw_a_run_where_it_stood_before_cannot_claim_it_any_more(
     assert [run.state for run in look(session)[1]] == [RunState.UNKNOWN, RunState.QUEUED]
     assert [run.key for run in look(session)[1]] == [HERE, ELSEWHERE]
     laboratory.database.close()
+
+
+async def test_what_a_living_process_has_begun_elsewhere_is_left_to_it(at):
+    slow = FakeInstrument(duration_s=0.5)
+    session = at(slow, HERE)
+    conducting = asyncio.create_task(session.conduct())
+    while not slow.started:
+        await asyncio.sleep(0.01)
+    laboratory = session.laboratory()
+
+    laboratory.runs.follow("squares", {"bench": ELSEWHERE}, ())
+
+    assert [(run.state, run.key) for run in laboratory.runs.of("squares")] == [(RunState.INTENDED, HERE)]
+    laboratory.database.close()
+    assert await conducting is CampaignState.FINISHED
+    assert len(slow.started) == 2

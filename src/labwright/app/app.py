@@ -339,7 +339,7 @@ class App:
                     return
                 keys = {n: post.key for n, post in posts.items()}
                 _begin(laboratory.campaigns, file, said_by(wiring, keys))
-                laboratory.runs.follow(name, keys, wiring.repeatable)
+                laboratory.runs.follow(name, keys, wiring.movable)
                 with closing(StorageThread(laboratory.database)) as thread:
                     served = list(posts.values()) if serve else []
                     watcher, planner = faces.watcher(wiring), planner_of(file.campaign)

@@ -225,7 +225,7 @@ class Laboratory:
         for run in left + expired:
             outcome = tasks.answered(run.command_id) if run.campaign == name else None
             # Of another kind of resource, a task may be a part only of what it does.
-            if outcome is not None and file_of(record).campaign.resources[run.resource].kind == "person":
+            if outcome is not None and file_of(record).campaign.resources[run.resource].is_people:
                 with suppress(Overtaken):  # a process took it up just now, and ends it
                     run = self.runs.adopt(run)
                     self.runs.end(run, received(run, outcome), self.brief(name).advance)

@@ -273,8 +273,8 @@ class Conductor:
             return
         open_runs = await self.records.thread(self.records.runs.open, self.campaign.name)
         if any(run.key != self._judge.keys[run.resource] for run in open_runs):
-            keys, repeatable = self._judge.keys, self._wiring.repeatable
-            await self.records.thread(self.records.runs.follow, self.campaign.name, keys, repeatable)
+            keys, movable = self._judge.keys, self._wiring.movable
+            await self.records.thread(self.records.runs.follow, self.campaign.name, keys, movable)
         # Others may be unknown on the same things: nothing of ours is sent there either.
         unknown = await self.records.thread(self.records.runs.unknown) if open_runs else []
         if not open_runs or any(r.state in LIVE_RUNS for r in open_runs if r not in unknown) or not self.asked():

@@ -32,9 +32,11 @@ class Wiring:
     problem: Problem
 
     @property
-    def repeatable(self) -> frozenset[str]:
-        """What changes nothing in the world when it is done again, by resource.capability."""
-        return frozenset(use for use, capability in self.capabilities.items() if capability.repeatable)
+    def movable(self) -> frozenset[str]:
+        """What may be taken up wherever its resource stands, by its use: what may be repeated, and tasks for people."""
+        tasks = {name for name, plug_in in self.campaign.resources.items() if plug_in.is_people}
+        found = self.capabilities.items()
+        return frozenset(use for use, c in found if c.repeatable or use.partition(".")[0] in tasks)
 
     def plan(self, point: Point) -> Plan:
         """Return what the point would set, as far as that is known before the trial.

@@ -18,6 +18,11 @@ class PlugIn:
     options: Mapping[str, Json] = field(default_factory=dict)
     capacity: int = 1
 
+    @property
+    def is_people(self) -> bool:
+        """Whether its commands are tasks for people and no more: the database itself knows what became of them."""
+        return self.kind == "person"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:

@@ -216,11 +216,11 @@ class Runs:
         with self._database.read() as connection:
             return set(connection.execute(query).scalars())
 
-    def follow(self, campaign: str, keys: Mapping[str, str], repeatable: Collection[str]) -> None:
+    def follow(self, campaign: str, keys: Mapping[str, str], movable: Collection[str]) -> None:
         """Let a campaign's open runs follow its resources, by name, to where they stand now.
 
         What was begun on another thing stays there: whoever stands here never heard of it, and would say that it never
-        started. Once its worker has ended it is unknown. What is `repeatable`, by its use, may begin anywhere.
+        started. Once its worker has ended it is unknown. What is `movable`, by its use, is taken up wherever it stands.
         """
         astray = [run for run in self.open(campaign) if keys.get(run.resource, run.key) != run.key]
         if not astray:
@@ -229,7 +229,7 @@ class Runs:
         with self._database.write(stream_of(campaign)) as connection:
             for run in astray:
                 key, begun = keys[run.resource], run.state in (RunState.INTENDED, RunState.UNKNOWN)
-                if not begun or run.use in repeatable or thing_of(key) == thing_of(run.key):
+                if not begun or run.use in movable or thing_of(key) == thing_of(run.key):
                     _bring(connection, run, key)
                 elif run.id in deserted:
                     why = f"it was begun on {_place(run)}, and {run.resource} is {thing_of(key)} now"

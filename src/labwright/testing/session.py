@@ -58,7 +58,7 @@ class Session:
             keys = self._keys
             posts = [Post(key=keys[n], resource=r, capacity=named[n].capacity) for n, r in self._resources.items()]
             laboratory.campaigns.declare(self.name, said_by(wiring, keys))
-            laboratory.runs.follow(self.name, keys, wiring.repeatable)
+            laboratory.runs.follow(self.name, keys, wiring.movable)
             choice = planner or planner_of(self.file.campaign)
             with at_work(laboratory.presence, f"campaign {self.name}"):
                 crew = laboratory.crew(wiring, choice, keys, posts, thread, watcher or SilentWatcher())

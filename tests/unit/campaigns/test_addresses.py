@@ -151,3 +151,20 @@ async def test_what_a_living_process_has_begun_elsewhere_is_left_to_it(at):
     laboratory.database.close()
     assert await conducting is CampaignState.FINISHED
     assert len(slow.started) == 2
+
+
+TASKS = CAMPAIGN.replace(
+    'kind: function, call: "math:sqrt", outputs: {y: null}',
+    "kind: person, capabilities: {measure: {instructions: Measure it., outputs: {y: {}}}}",
+)
+
+
+async def test_a_task_before_people_goes_on_where_they_are_asked_now(at):
+    await broken_off(at, TASKS)
+    session = at(FakeInstrument(), ELSEWHERE, TASKS)
+
+    with crash_at("before Runs.adopt") as blow:
+        await session.conduct()
+
+    assert blow.fell
+    assert [(run.state, run.key) for run in look(session)[1]] == [(RunState.INTENDED, ELSEWHERE)]

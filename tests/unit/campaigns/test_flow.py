@@ -420,7 +420,7 @@ async def test_a_run_that_gives_nothing_can_be_decided_as_done(study, caplog):
     text = CAMPAIGN.replace("resources: {", f"resources: {{{tap}, ").replace("trials: 6", "trials: 1")
     text = text.replace("procedure: [", "procedure: [{use: tap.measure, with: {x: 1}}, ")
     session = study(text, tap=Cut(name="tap", outputs=(), forgetful=True), bench=FakeInstrument())
-    with pytest.raises(CampaignHalted, match="tap.measure"):
+    with pytest.raises(CampaignHalted, match=r"tap\.measure"):
         await session.conduct()
 
     with Records(session) as laboratory:

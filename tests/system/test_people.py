@@ -208,6 +208,18 @@ def test_who_conducts_says_which_resources_nobody_serves_and_when_that_changes(d
     assert "To go on: labwright conduct crystals.yaml" in desk.said("conduct")
 
 
+def test_a_worker_without_anything_to_serve_says_where_it_waits(desk):
+    serving = desk.start("worker")
+    desk.hear("worker", f"No campaign is at work in {desk.folder / 'labwright.db'}; waiting for one. Interrupt to end.")
+
+    conducting = desk.start("conduct", "crystals.yaml")
+    desk.hear("worker", "Serving bench of crystals.")
+
+    interrupt_twice(desk, conducting, "conduct")
+    serving.terminate()
+    assert (conducting.wait(30), serving.wait(30)) == (130, 0)
+
+
 def test_a_resource_that_processes_share_is_seen_to_be_served_as_well(desk):
     (desk.folder / "crystals.yaml").write_text(SQUARES)
     (desk.folder / "bench.py").write_text("def measure(x):\n    return {'y': x}\n")

@@ -46,7 +46,9 @@ class Desk:
         for row, change in zip(rows, changes, strict=False):
             row |= change
         with (self.folder / name).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+            writer = csv.DictWriter(
+                file, list(dict.fromkeys(name for row in rows for name in row)), delimiter=delimiter
+            )
             writer.writeheader()
             writer.writerows(rows)
 
@@ -132,6 +134,16 @@ def test_a_filled_sheet_is_recorded_with_who_did_it_and_empty_rows_are_skipped(d
     assert out == "Recorded 2 tasks: 1, 3.\nEmpty, skipped: line 3.\n"
     assert desk.masses() == {1: 12.5, 3: "the vial broke"}
     assert (desk.tasks.get(1).by, desk.tasks.get(1).note) == ("Ada", "humid")
+
+
+def test_columns_that_were_not_read_are_named(desk):
+    desk.fill({"mass (mg)": "12"}, {"faild": "it fell"})
+
+    assert desk.record() == (
+        0,
+        "Recorded 1 task: 1.\nEmpty, skipped: line 3, 4.\nColumns that were not read: faild.\n",
+        "",
+    )
 
 
 def test_the_same_sheet_again_says_what_was_recorded_and_changes_nothing(desk):

@@ -224,3 +224,22 @@ def test_a_trial_names_the_files_that_were_kept(house):
         path.unlink()
 
     assert house.call("show", "films/1").count(", which is not here") == len(kept)
+
+
+def test_a_step_that_was_skipped_has_not_failed(command_line, tmp_path):
+    (tmp_path / "lab.py").write_text("def look(x):\n    return {'y': x}\n\n\ndef heat(x):\n    raise ValueError\n")
+    given = "inputs: {x: {low: 0, high: 9}}"
+    (tmp_path / "skip.yaml").write_text(
+        "name: skip\nspace: {x: {kind: continuous, low: 1, high: 3}}\nobjectives: {y: {goal: minimize}}\n"
+        "procedure:\n  - {use: a.look, with: {x: $x}, gives: {y: $y}}\n"
+        "  - {use: b.heat, with: {x: $x}, when: $x > 5}\nresources:\n"
+        f"  a: {{kind: function, call: 'lab.py:look', {given}, outputs: {{y: null}}}}\n"
+        f"  b: {{kind: function, call: 'lab.py:heat', {given}, outputs: {{}}}}\n"
+        "budget: {trials: 1}\nplanner: {kind: sampling}\n"
+    )
+    assert command_line("run", "skip.yaml")[0] == 0
+
+    told = command_line("show", "skip/1")[1]
+    assert "b.heat: skipped\n" in told
+    assert "    why: x > 5 does not hold: x is 2\n" in told
+    assert "failed" not in told

@@ -38,6 +38,6 @@ def authenticate(people: Register, name: str, secret: str) -> Person:
     person = people.attempt(name)
     if not matches(secret, person.secret):
         people.wrong(name)
-        raise NotAuthorised(f"That is not the secret of {name}; it was recorded. Nothing was changed.")
+        raise NotAuthorised(f"That is not the secret of {name}; the attempt is on record. Nothing was changed.")
     people.right(name)
     return person

@@ -389,6 +389,8 @@ class App:
                 storage=thread,
                 tell=tell,
             )
+            if not laboratory.campaigns.at_work():
+                tell(f"No campaign is at work in {laboratory.database.name}; waiting for one. Interrupt to end.")
             await attend(service, poll_s=self._settings.poll_s, tell=tell)
 
     def _wanted(self, laboratory: Laboratory, unusable: Callable[[str, str], None]) -> dict[str, Wanted]:

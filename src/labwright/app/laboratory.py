@@ -200,7 +200,8 @@ class Laboratory:
     def decide_done(self, number: int, found: Json, *, why: str, by: str) -> Run:
         """Record what a person read off after an unknown run, by the outputs of its capability."""
         run = self.unknown(number)
-        outcome = observation_of(run, found, self.capability(run))
+        campaign = file_of(self.campaigns.get(run.campaign)).campaign
+        outcome = observation_of(run, found, self.capability(run), campaign)
         self.runs.decide(run, outcome, self.brief(run.campaign).advance, why=stated(why), by=by)
         return self.runs.get(number)
 

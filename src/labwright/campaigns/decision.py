@@ -1,8 +1,10 @@
 """What a person says became of a run of which nobody else can tell."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability
 from labwright.core.command import Failure, Gathered, Measurement, Observation, Outcome, assigned
 from labwright.core.errors import InvalidInput
@@ -16,29 +18,37 @@ OPTIONS: Mapping[str, Fate | None] = {"--done": Fate.DONE, "--failed": Fate.FAIL
 MEANS = 'expected one JSON object such as {"y": 1.2}, or with a unit {"y": "1.2 mJ"}'
 
 
-def observation_of(run: Run, found: Any, capability: Capability) -> Observation | Gathered:
+def observation_of(run: Run, found: Any, capability: Capability, campaign: Campaign) -> Observation | Gathered:
     """Return what a person read off, by the capability's outputs; of several trials, a list with one for each.
 
-    A number without a unit is in the unit that the capability declares. What does not fit raises InvalidInput.
+    A number without a unit is in the unit that the capability declares. What does not fit raises InvalidInput, and so
+    does what the step gives to its trial where it is missing, or no number although the campaign wants one.
     """
+    step = campaign.procedure[run.step]
+    wanted = {output: name in campaign.problem.outcomes for name, output in step.gives.items()}
     if run.room == 1:
-        return _single(found, capability, "it")
+        return _single(found, capability, wanted, "it")
     if not isinstance(found, list) or len(found) != len(run.members):
         trials = ", ".join(map(str, run.trials))
         raise InvalidInput(f"The run serves trials {trials}: a list with one JSON object for each was expected.")
     places = (f"trial {number}" for number in run.trials)
-    return Gathered(outcomes=tuple(_single(o, capability, p) for o, p in zip(found, places, strict=True)))
+    return Gathered(outcomes=tuple(_single(o, capability, wanted, p) for o, p in zip(found, places, strict=True)))
 
 
-def _single(found: Any, capability: Capability, place: str) -> Observation:
+def _single(found: Any, capability: Capability, wanted: Mapping[str, bool], place: str) -> Observation:
+    """Read one trial's outputs; `wanted`: those that it needs, and whether each must be a number."""
     if not isinstance(found, Mapping):
         raise InvalidInput(f"{place} is {found!r}; {MEANS}.")
     names = [o.name for o in capability.outputs]
-    unknown = sorted(set(found) - set(names))
-    if unknown or not found:
-        told = f"no output named {', '.join(unknown)}" if unknown else "nothing was given"
-        raise InvalidInput(f"{capability.name}: {told}; its outputs are {', '.join(names) or 'none'}.")
-    return Observation(values={name: _measurement(name, value, capability) for name, value in found.items()})
+    wrong = [f"no output named {name}" for name in sorted(set(found) - set(names))]
+    wrong += [f"{name} is missing" for name in sorted(set(wanted) - set(found))]
+    if wrong:
+        raise InvalidInput(f"{capability.name}: {'; '.join(wrong)}; its outputs are {', '.join(names) or 'none'}.")
+    values = {name: _measurement(name, value, capability) for name, value in found.items()}
+    for name, value in ((name, measured.value) for name, measured in values.items()):
+        if not math.isfinite(value) if isinstance(value, int | float) else wanted.get(name):
+            raise InvalidInput(f"{name} is {value}; a finite number was expected.")
+    return Observation(values=values)
 
 
 def _measurement(name: str, found: Any, capability: Capability) -> Measurement:

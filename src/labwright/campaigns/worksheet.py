@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,16 @@ Find = Callable[[int], PostedTask]
 
 @dataclass(frozen=True, kw_only=True)
 class Filled:
-    """What a filled sheet says: reports to record, tasks that were recorded before, rows left empty, and problems."""
+    """What a filled sheet says: reports to record, tasks that were recorded before, rows left empty, and problems.
+
+    `unread`: columns in which something stands that is read for no task.
+    """
 
     reports: tuple[Report, ...] = ()
     known: tuple[PostedTask, ...] = ()
     empty: tuple[int, ...] = ()
     problems: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def worksheet(tasks: Sequence[PostedTask], name: str) -> Sheet:
@@ -75,6 +80,7 @@ def read_filled(sheet: Sheet, campaign: str, find: Find, *, decimal: str | None 
         known=tuple(reading.known),
         empty=tuple(reading.empty),
         problems=tuple(reading.problems),
+        unread=reading.unread(),
     )
 
 
@@ -100,6 +106,17 @@ class _Reading:
             place = f"{self._sheet.name}, {self._sheet.row_word} {row.line}"
             text = str(error)
             self.problems.append(text if text.startswith(place) else f"{place}: {text}")
+
+    def unread(self) -> tuple[str, ...]:
+        """Return the columns in which something stands that is read for no task, such as one that is misspelt."""
+        read = {h.index for h in self._sheet.headings if h.text.casefold() in FIXED}
+        for posted in self._tasks.values():
+            with suppress(InvalidInput):  # a column that is missing is told of already
+                read |= {self._heading(field).index for field in posted.task.fields}
+                given = (self._set_heading(posted, name, found) for name, found in posted.task.given.items())
+                read |= {heading.index for heading in given if heading is not None}
+        others = [h for h in self._sheet.headings if h.index not in read]
+        return tuple(h.text for h in others if any(self._text(row, h) for row in self._sheet.rows))
 
     def _take(self, row: Row) -> None:
         posted = self._posted(row)

@@ -56,7 +56,7 @@ class Watch:
         self._bar = bar
         self._task = task
         self._problem = problem
-        self._shown: int | None = None
+        self._shown: set[int] | None = None
 
     def trials(self, trials: Sequence[Trial]) -> None:
         """Show how many have ended and the best of them."""
@@ -64,12 +64,12 @@ class Watch:
         done = sum(t.uses_budget for t in ended)
         best = best_words(self._problem, trials)
         self._bar.update(self._task, completed=done, best=best, doing="")
-        if self._bar.disable:
-            for trial in ended[self._shown or 0 :] if self._shown is not None else ():
+        if self._bar.disable and self._shown is not None:
+            for trial in (t for t in ended if t.number not in self._shown):
                 self._console.print(
                     f"{trial.id} {outcome_words(self._problem, trial)}; {best}", highlight=False, soft_wrap=True
                 )
-        self._shown = len(ended)
+        self._shown = {t.number for t in ended}
 
     def progress(self, fraction: float, text: str = "") -> None:
         """Show how far the run in flight is."""

@@ -80,6 +80,8 @@ def _said(filled: "Filled") -> list[str]:
         lines.append(f"Already recorded: {', '.join(str(task.id) for task in filled.known)}.")
     if filled.empty:
         lines.append(f"Empty, skipped: line {', '.join(map(str, filled.empty))}.")
+    if filled.unread:
+        lines.append(f"Columns that were not read: {', '.join(filled.unread)}.")
     return lines
 
 

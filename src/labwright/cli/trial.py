@@ -9,6 +9,7 @@ from labwright.core.command import Failure, assigned
 from labwright.core.material import standing_words
 from labwright.core.moment import moment
 from labwright.core.run import Run
+from labwright.core.states import RunState
 from labwright.core.values import Json, show
 
 
@@ -80,7 +81,7 @@ def _run(record: TrialRecord, run: Run) -> Iterator[str]:
     if outcome is None:
         yield "    nothing has come back"
     elif isinstance(outcome, Failure):
-        yield f"    failed: {outcome.reason}"
+        yield f"    {'failed' if run.state in (RunState.FAILED, RunState.DONE) else 'why'}: {outcome.reason}"
     else:
         came = assigned(record.given(run, outcome))
         yield f"    came back {came}" if came else "    done; it gives no values"

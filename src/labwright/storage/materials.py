@@ -88,7 +88,7 @@ class Materials:
                 )
             self._describe(connection, name, unit or "1", expires, location, is_new=not found)
             kept_in = found[0].unit if found else unit
-            given = convert(amount, unit or "1", kept_in or "1", f"lot {name}")
+            given = convert(amount, unit, kept_in or "1", f"lot {name}")
             stock.enter(connection, name, EntryKind.ADDED, given, why=why, told=_told(connection, name))
             return self._found(connection, name)
 
@@ -97,7 +97,7 @@ class Materials:
         _check_amount(amount, unit, least_is_more_than_0=False)
         with self._database.write(STREAM) as connection:
             lot = self._found(connection, name)
-            difference = convert(amount, unit or "1", lot.unit, f"lot {name}") - lot.left
+            difference = convert(amount, unit, lot.unit, f"lot {name}") - lot.left
             stock.enter(connection, name, EntryKind.CORRECTED, difference, why=why)
             return self._found(connection, name)
 

@@ -411,13 +411,35 @@ async def test_why_a_person_paused_a_campaign_stays_when_a_run_is_decided(unknow
     assert reason(unknown) == "paused by a person"
 
 
+async def test_a_run_that_gives_nothing_can_be_decided_as_done(study, caplog):
+    class Cut(FakeInstrument):
+        async def run(self, command, recorder):
+            raise RuntimeError("the cable fell out")
+
+    tap = 'tap: {kind: function, call: "math:sqrt", outputs: {}}'
+    text = CAMPAIGN.replace("resources: {", f"resources: {{{tap}, ").replace("trials: 6", "trials: 1")
+    text = text.replace("procedure: [", "procedure: [{use: tap.measure, with: {x: 1}}, ")
+    session = study(text, tap=Cut(name="tap", outputs=(), forgetful=True), bench=FakeInstrument())
+    with pytest.raises(CampaignHalted, match=r"tap\.measure"):
+        await session.conduct()
+
+    with Records(session) as laboratory:
+        laboratory.decide_done(1, {}, why="the tap is open", by="ada")
+
+    assert await session.conduct() is CampaignState.FINISHED
+    assert trials_of(session)[0].state is TrialState.OBSERVED
+
+
 async def test_only_what_is_unknown_can_be_decided_and_only_with_its_outputs(unknown, caplog):
     with pytest.raises(CampaignHalted):
         await unknown.conduct()
 
     with Records(unknown) as laboratory:
-        with pytest.raises(InvalidInput, match="no output named z; its outputs are y"):
+        with pytest.raises(InvalidInput, match="no output named z; y is missing; its outputs are y"):
             laboratory.decide_done(1, {"z": 1}, why="?", by="ada")
+        for value in (float("nan"), float("inf"), "1e999", "as before"):
+            with pytest.raises(InvalidInput, match=r"y is .+; a finite number was expected"):
+                laboratory.decide_done(1, {"y": value}, why="?", by="ada")
         laboratory.decide_failed(1, why="broken", by="ada")
         with pytest.raises(InvalidTransition, match="is failed"):
             laboratory.decide_failed(1, why="broken", by="ada")

@@ -4,6 +4,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import date
+from functools import partial
 from itertools import accumulate
 
 import pytest
@@ -93,6 +94,16 @@ def test_what_is_no_amount_of_a_lot_is_refused(shelf, name, amount, unit, expire
         shelf.add(name, amount, unit, expires=expires)
 
     assert [lot.left for lot in shelf.lots()] == [1]
+
+
+def test_a_bare_number_is_no_amount_of_what_is_kept_in_a_unit(shelf):
+    shelf.add("ink", 1, "mL")
+    shelf.add("vials", 1, None)
+
+    for act in (shelf.add, partial(shelf.correct, why="?")):
+        with pytest.raises(InvalidUnit, match="lot ink: no unit was given, but 'mL' is declared there"):
+            act("ink", 20, None)
+    assert shelf.add("vials", 2, None).left == 3
 
 
 def test_only_a_lot_that_is_there_can_be_corrected(shelf):

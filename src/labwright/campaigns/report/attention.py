@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from labwright.campaigns.report.html import Html, element, joined, section
-from labwright.campaigns.report.words import counted, sentence
+from labwright.campaigns.report.words import counted
 from labwright.core.states import TrialState
 from labwright.core.trial import Trial
 
 WORDS = {
-    TrialState.UNKNOWN: "of which nobody can say what became of them; a person must look and decide",
-    TrialState.WAITING: "that wait for the approval of people",
-    TrialState.FAILED: "that failed",
+    TrialState.UNKNOWN: "unknown; a person must look and decide",
+    TrialState.WAITING: "waiting for the approval of people",
+    TrialState.FAILED: "failed",
 }
 
 
@@ -24,7 +24,5 @@ def attention(trials: Sequence[Trial]) -> Html:
 def _list(trials: Sequence[Trial], words: str) -> Html | None:
     if not trials:
         return None
-    lines = [
-        element("li", f"Trial {t.number}: {sentence(t.why) if t.why else 'no reason is on record.'}") for t in trials
-    ]
+    lines = [element("li", f"Trial {t.number}: {t.why or 'no reason is on record'}") for t in trials]
     return joined(element("p", f"{counted(len(trials), 'trial')} {words}:"), element("ul", *lines))

@@ -33,7 +33,8 @@ def limits(problem: Problem, trials: Sequence[Trial]) -> Html:
 
 
 def _progress(problem: Problem, objective: Objective, trials: Sequence[Trial]) -> Html:
-    words = _record_words(objective, records(alone(problem, objective), trials))
+    held = records(alone(problem, objective), trials)
+    words = _record_words(objective, held) if held else _nothing_words(problem, trials)
     return picture(
         partial(progress, problem=problem, objective=objective, trials=trials),
         f"{objective.name} of each trial, and the best so far as a line. {words}",
@@ -44,12 +45,15 @@ def _progress(problem: Problem, objective: Objective, trials: Sequence[Trial]) -
 
 
 def _record_words(objective: Objective, held: Sequence[Trial]) -> str:
-    if not held:
-        return "No result counts yet: none keeps every constraint."
     first, last = (
         f"{with_unit(t.outcomes[objective.name], objective.unit)} in trial {t.number}" for t in (held[0], held[-1])
     )
     return f"The best so far went from {first} to {last}." if len(held) > 1 else f"The best so far is {first}."
+
+
+def _nothing_words(problem: Problem, trials: Sequence[Trial]) -> str:
+    why = ": none keeps every constraint" if problem.constraints and observed(trials) else ""
+    return f"No result counts yet{why}."
 
 
 def _held_to(problem: Problem, constraint: OutcomeConstraint, trials: Sequence[Trial]) -> Html:

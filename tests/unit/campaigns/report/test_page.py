@@ -163,6 +163,24 @@ def test_a_campaign_in_which_all_failed_says_so(page, ended):
     assert "Nothing yet: of 3 trials none gave a result." in shown.section("best")
     assert "3 trials failed: 3 × no power" in shown.section("course")
     assert "failed" in shown.drawings[0]
+    assert "No result counts yet." in shown.section("course")
+
+
+def test_each_trial_without_a_result_stands_with_its_reason_word_for_word(page, ended):
+    shown = page(
+        [
+            ended(1, TrialState.UNKNOWN, "run 9: bench cannot say"),
+            ended(2, TrialState.WAITING, "heat > 2 degC needs ada"),
+            ended(3, TrialState.FAILED, "bench.py:heat raised ValueError"),
+        ]
+    )
+
+    for words in (
+        "1 trial unknown; a person must look and decide: Trial 1: run 9: bench cannot say",
+        "1 trial waiting for the approval of people: Trial 2: heat > 2 degC needs ada",
+        "1 trial failed: Trial 3: bench.py:heat raised ValueError",
+    ):
+        assert words in shown.section("attention")
 
 
 def test_without_a_feasible_result_it_says_how_near_the_nearest_came(page, observed):

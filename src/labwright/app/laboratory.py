@@ -275,7 +275,9 @@ class Laboratory:
         """Return a run of which nobody can say what became; any other raises InvalidTransition."""
         run = self.runs.get(number)
         if run.state is not RunState.UNKNOWN:
-            raise InvalidTransition(f"Run {number}, {run},", run.state, "be decided", ["only what is unknown is"])
+            raise InvalidTransition(
+                f"Run {number}, {run},", run.state, "be decided", ["nothing: only an unknown run can be"]
+            )
         return run
 
     def told_of_unknown(self, number: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labwright.core.problem import Problem
+from labwright.core.states import TrialState
 from labwright.core.trial import Trial
 from labwright.planning.encoding import Encoding
 from labwright.planning.model import fit_outcome, learn, measured
@@ -65,21 +66,22 @@ def sensitivity(problem: Problem, trials: Sequence[Trial], outcome: str) -> dict
 
 
 def recommend(problem: Problem, trials: Sequence[Trial], *, sure: float = 0.9) -> Trial | None:
-    """Return the observed trial to build on: the least expected loss where P(feasible) is at least `sure`.
+    """Return the observed trial to build on: the best by what is expected where P(feasible) is at least `sure`.
 
+    Of a front, by the first objective.
     What was measured has luck in it, and the best of many all the more; the model averages it out. Where no trial is
     that sure it is the surest of those that satisfied every constraint; None where none did.
     """
     model = learn(problem, trials)
-    name = problem.objective.name
-    fit = [t for t in measured(trials, name) if problem.feasible(t.outcomes)]
+    fit = [t for t in trials if t.state is TrialState.OBSERVED and problem.answers(t.outcomes)]
     if not fit:
         return None
     rows = Encoding.of(problem.space).trials(fit)
     chance = np.exp(model.log_feasible(rows))
-    losses = [problem.objective.loss(float(mean)) for mean in model.outcomes[name].predict(rows)[0]]
+    means = {o.name: model.outcomes[o.name].predict(rows)[0] for o in problem.objectives}
 
-    def rank(i: int) -> tuple[float, float]:
-        return (losses[i] if chance[i] >= sure else np.inf, -chance[i])
+    def rank(i: int) -> tuple[float, ...]:
+        sure_enough = problem.rank({name: float(mean[i]) for name, mean in means.items()})
+        return (0.0, *sure_enough, -chance[i]) if chance[i] >= sure else (1.0, -chance[i])
 
     return fit[min(range(len(fit)), key=rank)]

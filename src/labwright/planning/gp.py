@@ -20,12 +20,13 @@ from labwright.planning.search import around, climb
 
 EVEN = 512
 AROUND = 128
+SOME = 4  # trials of a front to look around
 
 
 class GaussianProcessPlanner:
     """Begins with a few points spread evenly, then maximises the log expected improvement times P(feasible).
 
-    The improvement is that of the first objective; further ones are predicted, not yet traded against it.
+    Of several objectives it is the hypervolume of their front that is improved, or their overall desirability.
     """
 
     class Options(BaseModel, extra="forbid", frozen=True):
@@ -72,14 +73,20 @@ def _searched(model: Model, tried: Sequence[Trial], seed: int) -> dict[str, Valu
     encoding = Encoding.of(model.problem.space)
     rng = np.random.default_rng([seed, len(tried)])
     starts = [encoding.spread(even(len(encoding.parameters), EVEN, int(rng.integers(2**31))))]
-    if model.winner is not None:
-        starts.append(around(encoding.points([model.winner.point])[0], AROUND, encoding, rng))
+    near = _some(model.winners, rng)
+    starts += [around(row, AROUND // len(near), encoding, rng) for row in encoding.trials(near)] if near else []
     rows, used = np.vstack(starts), [dict(t.point) for t in tried]
     for row in [*climb(_score_of_new(model, encoding.trials(tried)), rows, encoding, rng), *rows]:
         point = encoding.point(row)
         if point not in used:
             return point
     raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
+
+
+def _some(winners: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
+    if len(winners) <= SOME:
+        return list(winners)
+    return [winners[i] for i in rng.choice(len(winners), SOME, replace=False)]
 
 
 def _score_of_new(model: Model, tried: Array) -> Callable[[Array], Array]:
@@ -97,11 +104,10 @@ def _proposal(model: Model, point: dict[str, Value]) -> Proposal:
     predictions = model.predictions(row)
     chance = float(np.exp(model.log_feasible(row)[0]))
     p_feasible = chance if model.is_constrained else None
-    if model.winner is None:
-        reason = feasibility(chance)
+    if model.winners:
+        reason = improvement(model.problem, predictions, [t.outcomes for t in model.winners], p_feasible)
     else:
-        best = model.winner.outcomes[model.problem.objective.name]
-        reason = improvement(model.problem, predictions, best, p_feasible)
+        reason = feasibility(chance)
     return Proposal(
         point=point,
         source="gp",

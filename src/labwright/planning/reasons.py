@@ -1,9 +1,9 @@
 """Why a point was chosen, in plain words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from labwright.core.problem import Problem
+from labwright.core.problem import Aim, Objective, Problem
 from labwright.core.trial import Prediction, Proposal
 
 
@@ -13,14 +13,35 @@ def first_design(proposal: Proposal, number: int, initial: int) -> Proposal:
     return replace(proposal, reason=f"{turn}: {proposal.reason}")
 
 
-def improvement(problem: Problem, predictions: Mapping[str, Prediction], best: float, p_feasible: float | None) -> str:
-    """Say what is expected of the first objective, against the best value so far."""
-    objective = problem.objective
-    unit = f" {objective.unit}" if objective.unit and objective.unit != "1" else ""
-    wanted = f"to match {objective.target:.4g}{unit}, " if objective.target is not None else ""
-    expected = f"expected improvement: {objective.name} predicted {plus_minus(predictions[objective.name])}{unit}"
+def improvement(
+    problem: Problem,
+    predictions: Mapping[str, Prediction],
+    reached: Sequence[Mapping[str, float]],
+    p_feasible: float | None,
+) -> str:
+    """Say what is expected of the objectives, against the outcomes reached so far: the best, or a front."""
+    expected = " and ".join(_expected(o, predictions[o.name]) for o in problem.objectives)
     chance = "" if p_feasible is None else f"; feasible with probability {p_feasible:.2g}"
-    return f"{expected}, {wanted}best so far {best:.4g}{unit}{chance}"
+    match problem.aim:
+        case Aim.BEST:
+            unit = _unit(problem.objective)
+            best = f"best so far {reached[0][problem.objective.name]:.4g}{unit}"
+            return f"expected improvement: {expected}, {best}{chance}"
+        case Aim.DESIRABILITY:
+            best = f"best desirability so far {problem.desirability(reached[0]):.2g}"
+            return f"expected improvement of the desirability: {expected}; {best}{chance}"
+        case Aim.FRONT:
+            trials = "1 trial" if len(reached) == 1 else f"{len(reached)} trials"
+            return f"expected improvement of the front: {expected}; {trials} on it so far{chance}"
+
+
+def _expected(objective: Objective, prediction: Prediction) -> str:
+    wanted = "" if objective.target is None else f", to match {objective.target:.4g}{_unit(objective)}"
+    return f"{objective.name} predicted {plus_minus(prediction)}{_unit(objective)}{wanted}"
+
+
+def _unit(objective: Objective) -> str:
+    return f" {objective.unit}" if objective.unit and objective.unit != "1" else ""
 
 
 def feasibility(p_feasible: float) -> str:

@@ -22,7 +22,7 @@ from labwright.campaigns.file.schema import (
 from labwright.campaigns.file.steps import check_references, read_steps
 from labwright.core.campaign import Campaign, Limit, PlugIn
 from labwright.core.errors import InvalidInput, InvalidUnit
-from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
+from labwright.core.problem import Desirability, Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.procedure import Step
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter, Space
 from labwright.core.units import convert, parse_unit
@@ -43,9 +43,9 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
     limits = _limits(part.safety.limits, problems)
     if problems.found:
         return None
-    problem = Problem(
-        space=Space(parameters=_whole(parameters)), objectives=_whole(objectives), constraints=_whole(constraints)
-    )
+    problem = attempt(("objectives",), _problem, parameters, objectives, constraints)
+    if problem is None:
+        return None
     _check_names(part, problem, steps, problems)
     return Campaign(
         name=part.name,
@@ -68,6 +68,16 @@ def _resource(part: ResourcePart) -> PlugIn:
     return PlugIn(kind=part.kind, options=part.model_extra or {}, capacity=part.capacity)
 
 
+def _problem(
+    parameters: Sequence[Parameter | None],
+    objectives: Sequence[Objective | None],
+    constraints: Sequence[OutcomeConstraint | None],
+) -> Problem:
+    return Problem(
+        space=Space(parameters=_whole(parameters)), objectives=_whole(objectives), constraints=_whole(constraints)
+    )
+
+
 def _whole(found: Sequence[T | None]) -> tuple[T, ...]:
     return tuple(one for one in found if one is not None)
 
@@ -85,9 +95,23 @@ def _parameter(name: str, part: ParameterPart) -> Parameter:
 
 
 def _objective(name: str, part: ObjectivePart) -> Objective:
-    unit = _common_unit(part.unit, [part.target])
-    target = None if part.target is None else _in_unit(part.target, unit, "target")
-    return Objective(name=name, goal=Goal(part.goal), unit=unit, target=target)
+    wish = part.desirability
+    unit = _common_unit(part.unit, [part.target, part.worst, *([wish.worst, wish.best] if wish else [])])
+    return Objective(
+        name=name,
+        goal=Goal(part.goal),
+        unit=unit,
+        target=_optional(part.target, unit, "target"),
+        worst=_optional(part.worst, unit, "worst"),
+        desirability=None
+        if wish is None
+        else Desirability(
+            worst=_in_unit(wish.worst, unit, "worst"),
+            best=_optional(wish.best, unit, "best"),
+            weight=wish.weight,
+            shape=wish.shape,
+        ),
+    )
 
 
 def _constraint(name: str, part: ConstraintPart, objective: ObjectivePart | None) -> OutcomeConstraint:
@@ -129,6 +153,10 @@ def _common_unit(declared: str | None, quantities: Sequence[Quantity | None]) ->
 def _in_unit(quantity: Quantity, unit: str | None, place: str) -> float:
     """Return a number in the unit declared beside it; one written without a unit is taken to be in that unit."""
     return quantity.value if quantity.unit is None else convert(quantity.value, quantity.unit, unit, place)
+
+
+def _optional(quantity: Quantity | None, unit: str | None, place: str) -> float | None:
+    return None if quantity is None else _in_unit(quantity, unit, place)
 
 
 def _check_names(part: CampaignPart, problem: Problem, steps: Sequence[Step], problems: Problems) -> None:

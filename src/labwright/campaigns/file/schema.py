@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from labwright.campaigns.file.approval import ApprovalPart
 from labwright.core.errors import InvalidUnit
@@ -101,6 +101,26 @@ class CategoricalPart(Part):
 ParameterPart = Annotated[ContinuousPart | DiscretePart | OrdinalPart | CategoricalPart, Field(discriminator="kind")]
 
 
+class DesirabilityPart(Part):
+    """How desirable a value is, from 0 to 1. The campaign then looks for the most desirable trial, all objectives taken
+    together: the weighted geometric mean of their desirabilities. Give every objective one, or none."""
+
+    worst: Number = Field(
+        description="The value at which it is 0, and beyond which a trial is of no use. Of a target: how far off is "
+        "too far, on either side."
+    )
+    best: Number | None = Field(
+        default=None,
+        description="The value at which it is 1; better counts no more. Not given where the goal is `match`.",
+    )
+    weight: Annotated[PositiveFloat, Whole] = Field(default=1.0, description="Its part in the whole.")
+    shape: Annotated[PositiveFloat, Whole] = Field(
+        default=1.0,
+        description="The power by which it rises: above 1 only values near the best count for much, below 1 it is "
+        "enough not to be the worst.",
+    )
+
+
 class ObjectivePart(Part):
     """What is wanted of one outcome."""
 
@@ -109,6 +129,14 @@ class ObjectivePart(Part):
     )
     unit: str | None = Field(default=None, description="The unit in which it is recorded.")
     target: Number | None = Field(default=None, description="Given when, and only when, the goal is `match`.")
+    worst: Number | None = Field(
+        default=None,
+        description="Among several objectives: the value from which on a trial is of no use. The front is improved on "
+        "this side of it; without it, of what was found.",
+    )
+    desirability: DesirabilityPart | None = Field(
+        default=None, description="How desirable its values are, to weigh several objectives against each other."
+    )
 
 
 class ConstraintPart(Part):
@@ -238,7 +266,7 @@ class CampaignPart(Part):
     question: str = Field(default="", description="What you want to know, in your words.")
     space: dict[Name, ParameterPart] = Field(min_length=1, description="What may be chosen: a parameter by each name.")
     objectives: dict[Name, ObjectivePart] = Field(
-        min_length=1, description="What is wanted. The planner pursues the first; the others are only predicted."
+        min_length=1, description="What is wanted. Of several: their Pareto front, or the most desirable trial."
     )
     constraints: dict[Name, ConstraintPart] = Field(default={}, description="What must hold of a result.")
     procedure: list[StepPart] = Field(

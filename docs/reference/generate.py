@@ -32,6 +32,7 @@ PARTS: dict[str, tuple[type[BaseModel], ...]] = {
     "The whole file": (schema.CampaignPart,),
     "`space`": (schema.ContinuousPart, schema.DiscretePart, schema.OrdinalPart, schema.CategoricalPart),
     "`objectives`": (schema.ObjectivePart,),
+    "`desirability`": (schema.DesirabilityPart,),
     "`constraints`": (schema.ConstraintPart,),
     "`procedure`": (schema.StepPart,),
     "`resources`": (schema.ResourcePart,),

@@ -7,17 +7,21 @@ from functools import cached_property
 import numpy as np
 
 from labwright.core.problem import Aim, Goal, Objective, Problem
+from labwright.core.trial import Trial, may_be_best
 from labwright.inference import GaussianProcess
 from labwright.inference.arrays import Array
 from labwright.planning.acquisition import log_volume_gain
 from labwright.planning.desirability import log_desirability, log_desirability_gain
-from labwright.planning.pareto import Boxes, free_boxes, nondominated, reference_point
+from labwright.planning.pareto import Boxes, free_boxes, hypervolume, nondominated, reference_point
 
 CELLS = 200_000  # points times boxes at once
 ALMOST_MET = 1e-6
 # A front of more trials than this is thinned for choosing: its boxes grow with the power floor(m / 2) and more.
 MOST = {1: 1, 2: 500, 3: 200, 4: 60, 5: 20}
 MOST_OF_MANY = 10
+# The largest front whose growth is computed for a report, and after how many trials at most.
+LARGEST = {2: 1000, 3: 500, 4: 100, 5: 40}
+MOMENTS = 60
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,6 +92,37 @@ def reference(problem: Problem, losses: Array) -> Array:
     found = reference_point(losses[nondominated(losses)], losses)
     said = [np.nan if o.worst is None else o.loss(o.worst) for o in problem.objectives]
     return np.where(np.isnan(said), found, said)
+
+
+def hypervolumes(problem: Problem, trials: Sequence[Trial]) -> list[tuple[int, float]] | None:
+    """Return the hypervolume of the front after each trial that changed it: the trial's number, and the volume.
+
+    It is counted up to `reference_of` all trials. Of many such trials, some are taken. None where it would take long.
+    """
+    fit = sorted((t for t in trials if may_be_best(problem, t)), key=lambda t: t.number)
+    if not fit:
+        return []
+    losses = np.array([problem.losses(t.outcomes) for t in fit])
+    if nondominated(losses).sum() > LARGEST.get(losses.shape[1], 0):
+        return None
+    ends, changes = reference(problem, losses), _changes(losses)
+    some = (
+        changes
+        if len(changes) <= MOMENTS
+        else [changes[i] for i in np.linspace(0, len(changes) - 1, MOMENTS).astype(int)]
+    )
+    return [(fit[i].number, hypervolume(losses[: i + 1], ends)) for i in some]
+
+
+def _changes(losses: Array) -> list[int]:
+    """Return the rows that those before them do not dominate, nor equal."""
+    return [i for i, row in enumerate(losses) if not (losses[:i] <= row).all(axis=1).any()]
+
+
+def reference_of(problem: Problem, trials: Sequence[Trial]) -> list[float]:
+    """Return the losses up to which a front counts, by what was measured; there must be a result."""
+    losses = np.array([problem.losses(t.outcomes) for t in trials if may_be_best(problem, t)])
+    return [float(loss) for loss in reference(problem, losses)]
 
 
 def _thinned(losses: Array, most: int) -> Array:

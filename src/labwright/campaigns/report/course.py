@@ -4,23 +4,33 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from labwright.campaigns.report.front import volume_course
 from labwright.campaigns.report.html import Html, element, joined, section
-from labwright.campaigns.report.marks import Mark, alone, marked, observed, records
+from labwright.campaigns.report.marks import DESIRABILITY, Mark, alone, marked, observed, records, scored
 from labwright.campaigns.report.pictures import gallery, picture
 from labwright.campaigns.report.plots import held_to, progress
 from labwright.campaigns.report.words import counted, with_unit
-from labwright.core.problem import Objective, OutcomeConstraint, Problem
+from labwright.core.problem import Aim, Objective, OutcomeConstraint, Problem
 from labwright.core.trial import Trial
 
 SHOWN = 10
 
 
 def course(problem: Problem, trials: Sequence[Trial]) -> Html:
-    """Return the best so far over the trials, one picture per objective."""
+    """Return the best so far over the trials, one picture per objective; of several what they come to together."""
     if not trials:
         return section("course", "Trial by trial", element("p", "There is nothing to show yet."))
-    figures = [_progress(problem, objective, trials) for objective in problem.objectives]
-    return section("course", "Trial by trial", *figures, _losses(problem, trials))
+    return section("course", "Trial by trial", _progress_of_all(problem, trials), _losses(problem, trials))
+
+
+def _progress_of_all(problem: Problem, trials: Sequence[Trial]) -> Html:
+    match problem.aim:
+        case Aim.BEST:
+            return _progress(problem, problem.objective, trials)
+        case Aim.FRONT:
+            return volume_course(problem, trials)
+        case Aim.DESIRABILITY:
+            return _progress(problem, DESIRABILITY, scored(problem, trials))
 
 
 def limits(problem: Problem, trials: Sequence[Trial]) -> Html:

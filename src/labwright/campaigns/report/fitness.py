@@ -11,7 +11,7 @@ from labwright.campaigns.report.marks import drawable, observed
 from labwright.campaigns.report.pictures import gallery, picture
 from labwright.campaigns.report.plots import left_out, shares
 from labwright.campaigns.report.words import counted, headed, listed, percent, rough, with_unit
-from labwright.core.problem import Problem
+from labwright.core.problem import Aim, Problem
 from labwright.core.trial import Prediction, Trial, best
 from labwright.planning.fit import LeftOut, leave_one_out, sensitivity
 from labwright.planning.reasons import plus_minus
@@ -27,7 +27,7 @@ def fitness(problem: Problem, trials: Sequence[Trial], units: Mapping[str, str |
     if len(results) < FEWEST:
         words = f"The model's fit is shown from {FEWEST} results on; there are {len(results)}."
         return section("model", "The model", element("p", words))
-    winner = best(problem, trials)
+    winner = None if problem.aim is Aim.FRONT else best(problem, trials)
     seen = drawable(_some(results, winner))
     parts = [_outcome(problem, seen, name, units.get(name), winner) for name in problem.outcomes]
     return section("model", "The model", *_notes(len(seen), len(results)), *parts)

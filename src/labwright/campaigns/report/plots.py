@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labwright.campaigns.report.canvas import FAINT, INK, Axes
-from labwright.campaigns.report.marks import VALUED, Mark, alone, drawable, marked, records
+from labwright.campaigns.report.marks import VALUED, Mark, alone, drawable, mark_of, marked, records
 from labwright.campaigns.report.scales import Scale, label, set_x, set_y, short
 from labwright.campaigns.report.words import headed, percent
-from labwright.core.problem import Objective, OutcomeConstraint, Problem
+from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.space import Parameter
 from labwright.core.trial import Trial, best
 from labwright.planning.fit import LeftOut
@@ -48,6 +48,36 @@ def progress(axes: Axes, problem: Problem, objective: Objective, trials: Sequenc
     axes.set_ylabel(label(headed(objective.name, objective.unit)))
     _number_trials(axes, trials)
     _legend(axes)
+
+
+def gained(axes: Axes, found: Sequence[tuple[int, float]], last: int) -> None:
+    """Draw the hypervolume of the front over the trials."""
+    ends, volumes = [n for n, _ in found], [volume for _, volume in found]
+    axes.step([*ends, last], [*volumes, volumes[-1]], where="post", color=BLUE, linewidth=2)
+    axes.set_xlabel("trial")
+    axes.set_ylabel("hypervolume of the front")
+    axes.set_ylim(bottom=0)
+    _number(axes, last)
+
+
+def traded(
+    axes: Axes,
+    problem: Problem,
+    pair: tuple[Objective, Objective],
+    trials: Sequence[Trial],
+    found: Sequence[Trial],
+) -> None:
+    """Draw one objective over another; the front as stars, and as stairs where the two are all that is wanted."""
+    across, up = pair
+    known = [t for t in drawable(trials) if across.name in t.outcomes and up.name in t.outcomes]
+    known = [t for t in known if mark_of(problem, t) in VALUED]
+    _scatter(axes, problem, known, up.name, [t.outcomes[across.name] for t in known])
+    corners = [(t.outcomes[across.name], t.outcomes[up.name]) for t in drawable(found)]
+    if len(problem.objectives) == 2 and Goal.MATCH not in (across.goal, up.goal):
+        axes.step(*zip(*corners, strict=True), where="post", color=GOLD, linewidth=1.5, zorder=1.5)
+    axes.scatter(*zip(*corners, strict=True), label="on the front", **{**STAR, "s": 90})
+    axes.set_xlabel(label(headed(across.name, across.unit)))
+    axes.set_ylabel(label(headed(up.name, up.unit)))
 
 
 def against(
@@ -151,9 +181,7 @@ def _shelf(axes: Axes, without: Sequence[tuple[Mark, Sequence[float]]], *, lying
 
 
 def _star(axes: Axes, x: float, y: float) -> None:
-    axes.scatter(
-        [x], [y], marker="*", s=190, color=GOLD, edgecolor=INK, linewidth=0.8, zorder=4, label="the best found"
-    )
+    axes.scatter([x], [y], label="the best found", **STAR)
 
 
 def _meaning(problem: Problem, mark: Mark) -> str:
@@ -165,6 +193,9 @@ def _legend(axes: Axes) -> None:
 
 
 def _number_trials(axes: Axes, trials: Sequence[Trial]) -> None:
-    last = max(t.number for t in trials)
+    _number(axes, max(t.number for t in trials))
+
+
+def _number(axes: Axes, last: int) -> None:
     axes.set_xlim(1 - 0.02 * last - 0.5, last + 0.02 * last + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)

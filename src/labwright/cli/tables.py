@@ -17,6 +17,7 @@ from labwright.cli.words import (
     outcome_words,
     point_words,
     state_words,
+    weighing_words,
     with_unit,
 )
 from labwright.core.material import Lot, LotEntry, Sample, amount_words
@@ -28,6 +29,8 @@ from labwright.core.trial import Trial, winners
 from labwright.core.values import show
 from labwright.core.verdict import Verdict
 from labwright.storage.verification import Verification
+
+LOOKED_FOR = {Aim.FRONT: "their Pareto front", Aim.DESIRABILITY: "the most desirable trial"}
 
 
 def make_console(width: int | None = None) -> Console:
@@ -82,7 +85,10 @@ def _verdict_words(verdict: Verdict) -> str:
 def _print_problem(console: Console, problem: Problem) -> None:
     for objective in problem.objectives:
         target = "" if objective.target is None else f" = {with_unit(objective.target, objective.unit)}"
-        console.print(f"  {objective.goal.value} {objective.name}{target} [{objective.unit or 'no unit'}]")
+        weighed = weighing_words(objective)
+        console.print(f"  {objective.goal.value} {objective.name}{target} [{objective.unit or 'no unit'}]{weighed}")
+    if len(problem.objectives) > 1:
+        console.print(f"  looking for {LOOKED_FOR[problem.aim]}")
     for constraint in problem.constraints:
         console.print(f"  subject to {constraint}")
     console.print("It chooses:")
@@ -114,7 +120,8 @@ def print_answer(standing: Standing, file: Path, new: str | None, *, command: st
     if not found:
         console.print(f"{'Front' if problem.aim is Aim.FRONT else 'Best'}: {best_words(problem, standing.trials)}.")
     elif problem.aim is Aim.FRONT:
-        console.print(f"Front: {len(found)} {'trial' if len(found) == 1 else 'trials'}; none is better in everything.")
+        some = "1 trial" if len(found) == 1 else f"{len(found)} trials"
+        console.print(f"Front: {some}; none is better than another in everything.")
         _print_rows(standing, found)
     else:
         best = found[0]

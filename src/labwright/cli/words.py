@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from labwright.cli.exits import Exit
 from labwright.core.capability import Capability, Input
-from labwright.core.problem import Aim, Problem
+from labwright.core.problem import Aim, Objective, Problem
 from labwright.core.states import CampaignState, TrialState
 from labwright.core.trial import Trial, winners
 from labwright.core.values import Value, show
@@ -59,6 +59,16 @@ def desirability_of(problem: Problem, trial: Trial) -> float | None:
     if problem.aim is not Aim.DESIRABILITY or not all(o.name in trial.outcomes for o in problem.objectives):
         return None
     return problem.desirability(trial.outcomes)
+
+
+def weighing_words(objective: Objective) -> str:
+    """Write from where on an objective is of use, and how it is weighed; nothing where that is not said."""
+    wish = objective.desirability
+    if wish is None:
+        return "" if objective.worst is None else f", of use from {with_unit(objective.worst, objective.unit)} on"
+    best = "" if wish.best is None else f" to {with_unit(wish.best, objective.unit)}"
+    shape = "" if wish.shape == 1 else f", shape {show(wish.shape)}"
+    return f", desirable from {with_unit(wish.worst, objective.unit)}{best}, weight {show(wish.weight)}{shape}"
 
 
 def exit_of(state: CampaignState, trials: Sequence[Trial]) -> Exit:

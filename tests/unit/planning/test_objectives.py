@@ -41,7 +41,9 @@ def expected_gain(objectives, mean, sd, free):
         sides = []
         for objective, m, s, a, b in zip(objectives, mean, sd, low, high, strict=True):
             start = max(a, 0.0 if objective.goal is Goal.MATCH else b - 60)
-            sides.append(quad(loss_below(objective, m, s), start, b, limit=400, epsabs=0, points=[min(b, max(start, m))])[0])
+            sides.append(
+                quad(loss_below(objective, m, s), start, b, limit=400, epsabs=0, points=[min(b, max(start, m))])[0]
+            )
         total += math.prod(sides)
     return total
 

@@ -79,7 +79,10 @@ def test_each_free_point_lies_in_one_box_and_each_dominated_one_in_none(losses, 
     points = np.random.default_rng(seed).uniform(-2, 4, (200, m))
     dominated = (losses <= points[:, None]).all(axis=2).any(axis=1)
 
-    for boxes, inside in ((free_boxes(losses, np.full(m, 4.0)), ~dominated), (dominated_boxes(losses, np.full(m, 4.0)), dominated)):
+    for boxes, inside in (
+        (free_boxes(losses, np.full(m, 4.0)), ~dominated),
+        (dominated_boxes(losses, np.full(m, 4.0)), dominated),
+    ):
         found = ((boxes.low <= points[:, None]) & (points[:, None] < boxes.high)).all(axis=2).sum(axis=1)
         assert (found == inside).all()
 

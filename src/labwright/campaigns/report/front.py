@@ -82,7 +82,7 @@ def _traded(
     problem: Problem, pair: tuple[Objective, Objective], trials: Sequence[Trial], found: Sequence[Trial]
 ) -> Html:
     first, second = pair
-    words = f"{second.name} against {first.name}; the stars are the {counted(len(found), 'trial')} of the front."
+    words = f"{second.name} against {first.name}; the stars are the front ({counted(len(found), 'trial')})."
     draw = partial(traded, problem=problem, pair=pair, trials=trials, found=found)
     return picture(draw, words, words, width=5, height=4.2)
 

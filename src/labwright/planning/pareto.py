@@ -6,7 +6,7 @@ import numpy as np
 
 from labwright.inference.arrays import Array, Mask
 
-MARGIN = 0.1
+NEAR, FAR = 0.1, 3.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,16 +28,19 @@ def nondominated(losses: Array) -> Mask:
 
 
 def reference_point(front: Array, losses: Array) -> Array:
-    """Return the losses (m,) up to which a front (k, m) counts: a tenth of its range beyond its worst.
+    """Return the losses (m,) up to which a front (k, m) counts, given all `losses` (n, m) that were found.
 
-    Ishibuchi et al. (2011) found that tenth robust, and BoTorch's `infer_reference_point` has it. Where the front has
-    no range in an objective, that of all `losses` (n, m) is taken, and else the size of the loss.
+    At least a tenth of the front's range beyond its worst, as Ishibuchi et al. (2011) found good; further if results lie
+    there, up to three times its range. With the tenth alone a front that is short by chance is never seen to go on, and
+    without an end a single result that is far off makes all others look alike. Where the front has no range in an
+    objective, that of all losses is taken, and else the size of the loss.
     """
-    worst = front.max(axis=0)
-    ranges = [worst - front.min(axis=0), losses.max(axis=0) - losses.min(axis=0), np.abs(worst), np.ones(len(worst))]
+    worst, furthest = front.max(axis=0), losses.max(axis=0)
+    ranges = [worst - front.min(axis=0), furthest - losses.min(axis=0), np.abs(worst), np.ones(len(worst))]
     # A range that is nothing but rounding would leave no room between the front and its reference.
     known = [r > 1e-9 * np.maximum(np.abs(worst), np.finfo(float).tiny) for r in ranges]
-    result: Array = worst + MARGIN * np.select(known, ranges)
+    span = np.select(known, ranges)
+    result: Array = worst + np.clip(furthest - worst, NEAR * span, FAR * span)
     return result
 
 

@@ -101,15 +101,18 @@ def test_a_row_is_on_the_front_if_no_other_is_as_good_in_all_and_better_in_one(l
     assert nondominated(losses).tolist() == plain
 
 
-def test_the_reference_lies_a_tenth_of_the_front_beyond_its_worst():
+@pytest.mark.parametrize(
+    ("others", "expected"), [([], [2.2, 11.0]), ([[3.0, 12.0]], [3.0, 12.0]), ([[1e9, 10.5]], [8.0, 11.0])]
+)
+def test_the_reference_lies_beyond_the_front_as_far_as_results_do_within_reason(others, expected):
     front = np.array([[0.0, 10.0], [2.0, 0.0]])
 
-    assert reference_point(front, front).tolist() == [2.2, 11.0]
+    assert reference_point(front, np.vstack([front, *others])) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
     ("losses", "expected"),
-    [([[1.0, 5.0], [3.0, 9.0]], [1.2, 5.4]), ([[1.0, -5.0]] * 3, [1.1, -4.5]), ([[0.0, 1e-12]], [0.1, 1.1e-12])],
+    [([[1.0, 5.0], [3.0, 9.0]], [3.0, 9.0]), ([[1.0, -5.0]] * 3, [1.1, -4.5]), ([[0.0, 1e-12]], [0.1, 1.1e-12])],
 )
 def test_the_reference_of_a_single_point_leaves_room_by_all_results_or_by_its_size(losses, expected):
     rows = np.array(losses)

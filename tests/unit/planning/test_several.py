@@ -95,6 +95,23 @@ def test_a_pending_trial_is_believed_to_be_on_the_front(play):
     assert math.dist(first.point.values(), second.point.values()) > 0.03
 
 
+def test_a_front_that_is_short_by_chance_is_seen_to_go_on(play, observed):
+    free = of_front(Objective(name="u", goal=Goal.MINIMIZE), Objective(name="v", goal=Goal.MINIMIZE))
+    begun = [
+        observed(i, {"a": a, "b": 0.2}, **traded({"a": a, "b": 0.2})) for i, a in enumerate((0.4, 0.45, 0.5), start=1)
+    ]
+    off = [observed(4 + i, {"a": a, "b": 1.0}, **traded({"a": a, "b": 1.0})) for i, a in enumerate((0.0, 1.0, 0.5))]
+    history = [*begun, *off]
+
+    for number in range(7, 17):
+        (proposal,) = propose(free, history)
+        history.append(observed(number, proposal.point, **traded(proposal.point)))
+
+    places = [t.point["a"] for t in front(free, history)]
+    assert min(places) < 0.1
+    assert max(places) > 0.9
+
+
 def test_the_reason_names_each_objective_and_the_size_of_the_front(play):
     history = play(GaussianProcessPlanner(), of_front(), traded, 8)
 

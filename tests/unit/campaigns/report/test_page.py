@@ -243,7 +243,7 @@ def test_a_desirability_is_told_and_drawn_as_what_is_wanted(page, problem, obser
 
     best = shown.section("best")
     assert "yield = 4 %, speed = 4 m/s and cost = 1 USD , a desirability of 0.68399," in best
-    assert "The best so far went from 0.392" in shown.section("course")
+    assert "The best so far went from 0.391487 in trial 1 to 0.68399 in trial 4." in shown.section("course")
     assert "speed to match 3 m/s (worst 8 m/s, weight 2, shape 0.5)" in shown.text
     assert "desirability" in shown.drawings[0]
 

@@ -30,9 +30,9 @@ def nondominated(losses: Array) -> Mask:
 def reference_point(front: Array, losses: Array) -> Array:
     """Return the losses (m,) up to which a front (k, m) counts, given all `losses` (n, m) that were found.
 
-    At least a tenth of the front's range beyond its worst, as Ishibuchi et al. (2011) found good; further if results lie
-    there, up to three times its range. With the tenth alone a front that is short by chance is never seen to go on, and
-    without an end a single result that is far off makes all others look alike. Where the front has no range in an
+    At least a tenth of the front's range beyond its worst, as Ishibuchi et al. (2011) found good; further if results
+    lie there, up to three times its range. With the tenth alone a front that is short by chance is never seen to go on,
+    and without an end a single result that is far off makes all others look alike. Where the front has no range in an
     objective, that of all losses is taken, and else the size of the loss.
     """
     worst, furthest = front.max(axis=0), losses.max(axis=0)

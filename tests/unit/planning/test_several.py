@@ -95,7 +95,7 @@ def test_a_pending_trial_is_believed_to_be_on_the_front(play):
     assert math.dist(first.point.values(), second.point.values()) > 0.03
 
 
-def test_a_front_that_is_short_by_chance_is_seen_to_go_on(play, observed):
+def test_a_front_that_is_short_by_chance_is_seen_to_go_on(observed):
     free = of_front(Objective(name="u", goal=Goal.MINIMIZE), Objective(name="v", goal=Goal.MINIMIZE))
     begun = [
         observed(i, {"a": a, "b": 0.2}, **traded({"a": a, "b": 0.2})) for i, a in enumerate((0.4, 0.45, 0.5), start=1)

@@ -59,6 +59,10 @@ def _asked(problem: Problem, history: Sequence[Trial], running: Sequence[Trial],
     """Return the point that Ax would try next, and in words by which of its means."""
     client, strategy = _session(problem, len(history) + len(running), seed)
     _tell(client, problem, history, running)
+    # A strategy that begins with trials takes one step only at its first choice, from the centre to Sobol: never to
+    # the model. To ask how many trials it may make takes it to where it stands.
+    strategy.experiment = client._experiment
+    strategy.current_generator_run_limit()
     (found,) = client.get_next_trials(max_trials=1).values()
     point = {p.name: _chosen(p, found.get(f"x{i}")) for i, p in enumerate(problem.space.parameters)}
     return point, NODES.get(strategy.current_node_name, strategy.current_node_name)

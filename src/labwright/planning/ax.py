@@ -1,6 +1,7 @@
 """Chooses by Ax (extra `ax`): Meta's platform of adaptive experiments, with what it recommends by default."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -95,18 +96,35 @@ def _session(problem: Problem, tried: int, seed: int) -> tuple[Any, Any]:
 
 
 def _tell(client: Any, problem: Problem, history: Sequence[Trial], running: Sequence[Trial]) -> None:
-    # With an outcome that nothing is known of, Ax has no model: then no trial counts as measured.
-    is_known = not unmeasured(problem, history)
+    rows: list[dict[str, float | str]] = []
     for trial in sorted(history, key=lambda t: t.number):
         index = client.attach_trial(parameters=_parameters(problem.space, trial.point))
-        values = _values(problem, trial) if trial.state is TrialState.OBSERVED and is_known else {}
-        if values:
-            client.complete_trial(trial_index=index, raw_data=values)
-        elif trial.state is not TrialState.OBSERVED:
+        if trial.state is TrialState.OBSERVED:
+            rows += _rows(client, index, _values(problem, trial))
+        else:
             # What Ax calls failed it may suggest again; what it calls abandoned it never does.
             client.mark_trial_abandoned(trial_index=index)
     for trial in running:
         client.attach_trial(parameters=_parameters(problem.space, trial.point))
+    # With an outcome that nothing is known of, Ax has no model: then no trial counts as measured.
+    if not unmeasured(problem, history):
+        _complete(client, rows)
+
+
+def _rows(client: Any, index: int, values: Mapping[str, float]) -> list[dict[str, float | str]]:
+    arm = client._experiment.trials[index].arm.name
+    common = {"trial_index": index, "arm_name": arm, "sem": math.nan, "step": math.nan}
+    return [{**common, "metric_name": name, "metric_signature": name, "mean": v} for name, v in values.items()]
+
+
+def _complete(client: Any, rows: Sequence[Mapping[str, float | str]]) -> None:
+    """Do what `complete_trial` does, for all trials at once: one by one it sorts all the data each time."""
+    from ax.core.data import Data
+    from pandas import DataFrame
+
+    client._experiment.attach_data(Data(df=DataFrame(rows)))
+    for index in dict.fromkeys(row["trial_index"] for row in rows):
+        client._experiment.trials[index].mark_completed()
 
 
 def _varying(space: Space) -> list[tuple[int, Parameter]]:
@@ -150,7 +168,7 @@ def _told(parameter: Parameter, value: Value) -> Value:
     if isinstance(parameter, Ordinal):
         return parameter.levels.index(str(value))
     if isinstance(parameter, Discrete):
-        return min(parameter.values, key=lambda v: abs(v - float(value)))
+        return float(min(parameter.values, key=lambda v: abs(v - float(value))))
     return value if isinstance(parameter, Categorical) else float(value)
 
 
@@ -171,13 +189,13 @@ def _objective(problem: Problem) -> str:
 
 
 def _constraints(problem: Problem) -> list[str]:
-    low = [f"c{i} >= {c.low!r}" for i, c in enumerate(problem.constraints) if abs(c.low) != float("inf")]
-    high = [f"c{i} <= {c.high!r}" for i, c in enumerate(problem.constraints) if abs(c.high) != float("inf")]
+    low = [f"c{i} >= {c.low!r}" for i, c in enumerate(problem.constraints) if abs(c.low) != math.inf]
+    high = [f"c{i} <= {c.high!r}" for i, c in enumerate(problem.constraints) if abs(c.high) != math.inf]
     return low + high
 
 
 def _values(problem: Problem, trial: Trial) -> dict[str, float]:
-    """Return what Ax is told of a result. An outcome that is wanted and bounded is told twice: Ax takes no other way."""
+    """Return what Ax is told of a result. What is wanted and bounded is told twice: Ax takes no other way."""
     measured = trial.outcomes
     wanted = {
         f"o{i}": o.loss(measured[o.name]) if o.goal is Goal.MATCH else measured[o.name]

@@ -93,9 +93,7 @@ def _is_whole(problem: Problem, trial: Trial) -> bool:
     return any(o.name in trial.outcomes for o in problem.objectives)
 
 
-def _new(
-    problem: Problem, tried: Sequence[Trial], points: Sequence[Point], how: str, seed: int
-) -> list[Proposal]:
+def _new(problem: Problem, tried: Sequence[Trial], points: Sequence[Point], how: str, seed: int) -> list[Proposal]:
     """Return proposals of the points, each replaced that has been tried."""
     chosen: list[Proposal] = []
     for point in points:

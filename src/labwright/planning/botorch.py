@@ -154,8 +154,8 @@ def _acquisition(beliefs: Beliefs, running: Sequence[Trial], seed: int) -> Any:
         "prune_baseline": True,
     }
     if len(gains) == 1:
-        return qLogNoisyExpectedImprovement(objective=GenericMCObjective(lambda y, X=None: gains[0](y)), **common)
-    wanted = GenericMCMultiOutputObjective(lambda y, X=None: torch.stack([gain(y) for gain in gains], dim=-1))
+        return qLogNoisyExpectedImprovement(objective=GenericMCObjective(lambda y, **_: gains[0](y)), **common)
+    wanted = GenericMCMultiOutputObjective(lambda y, **_: torch.stack([gain(y) for gain in gains], dim=-1))
     return qLogNoisyExpectedHypervolumeImprovement(
         objective=wanted, ref_point=_reference(beliefs, wanted), **(common | {"sampler": _fewer(seed)})
     )
@@ -198,7 +198,7 @@ def _reference(beliefs: Beliefs, wanted: Any) -> Any:
 
 
 def _searched(beliefs: Beliefs, worth: Any) -> tuple[Any, Any]:
-    """Return the row (1, d) with the largest acquisition and its value, by the optimiser that BoTorch has for the space."""
+    """Return the row (1, d) with the largest acquisition and its value, by BoTorch's optimiser for such a space."""
     import torch
     from botorch.optim import optimize_acqf, optimize_acqf_mixed
     from botorch.optim.optimize_mixed import optimize_acqf_mixed_alternating
@@ -208,11 +208,14 @@ def _searched(beliefs: Beliefs, worth: Any) -> tuple[Any, Any]:
     top = [max(levels.get(j, [1.0])) for j in range(len(encoding.parameters))]
     bounds = torch.tensor([[0.0] * len(top), top], dtype=torch.double)
     effort = {"q": 1, "num_restarts": RESTARTS, "raw_samples": RAW_SAMPLES}
+    found: tuple[Any, Any]
     if not levels:
-        return optimize_acqf(worth, bounds=bounds, **effort)
-    if math.prod(map(len, levels.values())) <= ENUMERATED:
+        found = optimize_acqf(worth, bounds=bounds, **effort)
+    elif math.prod(map(len, levels.values())) <= ENUMERATED:
         fixed = [dict(zip(levels, values, strict=True)) for values in itertools.product(*levels.values())]
-        return optimize_acqf_mixed(worth, bounds=bounds, fixed_features_list=fixed, **effort)
-    words = {j: v for j, v in levels.items() if encoding.categorical[j]}
-    numbers = {j: v for j, v in levels.items() if j not in words}
-    return optimize_acqf_mixed_alternating(worth, bounds=bounds, discrete_dims=numbers, cat_dims=words, **effort)
+        found = optimize_acqf_mixed(worth, bounds=bounds, fixed_features_list=fixed, **effort)
+    else:
+        words = {j: v for j, v in levels.items() if encoding.categorical[j]}
+        numbers = {j: v for j, v in levels.items() if j not in words}
+        found = optimize_acqf_mixed_alternating(worth, bounds=bounds, discrete_dims=numbers, cat_dims=words, **effort)
+    return found

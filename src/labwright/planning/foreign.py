@@ -1,4 +1,4 @@
-"""What the planners of other libraries share: quiet and alone while they compute, and a row for any point they choose."""
+"""What the planners of other libraries share: how they compute alone and quietly, and what is theirs to choose from."""
 
 import logging
 import random
@@ -70,12 +70,6 @@ def spread_instead(problem: Problem, tried: Sequence[Trial], seed: int, why: str
     """Return the next point of an even spread, and say why no library chose it."""
     proposal = sample(problem.space, tried, seed)
     return replace(proposal, reason=f"{why}: {proposal.reason}")
-
-
-def observed(problem: Problem, history: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that measured at least one outcome that the problem asks for."""
-    names = set(problem.outcomes)
-    return [t for t in history if t.state is TrialState.OBSERVED and names & set(t.outcomes)]
 
 
 def unmeasured(problem: Problem, history: Sequence[Trial]) -> list[str]:

@@ -13,6 +13,7 @@ from labwright.inference.arrays import Array
 from labwright.planning.batch import one_by_one
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
+from labwright.planning.learning import Fits
 from labwright.planning.model import Model, learn
 from labwright.planning.reasons import feasibility, first_design, improvement
 from labwright.planning.sampling import even, sample
@@ -21,6 +22,7 @@ from labwright.planning.search import around, climb
 EVEN = 512
 AROUND = 128
 SOME = 4  # trials of a front to look around
+INITIAL = 5
 
 
 class GaussianProcessPlanner:
@@ -30,19 +32,20 @@ class GaussianProcessPlanner:
     """
 
     class Options(BaseModel, extra="forbid", frozen=True):
-        """`initial`: how many trials to spread evenly before the model chooses; by default two more than parameters."""
+        """`initial`: how many trials to spread evenly before the model chooses; by default 5."""
 
         initial: PositiveInt | None = None
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or self.Options()
+        self._fits = Fits()
 
     def propose(
         self, problem: Problem, history: Sequence[Trial], pending: Sequence[Trial], count: int, *, seed: int
     ) -> list[Proposal]:
         """Return `count` proposals; see `Planner.propose`."""
-        initial = self.options.initial or default_initial(problem)
-        model = learn(problem, history) if len(history) + len(pending) + count > initial else None
+        initial = self.options.initial or INITIAL
+        model = learn(problem, history, self._fits) if len(history) + len(pending) + count > initial else None
 
         def choose(running: Sequence[Trial]) -> Proposal:
             tried = [*history, *running]
@@ -51,11 +54,6 @@ class GaussianProcessPlanner:
             return _best(model, history, running, seed)
 
         return one_by_one(count, pending, choose)
-
-
-def default_initial(problem: Problem) -> int:
-    """Return how many trials the first design has: two more than parameters, at most twelve."""
-    return min(len(problem.space.parameters) + 2, 12)
 
 
 def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int) -> Proposal:

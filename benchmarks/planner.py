@@ -1,9 +1,12 @@
-"""How many experiments the planner needs on measured tables, against exact random choice.
+"""How many experiments the planner needs on measured tables, beside other planners and random choice.
 
-    python benchmarks/planner.py --quick --json      all tables, 5 seeds, budget 40
+    python benchmarks/planner.py --run           play what is not yet on record, for hours; goes on where it was
+    python benchmarks/planner.py --json          what is on record, and one line of figures
+    python benchmarks/planner.py --quick --json  ours alone against random choice, 5 seeds, budget 40, now
 
-A run chooses rows of a table, one at a time, until it has found a row of the best 5 % and of the best 1 % (at least
-one row). A run that does not get there within the budget counts as budget + 1, for random choice as well.
+A campaign chooses rows of a table, one at a time, until it has the best one or its budget is spent. What it needed to a
+row of the best 5 %, of the best 1 % (at least one row) and to the best counts; budget + 1 where it did not get there.
+What each figure is stands in docs/explanation/planner-evidence.md.
 """
 
 import os
@@ -12,10 +15,8 @@ os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL
 
 import argparse
 import json
-import math
 import statistics
-import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -23,181 +24,165 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table as Grid
 
-from labwright.core.states import TrialState
-from labwright.core.trial import Trial
 from labwright.planning.gp import GaussianProcessPlanner
-from labwright.planning.sampling import SamplingPlanner
-from tables import NOTHING_TO_LEARN, TABLES, Table, read
+from planner import peers, speed
+from planner.arena import BUDGET, Run, all_tables, code_of, on_record, play
+from planner.picture import draw
+from planner.score import Ratio, random_mean, ratio
+from planner.tables import LEFT_OUT, TABLES, Table, read
 
-SHARES = (0.05, 0.01)
+SHARES = {"top 5 %": 0.05, "top 1 %": 0.01, "best row": 0.0}
+OURS, OUR_SEEDS, THEIR_SEEDS = "gp", 20, 8
+PEERS = ("ax", "baybe", "botorch")
+FIGURES = (
+    "vs_ax_top1",
+    "vs_ax_top1_low",
+    "vs_baybe_top1",
+    "vs_baybe_top1_low",
+    "left_out_top1",
+    "ask_cpu_ms_n50",
+    "ask_cpu_ms_n500",
+    "refit_s_n500",
+    "ask_cpu_ms_n2000",
+    "refit_s_n2000",
+    "pool_1e6_s",
+    "transfer_gain",
+    "shuffled_cost",
+    "random_over_gp_top1",
+)
 SPEED = "crossed_barrel"
 screen = Console(stderr=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One run of the planner on one table."""
-
-    folder: Path
-    seed: int
-    budget: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """How many experiments a run, or random choice, needed to the top 5 % and to the top 1 %."""
-
-    table: str
-    needed: tuple[float, ...]
-
-
-def run(job: Job) -> Score:
-    """Play one campaign on a table until the top 1 % is found or the budget is spent."""
-    table = read(job.folder)
-    assert table is not None
-    limits = [table.top(share)[0] for share in SHARES]
-    losses: list[float] = []
-    history: list[Trial] = []
-    for number in range(1, min(job.budget, len(table.outcomes)) + 1):
-        (proposal,) = GaussianProcessPlanner().propose(table.problem, history, [], 1, seed=job.seed)
-        history.append(observe(table, number, proposal))
-        losses.append(table.problem.objective.loss(table.outcome(proposal.point)))
-        if losses[-1] <= min(limits):
-            break
-    return Score(table=table.name, needed=tuple(first(losses, limit, job.budget) for limit in limits))
-
-
-def observe(table, number, proposal):
-    """Return the trial of a proposal, its outcome read from the table."""
-    outcomes = {table.problem.objective.name: table.outcome(proposal.point)}
-    return Trial(number=number, proposal=proposal, state=TrialState.OBSERVED, outcomes=outcomes)
-
-
-def first(losses, limit, budget) -> int:
-    """Return which loss was the first to reach the limit, from 1; budget + 1 when none did."""
-    return next((number for number, loss in enumerate(losses, start=1) if loss <= limit), budget + 1)
-
-
-def survival(rows, good, budget) -> list[float]:
-    """Return, for t = 0 to budget, the chance that t rows drawn without replacement hold none of the good ones."""
-    return [math.comb(rows - good, t) / math.comb(rows, t) if t <= rows else 0.0 for t in range(budget + 1)]
-
-
-def random_mean(rows, good, budget) -> float:
-    """Return the expected experiments of random choice, E[min(T, budget + 1)], exactly."""
-    return sum(survival(rows, good, budget))
-
-
-def random_median(rows, good, budget) -> int:
-    """Return the median experiments of random choice: the least t with P(T <= t) >= 1/2; at most budget + 1."""
-    return next((t for t, chance in enumerate(survival(rows, good, budget)) if chance <= 0.5), budget + 1)
-
-
-def ask_cpu_ms(table: Table, observations: int = 50, repeats: int = 9) -> float:
-    """Return the median CPU time, in ms, of one choice after so many observations of sampled rows."""
-    spread = SamplingPlanner().propose(table.problem, [], [], observations, seed=0)
-    history = [observe(table, number, proposal) for number, proposal in enumerate(spread, start=1)]
-    times = []
-    for seed in range(repeats + 1):
-        start = time.process_time()
-        GaussianProcessPlanner().propose(table.problem, history, [], 1, seed=seed)
-        times.append(1000 * (time.process_time() - start))
-    # The first loads what is loaded once.
-    return statistics.median(times[1:])
-
-
-def show(table: Table, scores: list[Score], budget: int, grid: Grid) -> float:
-    """Add a table's line to the grid; return random over ours to the top 1 %, means of experiments."""
-    cells, ratios = [], []
-    for column, share in enumerate(SHARES):
-        ours = [score.needed[column] for score in scores]
-        rows, good = len(table.outcomes), table.top(share)[1]
-        chance = random_mean(rows, good, budget)
-        ratios.append(chance / statistics.mean(ours))
-        cells += [f"{statistics.median(ours):g}", str(random_median(rows, good, budget))]
-        cells += [f"{statistics.mean(ours):.1f}", f"{chance:.1f}", f"{ratios[-1]:.2f}"]
-    grid.add_row(table.name, str(len(table.outcomes)), *cells)
-    return ratios[-1]
-
-
-def empty_grid(seeds, budget) -> Grid:
-    """Return the grid with its headings."""
-    grid = Grid(title=f"Experiments needed: {seeds} seeds, budget {budget}, not reached = {budget + 1}")
-    grid.add_column("table")
-    grid.add_column("rows", justify="right")
-    for share in SHARES:
-        for heading in ("median gp", "random", "mean gp", "random", "ratio"):
-            grid.add_column(f"{heading}\ntop {share:.0%}", justify="right")
-    return grid
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, default=TABLES, help="the folder of the measured tables")
-    parser.add_argument("--only", nargs="+", help="names of tables")
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--budget", type=int, default=60)
-    parser.add_argument("--quick", action="store_true", help="5 seeds, budget 40")
+    parser.add_argument("--run", action="store_true", help="play what is missing into benchmarks/results")
+    parser.add_argument("--quick", action="store_true", help="ours alone, 5 seeds, budget 40; writes nothing down")
+    parser.add_argument("--only", nargs="+", help="names of tables, with --quick")
     parser.add_argument("--json", action="store_true", help="end with one line of figures")
-    chosen = parser.parse_args()
-    if chosen.quick:
-        chosen.seeds, chosen.budget = 5, 40
-    return chosen
+    return parser.parse_args()
 
 
-def found(folder: Path, only: list[str] | None) -> dict[Path, Table]:
-    """Return the tables of a folder; say which are left out, and why."""
-    tables = {}
-    for meta in sorted(folder.glob("*/meta.json")):
-        if only and meta.parent.name not in only:
-            continue
-        table = read(meta.parent)
-        if table is None:
-            screen.print(f"{meta.parent.name} is left out: {NOTHING_TO_LEARN}.")
-        else:
-            tables[meta.parent] = table
-    return tables
+def quickly(job: tuple[Path, int]) -> Run:
+    """Play one campaign of 40 trials."""
+    table = read(job[0])
+    assert table is not None
+    return play(GaussianProcessPlanner(), OURS, table, job[1], budget=40)
 
 
-def play(tables: dict[Path, Table], seeds: int, budget: int) -> list[Score]:
-    """Run every seed on every table, two at a time."""
-    jobs = [Job(folder=folder, seed=seed, budget=budget) for folder in tables for seed in range(seeds)]
+def quick(folder: Path, only: Sequence[str] | None) -> list[Run]:
+    """Play five seeds on every table, two at a time."""
+    jobs = [(folder / t.name, seed) for t in all_tables(folder) if not only or t.name in only for seed in range(5)]
     with get_context("spawn").Pool(min(2, os.cpu_count() or 1)) as pool:
-        runs = pool.imap_unordered(run, jobs)
-        return list(track(runs, "Running", total=len(jobs), console=screen))
+        return list(track(pool.imap_unordered(quickly, jobs), "Playing", total=len(jobs), console=screen))
+
+
+def current(planner: str) -> list[Run]:
+    """Return the runs on record of a planner as it is now; those of other code are another planner's."""
+    runs = [r for r in on_record(planner) if r.budget == BUDGET]
+    code = peers.code(planner) if planner in PEERS else code_of(planner)
+    return [r for r in runs if r.code == code]
+
+
+def against(tables: Sequence[Table], runs: dict[str, list[Run]]) -> dict[str, Ratio | None]:
+    """Print how many experiments the others need over ours; return the ratios to the top 1 % on all tables."""
+    grid = Grid(title=f"Experiments of others over ours, budget {BUDGET}, paired by table and seed; 95 % intervals")
+    for heading in ("planner", "tables", *SHARES, "runs"):
+        grid.add_column(heading, justify="left" if heading in ("planner", "tables") else "right")
+    for name in PEERS:
+        for words, some in _groups(tables).items():
+            found = [ratio(some, runs[OURS], runs[name], share) for share in SHARES.values()]
+            count = sum(r.table in {t.name for t in some} for r in runs[name])
+            grid.add_row(name, words, *map(_told, found), str(count))
+    Console(width=130).print(grid)
+    return {name: ratio(tables, runs[OURS], runs[name], SHARES["top 1 %"]) for name in PEERS}
+
+
+def _groups(tables: Sequence[Table]) -> dict[str, list[Table]]:
+    out = [t for t in tables if t.name in LEFT_OUT]
+    return {"all": list(tables), "choices were made on": [t for t in tables if t not in out], "left out": out}
+
+
+def _told(found: Ratio | None) -> str:
+    return "null" if found is None else f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def table_by_table(tables: Sequence[Table], runs: dict[str, list[Run]], budget: int) -> float | None:
+    """Print every table's means to the top 1 %; return the geometric mean of random choice over ours."""
+    grid = Grid(title="Mean experiments to the top 1 %, and the area under the curve of the best so far")
+    shown = [name for name in (OURS, *PEERS) if runs.get(name)]
+    for heading in ("table", "rows", "random", *shown, *(f"area {name}" for name in shown)):
+        grid.add_column(heading, justify="left" if heading == "table" else "right")
+    over = []
+    for table in tables:
+        good, of = table.top(0.01)[1], {n: [r for r in runs[n] if r.table == table.name] for n in shown}
+        chance = random_mean(len(table.outcomes), good, budget)
+        means = {n: statistics.mean(r.needed(good) for r in found) for n, found in of.items() if found}
+        areas = {n: statistics.mean(r.area for r in found) for n, found in of.items() if found}
+        if OURS in means:
+            over.append(chance / means[OURS])
+        cells = [f"{means[n]:.1f}" if n in means else "" for n in shown]
+        cells += [f"{areas[n]:.3f}" if n in areas else "" for n in shown]
+        name = f"{table.name} (left out)" if table.name in LEFT_OUT else table.name
+        grid.add_row(name, str(len(table.outcomes)), f"{chance:.1f}", *cells)
+    Console(width=150).print(grid)
+    return round(statistics.geometric_mean(over), 3) if over else None
+
+
+def timed(tables: Sequence[Table], figures: dict[str, float | None]) -> None:
+    """Measure what one choice costs."""
+    table = next((t for t in tables if t.name == SPEED), None)
+    if table is None:
+        print(f"ask_cpu_ms_n50 was not measured: the table {SPEED} is not there.")
+    else:
+        figures["ask_cpu_ms_n50"] = round(speed.ask_cpu_ms(table, 50), 1)
+    for observations in (500, 2000):
+        ask, fit = speed.between_fits(observations)
+        figures[f"ask_cpu_ms_n{observations}"] = round(1000 * ask, 1)
+        figures[f"refit_s_n{observations}"] = round(fit, 2)
+
+
+def compare(tables: Sequence[Table], figures: dict[str, float | None]) -> dict[str, list[Run]]:
+    """Fill in the ratios from what is on record; say what is missing."""
+    runs = {name: current(name) for name in (OURS, *PEERS)}
+    for name in PEERS:
+        if len(runs[name]) < THEIR_SEEDS * len(tables):
+            print(
+                f"{name}: {len(runs[name])} of {THEIR_SEEDS * len(tables)} runs are on record; --run plays the others."
+            )
+    if len(runs[OURS]) < OUR_SEEDS * len(tables):
+        print(f"Ours: {len(runs[OURS])} of {OUR_SEEDS * len(tables)} runs of the present code are on record.")
+    for name, found in against(tables, runs).items():
+        if found is not None and f"vs_{name}_top1" in FIGURES:
+            figures[f"vs_{name}_top1"], figures[f"vs_{name}_top1_low"] = round(found.mean, 3), round(found.low, 3)
+    out = [t for t in tables if t.name in LEFT_OUT]
+    left = [ratio(out, runs[OURS], runs[name], SHARES["top 1 %"]) for name in ("ax", "baybe")]
+    figures["left_out_top1"] = round(min(r.mean for r in left if r), 3) if all(left) else None
+    return runs
 
 
 def main() -> None:
-    """Run, print the table, and the line of figures if it is asked for."""
+    """Play, look up, measure, show."""
     chosen = arguments()
-    tables = found(chosen.tables, chosen.only)
-    figures: dict[str, float | None] = {"ask_cpu_ms_n50": None, "random_over_gp_top1": None}
-    if tables:
-        scores = play(tables, chosen.seeds, chosen.budget)
-        grid = empty_grid(chosen.seeds, chosen.budget)
-        ratios = [show(t, [s for s in scores if s.table == t.name], chosen.budget, grid) for t in tables.values()]
-        figures["random_over_gp_top1"] = round(statistics.geometric_mean(ratios), 3)
-        Console(width=140).print(grid)
-        report(tables, figures)
+    tables = [t for t in all_tables(chosen.tables) if not chosen.only or t.name in chosen.only]
+    figures: dict[str, float | None] = dict.fromkeys(FIGURES)
+    if not tables:
+        print(f"No measured tables in {chosen.tables}: nothing was played.")
+    elif chosen.quick:
+        runs = {OURS: quick(chosen.tables, chosen.only)}
+        figures["random_over_gp_top1"] = table_by_table(tables, runs, 40)
     else:
-        print(f"No measured tables in {chosen.tables}: nothing was run.")
+        if chosen.run:
+            peers.play_all(OURS, OUR_SEEDS, PEERS, THEIR_SEEDS, screen)
+        runs = compare(tables, figures)
+        figures["random_over_gp_top1"] = table_by_table(tables, runs, BUDGET)
+        if chosen.run:
+            draw(tables, runs)
+    timed(tables, figures)
     if chosen.json:
         print(json.dumps({"name": "planner", "figures": figures}))
-
-
-def report(tables: dict[Path, Table], figures: dict[str, float | None]) -> None:
-    """Measure the time of one choice, and say what the figures mean."""
-    print(
-        f"random_over_gp_top1 = {figures['random_over_gp_top1']}: the geometric mean over {len(tables)} tables of the "
-        "expected experiments of random choice over our mean experiments, to the first row of the top 1 %."
-    )
-    timed = next((t for t in tables.values() if t.name == SPEED), None)
-    if timed is None:
-        print(f"ask_cpu_ms_n50 was not measured: the table {SPEED} is not there.")
-        return
-    figures["ask_cpu_ms_n50"] = round(ask_cpu_ms(timed), 1)
-    print(f"ask_cpu_ms_n50 = {figures['ask_cpu_ms_n50']} ms of CPU for one choice after 50 observations of {SPEED}.")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,12 @@ from labwright.core.problem import Goal, Objective, Problem
 from labwright.core.space import Categorical, Continuous, Discrete, Parameter, Pool, Space
 from labwright.core.values import Point, Value
 
-TABLES = Path(__file__).parents[2] / "shared" / "tables"
+TABLES = Path(__file__).parents[3] / "shared" / "tables"
+# No choice in the planner was made on these. Families of tables stand together; from the families of each kind (with
+# categories, with compositions, numbers alone) the third with the smallest sha256 of its name was taken.
+LEFT_OUT = frozenset(
+    ("alkox", "benzylation", "crossed_barrel", "electrochem", "lnp3", "photo_pce10", "photo_wf3", "snar")
+)
 # A category with as many levels as the table has rows: no two rows have anything in common, so nothing can be learned.
 NOTHING_TO_LEARN = "its only input is a name that differs in every row"
 

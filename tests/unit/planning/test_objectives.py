@@ -96,7 +96,7 @@ def test_far_from_the_front_the_gain_is_still_ordered(objectives):
 
 @pytest.mark.parametrize("objective", [A, C])
 def test_a_slit_between_two_trials_of_the_front_has_its_small_gain(objective):
-    width, low = 1e-10, 0.5
+    width, low = 2.0**-46, 2.0**-9
     slit = Boxes(low=np.array([[low, -np.inf]]), high=np.array([[low + width, 1.0]]))
 
     found = log_volume_gain((objective, A), np.array([[0.3, 0.0]]), np.array([[1.0, 1.0]]), slit)[0]

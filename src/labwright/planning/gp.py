@@ -11,6 +11,7 @@ from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Value
 from labwright.inference.arrays import Array
 from labwright.planning.batch import one_by_one
+from labwright.planning.beliefs import around_beliefs, drawn
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
 from labwright.planning.model import Model, learn
@@ -20,6 +21,7 @@ from labwright.planning.search import around, climb
 
 EVEN = 512
 AROUND = 128
+BELIEVED = 64
 
 
 class GaussianProcessPlanner:
@@ -46,7 +48,8 @@ class GaussianProcessPlanner:
         def choose(running: Sequence[Trial]) -> Proposal:
             tried = [*history, *running]
             if model is None or model.empty or len(tried) < initial:
-                return first_design(sample(problem.space, tried, seed), len(tried), initial)
+                moved = drawn(problem.space, problem.beliefs, len(tried), seed) if len(tried) < initial else None
+                return first_design(sample(problem.space, tried, seed, moved=moved), len(tried), initial)
             return _best(model, history, running, seed)
 
         return one_by_one(count, pending, choose)
@@ -64,7 +67,7 @@ def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed
     if candidates is None:
         point = _searched(believed, tried, seed)
     else:
-        point = candidates.point(int(believed.score(candidates.rows).argmax()))
+        point = candidates.point(int(believed.worth(candidates.rows).argmax()))
     return _proposal(believed, point)
 
 
@@ -74,6 +77,8 @@ def _searched(model: Model, tried: Sequence[Trial], seed: int) -> dict[str, Valu
     starts = [encoding.spread(even(len(encoding.parameters), EVEN, int(rng.integers(2**31))))]
     if model.winner is not None:
         starts.append(around(encoding.points([model.winner.point])[0], AROUND, encoding, rng))
+    if beliefs := model.problem.beliefs:
+        starts.append(around_beliefs(model.problem.space, beliefs, starts[0][:BELIEVED], rng))
     rows, used = np.vstack(starts), [dict(t.point) for t in tried]
     for row in [*climb(_score_of_new(model, encoding.trials(tried)), rows, encoding, rng), *rows]:
         point = encoding.point(row)
@@ -83,11 +88,11 @@ def _searched(model: Model, tried: Sequence[Trial], seed: int) -> dict[str, Valu
 
 
 def _score_of_new(model: Model, tried: Array) -> Callable[[Array], Array]:
-    """Return the model's score, which is of no use where a trial was: among levels the climb must not end there."""
+    """Return the model's worth, which is nothing where a trial was: among levels the climb must not end there."""
 
     def score(rows: Array) -> Array:
         old = (rows[:, None] == tried).all(axis=2).any(axis=1)
-        return np.where(old, -np.inf, model.score(rows))
+        return np.where(old, -np.inf, model.worth(rows))
 
     return score
 
@@ -107,6 +112,6 @@ def _proposal(model: Model, point: dict[str, Value]) -> Proposal:
         source="gp",
         reason=reason,
         predictions=predictions,
-        acquisition=float(model.score(row)[0]),
+        acquisition=float(model.worth(row)[0]),
         p_feasible=p_feasible,
     )

@@ -13,6 +13,7 @@ from labwright.core.trial import Prediction, Trial, best, may_be_best
 from labwright.inference import GaussianProcess, fit
 from labwright.inference.arrays import Array
 from labwright.planning.acquisition import log_closeness, log_improvement, log_probability
+from labwright.planning.beliefs import log_belief, pull
 from labwright.planning.encoding import Encoding
 
 UNSUCCESSFUL = frozenset({TrialState.FAILED, TrialState.REFUSED})
@@ -26,7 +27,7 @@ class Model:
     expected where a trial satisfied them, or should once it ends: what was measured has luck in it. An outcome without
     any observation has no process. `success` is a process of 1 where a trial was observed and 0 where it failed or was
     refused; None where all succeeded. `caution` is how much P(success) weighs: one more for each of the latest trials
-    that ended without a result, so that they do not go on for long.
+    that ended without a result, so that they do not go on for long. `observed` is how many trials were.
     """
 
     problem: Problem
@@ -35,6 +36,7 @@ class Model:
     winner: Trial | None
     reached: float
     caution: int = 1
+    observed: int = 0
 
     @property
     def empty(self) -> bool:
@@ -62,6 +64,13 @@ class Model:
             return []
         likely = rows[self.log_feasible(rows) > np.log(0.5)]
         return [objective.loss(float(mean)) for mean in self.outcomes[objective.name].predict(likely)[0]]
+
+    def worth(self, rows: Array) -> Array:
+        """Return the score with what people believe of these points, (m,): the less, the more was observed."""
+        beliefs = self.problem.beliefs
+        if not beliefs:
+            return self.score(rows)
+        return self.score(rows) + pull(self.observed) * log_belief(self.problem.space, beliefs, rows)
 
     def score(self, rows: Array) -> Array:
         """Return the log expected improvement times P(feasible), (m,); log P(feasible) before anything was feasible."""
@@ -122,6 +131,7 @@ def learn(problem: Problem, history: Sequence[Trial]) -> Model:
         winner=winner,
         reached=math.inf if winner is None else _reached(problem, history, processes[problem.objective.name]),
         caution=1 + _without_result(history),
+        observed=sum(t.state is TrialState.OBSERVED for t in history),
     )
 
 

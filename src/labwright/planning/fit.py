@@ -7,6 +7,7 @@ import numpy as np
 
 from labwright.core.problem import Problem
 from labwright.core.trial import Trial
+from labwright.inference import GaussianProcess
 from labwright.planning.encoding import Encoding
 from labwright.planning.model import fit_outcome, learn, measured
 
@@ -51,17 +52,22 @@ def sensitivity(problem: Problem, trials: Sequence[Trial], outcome: str) -> dict
     the value it has in another. Empty where no trial measured the outcome; equal shares where nothing changes.
     """
     process = fit_outcome(problem, trials, outcome)
-    if process is None:
-        return {}
-    base, changes = process.predict(process.x)[0], []
-    for j in range(process.x.shape[1]):
-        rows = np.repeat(process.x[None], len(process.x), axis=0)
-        rows[:, :, j] = process.x[:, j, None]
-        means = process.predict(rows.reshape(-1, process.x.shape[1]))[0].reshape(len(base), -1)
+    return {} if process is None else shares(process, problem.space.names)
+
+
+def shares(process: GaussianProcess, names: Sequence[str], *, most: int | None = None) -> dict[str, float]:
+    """Return each column's share of the changes; see `sensitivity`. `most`: of more observations, so many evenly."""
+    x = process.x
+    if most is not None and len(x) > most:
+        x = x[np.linspace(0, len(x) - 1, most).round().astype(int)]
+    base, changes = process.predict(x)[0], []
+    for j in range(x.shape[1]):
+        rows = np.repeat(x[None], len(x), axis=0)
+        rows[:, :, j] = x[:, j, None]
+        means = process.predict(rows.reshape(-1, x.shape[1]))[0].reshape(len(base), -1)
         changes.append(float(np.abs(means - base).mean()))
     total = sum(changes)
-    shares = [c / total if total else 1 / len(changes) for c in changes]
-    return dict(zip(problem.space.names, shares, strict=True))
+    return {n: c / total if total else 1 / len(changes) for n, c in zip(names, changes, strict=True)}
 
 
 def recommend(problem: Problem, trials: Sequence[Trial], *, sure: float = 0.9) -> Trial | None:

@@ -1,6 +1,7 @@
 """Chooses by a Gaussian process of each outcome: the most to gain, where it is likely to be feasible."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from pydantic import BaseModel, PositiveInt
@@ -15,7 +16,7 @@ from labwright.planning.beliefs import around_beliefs, drawn
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
 from labwright.planning.model import Model, learn
-from labwright.planning.reasons import feasibility, first_design, improvement
+from labwright.planning.reasons import first_design, grounds_of, reason
 from labwright.planning.sampling import even, sample
 from labwright.planning.search import around, climb
 
@@ -65,13 +66,15 @@ def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed
     believed = model.believing(Encoding.of(space).trials(running)) if running else model
     candidates = remaining(space, tried)
     if candidates is None:
-        point = _searched(believed, tried, seed)
+        point, looked_at = _searched(believed, tried, seed)
     else:
-        point = candidates.point(int(believed.worth(candidates.rows).argmax()))
-    return _proposal(believed, point)
+        looked_at = candidates.rows
+        point = candidates.point(int(believed.worth(looked_at).argmax()))
+    return _proposal(believed, history, point, looked_at)
 
 
-def _searched(model: Model, tried: Sequence[Trial], seed: int) -> dict[str, Value]:
+def _searched(model: Model, tried: Sequence[Trial], seed: int) -> tuple[dict[str, Value], Array]:
+    """Return the best new point, and the rows that were looked at."""
     encoding = Encoding.of(model.problem.space)
     rng = np.random.default_rng([seed, len(tried)])
     starts = [encoding.spread(even(len(encoding.parameters), EVEN, int(rng.integers(2**31))))]
@@ -80,10 +83,11 @@ def _searched(model: Model, tried: Sequence[Trial], seed: int) -> dict[str, Valu
     if beliefs := model.problem.beliefs:
         starts.append(around_beliefs(model.problem.space, beliefs, starts[0][:BELIEVED], rng))
     rows, used = np.vstack(starts), [dict(t.point) for t in tried]
-    for row in [*climb(_score_of_new(model, encoding.trials(tried)), rows, encoding, rng), *rows]:
+    climbed = climb(_score_of_new(model, encoding.trials(tried)), rows, encoding, rng)
+    for row in [*climbed, *rows]:
         point = encoding.point(row)
         if point not in used:
-            return point
+            return point, np.vstack([climbed, rows])
     raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
 
 
@@ -97,21 +101,15 @@ def _score_of_new(model: Model, tried: Array) -> Callable[[Array], Array]:
     return score
 
 
-def _proposal(model: Model, point: dict[str, Value]) -> Proposal:
+def _proposal(model: Model, history: Sequence[Trial], point: dict[str, Value], looked_at: Array) -> Proposal:
     row = Encoding.of(model.problem.space).points([point])
-    predictions = model.predictions(row)
-    chance = float(np.exp(model.log_feasible(row)[0]))
-    p_feasible = chance if model.is_constrained else None
-    if model.winner is None:
-        reason = feasibility(chance)
-    else:
-        best = model.winner.outcomes[model.problem.objective.name]
-        reason = improvement(model.problem, predictions, best, p_feasible)
-    return Proposal(
+    proposal = Proposal(
         point=point,
         source="gp",
-        reason=reason,
-        predictions=predictions,
+        reason="",
+        predictions=model.predictions(row),
         acquisition=float(model.worth(row)[0]),
-        p_feasible=p_feasible,
+        p_feasible=float(np.exp(model.log_feasible(row)[0])) if model.is_constrained else None,
+        grounds=grounds_of(model, history, row, looked_at),
     )
+    return replace(proposal, reason=reason(model, history, proposal))

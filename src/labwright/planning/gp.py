@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from pydantic import BaseModel, PositiveInt
@@ -30,6 +31,8 @@ class GaussianProcessPlanner:
 
     The improvement is that of the first objective; further ones are predicted, not yet traded against it.
     """
+
+    learns: ClassVar[bool] = True  # from `Problem.beliefs` as well, and it says what is left to gain
 
     class Options(BaseModel, extra="forbid", frozen=True):
         """`initial`: how many trials to spread evenly before the model chooses; by default two more than parameters."""

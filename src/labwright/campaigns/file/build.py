@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from labwright.campaigns.file.approval import build_approvals
+from labwright.campaigns.file.choosing import build_beliefs, build_stop
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.samples import check_lots, check_samples
 from labwright.campaigns.file.schema import (
@@ -43,8 +44,12 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
     limits = _limits(part.safety.limits, problems)
     if problems.found:
         return None
+    space = Space(parameters=_whole(parameters))
     problem = Problem(
-        space=Space(parameters=_whole(parameters)), objectives=_whole(objectives), constraints=_whole(constraints)
+        space=space,
+        objectives=_whole(objectives),
+        constraints=_whole(constraints),
+        beliefs=build_beliefs(part.planner.beliefs, space, problems),
     )
     _check_names(part, problem, steps, problems)
     return Campaign(
@@ -61,6 +66,7 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         parallel=part.budget.parallel,
         priority=part.priority,
         approvals=build_approvals(part.safety.approval, words, problem.space, problems),
+        stop=build_stop(part.stop, problem.objectives, problems),
     )
 
 

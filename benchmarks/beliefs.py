@@ -3,8 +3,9 @@
     python benchmarks/beliefs.py --json      ten tables, 10 seeds, budget 60
 
 A right belief stands near the table's best row, a wrong one near its worst: of every number a value off by a tenth of
-its range, held to 15 % of the range, and of every word a chance of 0.6, which in 4 of 10 cases is another word's. A run chooses rows, one at a time, until it
-has found one of the best 1 % (at least one row); one that does not within the budget counts as budget + 1.
+its range, held to 15 % of the range, and of every word a chance of 0.6, in 4 of 10 cases at random. A run
+chooses rows, one at a time, until it has found one of the best 1 % (at least one row); one that does not within the
+budget counts as budget + 1.
 """
 
 import os

@@ -15,6 +15,7 @@ from labwright.core.need import Supply
 from labwright.core.run import Run
 from labwright.core.trial import Correction, Trial, best
 from labwright.core.values import Json
+from labwright.planning.stopping import latest
 from labwright.storage.database.packing import pack
 from labwright.storage.records import outcome_record, proposal_record
 
@@ -85,7 +86,14 @@ def standing_json(standing: Standing) -> dict[str, Json]:
         "budget": standing.campaign.trials,
         "trials": dict(counts(standing.trials)),
         "best": None if found is None else trial_json(found),
+        "left": _left_json(standing),
     }
+
+
+def _left_json(standing: Standing) -> dict[str, Json] | None:
+    """Return what was left to gain when the model chose last, in the unit of the first objective."""
+    found = latest(standing.trials)
+    return None if found is None else {"before_trial": found[0].number, **found[1].noted}
 
 
 def checked_json(checked: Checked) -> dict[str, Json]:

@@ -8,12 +8,15 @@ from rich.console import Console
 from rich.table import Table
 
 from labwright.app import Checked, Standing
+from labwright.campaigns.report.insight import model_words
 from labwright.campaigns.wiring import Wiring
 from labwright.cli.words import (
     best_words,
     input_words,
+    judged_words,
     nature,
     outcome_words,
+    plain,
     point_words,
     state_words,
     with_unit,
@@ -114,12 +117,29 @@ def print_answer(standing: Standing, file: Path, new: str | None, *, command: st
         console.print(f"Best: {best_words(problem, standing.trials)}.")
     else:
         console.print(f"Best: {found.id} with {outcome_words(problem, found)}\n  at {point_words(problem, found)}.")
+    for words in judged_words(standing):
+        console.print(words)
     if record.state is CampaignState.PAUSED:
         console.print(f"To go on: labwright {command} {shlex.quote(str(file))}{f' --new {new}' if new else ''}")
     else:
         name, number = str(file.parent / new if new else file), 1 if found is None else found.number
         trial, name = shlex.quote(f"{name}/{number}"), shlex.quote(name)
         console.print(f"Look: labwright trials {name}; labwright show {trial}; labwright report {name}")
+
+
+def print_standing(standing: Standing) -> None:
+    """Say how a campaign stands, what the model makes of its results, and how far it can be trusted."""
+    console, problem, trials = make_console(), standing.campaign.problem, standing.trials
+    why = f": {standing.record.why.rstrip('.')}" if standing.record.why else ""
+    done = sum(t.uses_budget and not t.is_pending for t in trials)
+    console.print(
+        f"{standing.record.name} is {standing.record.state} after {done} of {standing.campaign.trials} trials{why}."
+    )
+    found = best(problem, trials)
+    answer = best_words(problem, trials) if found is None else f"{found.id} with {outcome_words(problem, found)}"
+    console.print(f"Best: {answer}{'' if found is None else f' at {point_words(problem, found)}'}.")
+    for words in [*judged_words(standing), *model_words(problem, trials, standing.campaign.units)]:
+        console.print(plain(words))
 
 
 def print_trials(standing: Standing) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from labwright.app import Standing
+from labwright.campaigns.report.insight import build_on_words, outlook_words
 from labwright.cli.exits import Exit
 from labwright.core.capability import Capability, Input
 from labwright.core.problem import Problem
@@ -47,6 +49,18 @@ def best_words(problem: Problem, trials: Sequence[Trial]) -> str:
         return "nothing yet that keeps every constraint" if problem.constraints else "nothing yet"
     objective = problem.objective
     return f"best {objective.name} {with_unit(found.outcomes[objective.name], objective.unit)}"
+
+
+def judged_words(standing: Standing) -> list[str]:
+    """Say which trial to build on, where that is not the best measured, and what there is left to gain."""
+    problem, trials = standing.campaign.problem, standing.trials
+    said = (build_on_words(problem, trials), outlook_words(problem, trials))
+    return [plain(words) for words in said if words is not None]
+
+
+def plain(text: str) -> str:
+    """Return a text of a page as a terminal takes it."""
+    return text.replace("\u00a0", " ")
 
 
 def exit_of(state: CampaignState, trials: Sequence[Trial]) -> Exit:

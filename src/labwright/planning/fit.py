@@ -1,5 +1,6 @@
 """How well the model fits what was measured, what matters, and which trial to build on: for a report."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,10 @@ from labwright.core.trial import Trial
 from labwright.inference import GaussianProcess
 from labwright.planning.encoding import Encoding
 from labwright.planning.model import fit_outcome, learn, measured
+
+MOST = 200  # results from which a person is shown the model
+FAR = 1e100  # what is beyond cannot be squared
+WITHIN_90 = 1.6449  # standard deviations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +37,42 @@ def leave_one_out(problem: Problem, trials: Sequence[Trial], outcome: str) -> li
         LeftOut(number=t.number, observed=t.outcomes[outcome], mean=float(m), sd=float(np.sqrt(v)))
         for t, m, v in zip(measured(trials, outcome), means, variances, strict=True)
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """How good the predictions of what was left out are.
+
+    `q2`: the part of the variation that they explain, 1 at best; `rmse`: the typical error; `spread`: the standard
+    deviation of what was observed; `held`: how many observations lie within their 90 % interval, of `of`.
+    """
+
+    q2: float
+    rmse: float
+    spread: float
+    held: int
+    of: int
+
+
+def judge(found: Sequence[LeftOut]) -> Judgement:
+    """Say how good at least one prediction is."""
+    seen, expected = np.clip([f.observed for f in found], -FAR, FAR), np.clip([f.mean for f in found], -FAR, FAR)
+    error, variation = float(((seen - expected) ** 2).mean()), float(((seen - seen.mean()) ** 2).mean())
+    return Judgement(
+        q2=1 - error / variation if variation > 0 else 0.0,
+        rmse=math.sqrt(error),
+        spread=math.sqrt(variation),
+        held=sum(abs(f.observed - f.mean) <= WITHIN_90 * f.sd for f in found),
+        of=len(found),
+    )
+
+
+def some(results: Sequence[Trial], winner: Trial | None, *, most: int = MOST) -> list[Trial]:
+    """Return all results, or of many about `most`, evenly chosen, with the best: a fit of thousands takes minutes."""
+    if len(results) <= most:
+        return list(results)
+    chosen = set(np.linspace(0, len(results) - 1, most).round().astype(int))
+    return [t for i, t in enumerate(results) if i in chosen or t is winner]
 
 
 def lengthscales(problem: Problem, trials: Sequence[Trial], outcome: str) -> dict[str, float]:

@@ -16,7 +16,7 @@ from labwright.planning.beliefs import log_belief, pull
 from labwright.planning.encoding import Encoding
 from labwright.planning.fit import shares
 from labwright.planning.model import Model
-from labwright.planning.stopping import outlook_at
+from labwright.planning.stopping import outlook
 
 TRIED = frozenset({TrialState.OBSERVED, TrialState.FAILED})
 RESULT = "gives a result"  # among the chances; no outcome can be named so
@@ -44,7 +44,7 @@ def grounds_of(model: Model, history: Sequence[Trial], row: Array, looked_at: Ar
         # With several objectives there is no gain in the unit of one.
         gain = {"expected": _digits(np.exp(model.log_gain(row)[0]))} if len(model.problem.objectives) == 1 else {}
         found["gain"] = gain | chance
-    if (left := outlook_at(model, history, looked_at)) is not None:
+    if (left := outlook(model, history, looked_at)) is not None:
         found["left"] = {name: _digits(value) for name, value in left.noted.items()}
     if beliefs := model.problem.beliefs:
         density = np.exp(log_belief(model.problem.space, beliefs, row)[0])

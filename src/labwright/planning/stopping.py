@@ -8,24 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from labwright.core.campaign import StopRule
-from labwright.core.errors import PoolExhausted
 from labwright.core.problem import Objective, Problem
 from labwright.core.trial import Proposal, Trial, may_be_best
 from labwright.core.values import Value, show
 from labwright.inference.arrays import Array
-from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
-from labwright.planning.model import Model, learn, measured
-from labwright.planning.sampling import even
-from labwright.planning.search import around, climb
+from labwright.planning.model import Model, measured
 
-MOST = 300  # results from which it is found anew; of more, what the planner noted last is shown
 WIDTH = 2.0  # standard deviations of the bounds
 POSSIBLE = math.log(0.05)  # a point that is less likely feasible promises nothing
 REPLICATES = 2  # degrees of freedom from which repeated points tell the noise
 FEWEST = 5  # trials that the model chose before it may end a campaign
 IN_A_ROW = 3
-EVEN, AROUND = 512, 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,33 +42,12 @@ class Outlook:
         return {"gain": self.gain, "left": self.left, "noise": self.noise, "replicated": float(self.replicated)}
 
 
-def outlook(problem: Problem, history: Sequence[Trial], *, seed: int = 0) -> Outlook | None:
-    """Return what is left to gain after these ended trials; None before one satisfied every constraint.
+def outlook(model: Model, history: Sequence[Trial], rows: Array) -> Outlook | None:
+    """Return what is left to gain at some points (m, d); None before a trial satisfied every constraint.
 
-    Looked at are all candidates that are left, or else even points and points around the best, climbed from.
-    """
-    model = learn(problem, history)
-    if model.winner is None or len(problem.objectives) > 1:
-        return None
-    sd, known = noise(problem, history, model)
-    try:
-        candidates = remaining(problem.space, history)
-    except PoolExhausted:
-        return Outlook(gain=0.0, left=0.0, noise=sd, replicated=known)
-    if candidates is not None:
-        return outlook_at(model, history, candidates.rows)
-    encoding, rng = Encoding.of(problem.space), np.random.default_rng([seed, len(history)])
-    starts = encoding.spread(even(len(encoding.parameters), EVEN, int(rng.integers(2**31))))
-    starts = np.vstack([starts, around(encoding.points([model.winner.point])[0], AROUND, encoding, rng)])
-    ends = [climb(worth, starts, encoding, rng) for worth in (model.score, lambda rows: -_losses(model, rows)[0])]
-    return outlook_at(model, history, np.vstack([starts, *ends]))
-
-
-def outlook_at(model: Model, history: Sequence[Trial], rows: Array) -> Outlook | None:
-    """Return what is left to gain at some points (m, d); see `outlook`.
-
-    The bound is that of Makarova et al. (AutoML 2022): the least loss that is sure where a trial was, less the least
-    that is possible anywhere. It is the model's: two standard deviations are all that it allows for.
+    With several objectives there is no gain in the unit of one, and None is returned as well. The bound is that of
+    Makarova et al. (AutoML 2022): the least loss that is sure where a trial was, less the least that is possible
+    anywhere. It is the model's: two standard deviations are all that it allows for.
     """
     problem = model.problem
     if model.winner is None or len(problem.objectives) > 1:
@@ -123,9 +96,9 @@ def noted(proposal: Proposal) -> Outlook | None:
     return Outlook(gain=found["gain"], left=found["left"], noise=found["noise"], replicated=bool(found["replicated"]))
 
 
-def latest(trials: Sequence[Trial]) -> Outlook | None:
-    """Return what the planner noted last."""
-    return next((found for t in reversed(trials) if (found := noted(t.proposal)) is not None), None)
+def latest(trials: Sequence[Trial]) -> tuple[Trial, Outlook] | None:
+    """Return what the planner noted last, and the trial that it then chose."""
+    return next(((t, found) for t in reversed(trials) if (found := noted(t.proposal)) is not None), None)
 
 
 def enough(rule: StopRule, problem: Problem, trials: Sequence[Trial], proposal: Proposal) -> str | None:

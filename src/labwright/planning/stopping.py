@@ -19,7 +19,8 @@ WIDTH = 2.0  # standard deviations of the bounds
 POSSIBLE = math.log(0.05)  # a point that is less likely feasible promises nothing
 REPLICATES = 2  # degrees of freedom from which repeated points tell the noise
 FEWEST = 5  # trials that the model chose before it may end a campaign
-IN_A_ROW = 3
+IN_A_ROW = 5
+MARGIN = 5  # times the rule's gain must be all that is left at most: a model that is too sure expects no gain early
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,16 +105,18 @@ def latest(trials: Sequence[Trial]) -> tuple[Trial, Outlook] | None:
 def enough(rule: StopRule, problem: Problem, trials: Sequence[Trial], proposal: Proposal) -> str | None:
     """Say why a campaign ends in place of trying the proposal; None where it goes on.
 
-    It ends when the expected gain is below the rule's after each of the last trials, and never before the model has
-    chosen a few: what it makes of the first design alone is not to be trusted.
+    It ends when, before each of the last few choices, the expected gain was below the rule's and the bound of what is
+    left below a few times that; and never before the model has chosen a few trials.
     """
     ended = [t for t in trials if not t.is_pending]
     chosen = [found for t in ended if (found := noted(t.proposal)) is not None]
     now = noted(proposal)
     if now is None or len(chosen) < FEWEST or sum(t.uses_budget for t in ended) < rule.not_before:
         return None
-    if any(found.gain >= rule.least(found.noise) for found in [*chosen[-IN_A_ROW + 1 :], now]):
-        return None
+    for found in [*chosen[-IN_A_ROW + 1 :], now]:
+        least = rule.least(found.noise)
+        if found.gain >= least or found.left >= MARGIN * least:
+            return None
     return f"{words(problem.objective, now)}; it was to stop below {rule}"
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from labwright.campaigns.report.insight import fit_words, luck_words, matter_words
 from labwright.campaigns.report.html import Html, element, joined
+from labwright.campaigns.report.insight import fit_words, luck_words, matter_words
 from labwright.campaigns.report.scales import scale_of, short
 from labwright.campaigns.report.words import counted, edge_words, headed, listed, sentence, with_unit
 from labwright.core.space import Categorical, Continuous, Discrete

@@ -54,7 +54,9 @@ def best_words(problem: Problem, trials: Sequence[Trial]) -> str:
 def judged_words(standing: Standing) -> list[str]:
     """Say which trial to build on, where that is not the best measured, and what there is left to gain."""
     problem, trials = standing.campaign.problem, standing.trials
-    said = (build_on_words(problem, trials), outlook_words(problem, trials))
+    said = [build_on_words(problem, trials)]
+    if "left to gain" not in (standing.record.why or ""):
+        said.append(outlook_words(problem, trials))
     return [plain(words) for words in said if words is not None]
 
 

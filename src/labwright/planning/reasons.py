@@ -20,7 +20,7 @@ from labwright.planning.stopping import outlook
 
 TRIED = frozenset({TrialState.OBSERVED, TrialState.FAILED})
 RESULT = "gives a result"  # among the chances; no outcome can be named so
-KNOWN = 0.3  # a standard deviation below this part of all that was seen is a point that is known
+LIKELY = 0.5  # to be better: the gain is expected, not only hoped for
 UNLIKELY = 0.16  # to be better: more than a standard deviation short of it
 ALIKE = 0.3  # a correlation below it is far away
 SAMPLE = 16  # observations from which it is found what matters, so that it takes no time
@@ -38,7 +38,6 @@ def grounds_of(model: Model, history: Sequence[Trial], row: Array, looked_at: Ar
         process = model.outcomes[objective.name]
         found["matters"] = {n: _digits(s) for n, s in shares(process, model.problem.space.names, most=SAMPLE).items()}
         found["nearest"] = _nearest(model, history, row)
-        found["known"] = {"sd": _digits(np.sqrt(process.predict(row)[1][0]) / process.spread)}
     if model.winner is not None:
         chance = {"better": _digits(_better(model, row))}
         # With several objectives there is no gain in the unit of one.
@@ -100,15 +99,17 @@ def reason(model: Model, history: Sequence[Trial], proposal: Proposal) -> str:
         wanted = f"to match {objective.target:.4g}{unit}, " if objective.target is not None else ""
         best = f"{wanted}best so far {model.winner.outcomes[objective.name]:.4g}{unit} in trial {model.winner.number}"
         expected = f"{objective.name} expected {plus_minus(proposal.predictions[objective.name])}{unit}, {best}"
-        better = f"better with probability {found['gain']['better']:.2g}"
-        start = f"{_intent(found)}: {expected}; {better}{f'; {threat}' if threat else ''}"
+        better = found["gain"]["better"]
+        intent = _intent(better, proposal.predictions[objective.name].sd, found.get("left", {}).get("noise", 0.0))
+        start = f"{intent}: {expected}; better with probability {better:.2g}{f'; {threat}' if threat else ''}"
     return "; ".join([start, *_neighbour(problem, history, proposal), *_belief(found)])
 
 
-def _intent(found: Grounds) -> str:
-    if found["known"]["sd"] < KNOWN:
+def _intent(better: float, sd: float, noise: float) -> str:
+    """Name what a choice is for: a gain that is expected, one that is possible, or knowledge alone."""
+    if better >= LIKELY or sd <= noise:
         return "refining"
-    return "mostly to learn" if found["gain"]["better"] < UNLIKELY else "exploring"
+    return "exploring" if better >= UNLIKELY else "mostly to learn"
 
 
 def _threat(problem: Problem, chances: Mapping[str, float], p_feasible: float | None) -> str | None:

@@ -1,6 +1,7 @@
 """The loop on an instrument in memory: what is tried, refused, failed, and where it ends."""
 
 import asyncio
+import json
 import math
 import os
 import signal
@@ -369,8 +370,9 @@ async def test_a_campaign_with_nothing_to_gain_ends_before_its_budget_and_says_w
     assert record.why.endswith("it was to stop below 0.5 J")
     laboratory = session.laboratory()
     with laboratory.database.read() as connection:
-        assert list(entries(connection, f"campaign/{session.name}"))[-1].body["why"] == record.why
+        last = list(entries(connection, f"campaign/{session.name}"))[-1]
     laboratory.database.close()
+    assert (last.kind, json.loads(last.body)["why"]) == ("campaign.finish", record.why)
 
 
 async def test_a_campaign_that_a_person_extended_goes_on_to_its_budget(study):

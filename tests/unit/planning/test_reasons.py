@@ -1,6 +1,7 @@
 """Why a point was chosen, in words and numbers."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.space import Categorical, Continuous, Space
 from labwright.core.states import TrialState
 from labwright.planning.gp import GaussianProcessPlanner
-from labwright.planning.reasons import RESULT, differences
+from labwright.planning.reasons import RESULT, _intent, differences
 from labwright.storage.records import proposal_from, proposal_record
 
 SPACE = Space(
@@ -33,7 +34,7 @@ def soup(point):
 def test_it_tells_what_it_expects_against_the_best_and_how_the_point_differs(play):
     last = play(GaussianProcessPlanner(), PROBLEM, soup, 12)[-1].proposal
 
-    assert last.reason.startswith("refining: yield expected ")
+    assert re.match(r"(refining|exploring|mostly to learn): yield expected ", last.reason)
     assert " %, best so far " in last.reason
     assert "better with probability" in last.reason
     assert "as trial " in last.reason
@@ -41,10 +42,12 @@ def test_it_tells_what_it_expects_against_the_best_and_how_the_point_differs(pla
     assert len(last.reason) < 250
 
 
-def test_early_on_it_explores(play):
-    reasons = [t.proposal.reason for t in play(GaussianProcessPlanner(), PROBLEM, lambda p: soup(p), 7)[4:]]
-
-    assert any(reason.startswith(("exploring", "mostly to learn")) for reason in reasons)
+@pytest.mark.parametrize(
+    ("better", "sd", "word"),
+    [(0.6, 3.0, "refining"), (0.3, 0.5, "refining"), (0.3, 3.0, "exploring"), (0.1, 3.0, "mostly to learn")],
+)
+def test_a_gain_is_expected_or_possible_or_it_is_for_knowledge(better, sd, word):
+    assert _intent(better, sd, noise=1.0) == word
 
 
 def test_it_names_the_constraint_that_threatens(play):

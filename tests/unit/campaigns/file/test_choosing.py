@@ -53,7 +53,8 @@ def test_beliefs_are_read_in_the_units_of_the_space():
     )
 
     near, likely = campaign.problem.beliefs
-    assert near == Belief(parameter="x", near=pytest.approx(60), within=5.0, weight=2)
+    assert near == Belief(parameter="x", near=near.near, within=5.0, weight=2)
+    assert near.near == pytest.approx(60)
     assert likely == Belief(parameter="c", likely={"ethanol": 0.7, "2": 0.2})
     assert campaign.planner.options == {}
 

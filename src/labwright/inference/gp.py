@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from labwright.inference import cholesky, kernel
 from labwright.inference.arrays import Array, Mask
-from labwright.inference.posterior import NOISE, LogPosterior, lengthscale_prior
+from labwright.inference.posterior import LENGTHSCALE, NOISE, LogPosterior
 
 SHORTEST, LONGEST = 0.025, 1e4
 NOISE_BOUNDS = (1e-5, 1.0)
@@ -17,29 +18,82 @@ CHUNK = 4096
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hyperparameters:
-    """Lengthscales (d,), noise variance and mean; the last two in units of the standardised outcome."""
+    """Lengthscales (d,), noise variance and mean; the last two in units of the standardised outcome.
+
+    An outcome is standardised by `offset` and `spread`, the mean and standard deviation of those that these were fitted
+    to.
+    """
 
     lengthscales: Array
     noise: float
     mean: float
+    offset: float
+    spread: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observations:
+    """Outcomes `y` (n,) at points `x` (n, d), and how they scatter.
+
+    `categorical` (d,) marks the columns that hold codes of categories; the others are scaled to [0, 1]. The noise
+    variance of each outcome is one fitted number times its entry in `ratios` (n,), plus what is `known` (n,) of it; by
+    default the ratios are 1 and nothing is known.
+    """
+
+    x: Array
+    y: Array
+    categorical: Mask
+    ratios: Array
+    known: Array
+
+    @classmethod
+    def of(
+        cls, x: Array, y: Array, categorical: Mask, *, ratios: Array | None = None, known: Array | None = None
+    ) -> "Observations":
+        """Return observations; an outcome too large to be squared counts as 1e100."""
+        return cls(
+            x=x,
+            y=np.clip(y, -HUGE, HUGE),
+            categorical=categorical,
+            ratios=np.ones(len(y)) if ratios is None else ratios,
+            known=np.zeros(len(y)) if known is None else known,
+        )
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def some(self, which: NDArray[np.intp]) -> "Observations":
+        """Return the observations at these places."""
+        return replace(self, x=self.x[which], y=self.y[which], ratios=self.ratios[which], known=self.known[which])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GaussianProcess:
     """What is believed of one outcome after `n` observations at points of `d` columns.
 
-    `offset` and `spread` are the outcome's mean and standard deviation; `z` (n,) are the outcomes standardised by them.
-    `factor` is the Cholesky factor of the outcomes' covariance and `alpha` (n,) its inverse times z - mean.
+    `factor` is the Cholesky factor of the covariance of the standardised outcomes, and `alpha` (n,) its inverse times
+    what they are above the mean.
     """
 
-    x: Array
-    z: Array
-    categorical: Mask
+    data: Observations
     hyperparameters: Hyperparameters
-    offset: float
-    spread: float
     factor: Array
     alpha: Array
+
+    @property
+    def x(self) -> Array:
+        """The points (n, d) that were observed."""
+        return self.data.x
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the outcomes that the hyperparameters were fitted to."""
+        return self.hyperparameters.spread
+
+    @property
+    def noise(self) -> float:
+        """The fitted variance of an outcome whose ratio is 1 around its expectation, in the outcome's unit squared."""
+        return self.hyperparameters.noise * self.spread**2
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Return the mean (m,) and the variance (m,), without noise, at points (m, d), in the outcome's units."""
@@ -48,10 +102,10 @@ class GaussianProcess:
 
     def _predict(self, x: Array) -> tuple[Array, Array]:
         hyper = self.hyperparameters
-        cross = kernel.cross_covariance(self.x, x, hyper.lengthscales, self.categorical)
+        cross = kernel.cross_covariance(self.x, x, hyper.lengthscales, self.data.categorical)
         explained = cholesky.solve_lower(self.factor, cross)
-        mean = self.offset + self.spread * (hyper.mean + self.alpha @ cross)
-        variance = np.maximum(1 - (explained**2).sum(axis=0), 1e-12) * self.spread**2
+        mean = hyper.offset + hyper.spread * (hyper.mean + self.alpha @ cross)
+        variance = np.maximum(1 - (explained**2).sum(axis=0), 1e-12) * hyper.spread**2
         return mean, variance
 
     def leave_one_out(self) -> tuple[Array, Array]:
@@ -60,38 +114,49 @@ class GaussianProcess:
         The hyperparameters stay those fitted to all (Rasmussen and Williams 2006, section 5.4.2).
         """
         precision = cholesky.inverse(self.factor).diagonal()
-        mean = self.z - self.alpha / precision
-        return self.offset + self.spread * mean, self.spread**2 / precision
+        return self.data.y - self.spread * self.alpha / precision, self.spread**2 / precision
 
     def believing(self, x: Array) -> "GaussianProcess":
         """Return the process that has seen, at points (m, d), just what it expects there: surer, not otherwise."""
         if not len(x):
             return self
-        z = (self.predict(x)[0] - self.offset) / self.spread
-        return _condition(replace(self, x=np.vstack([self.x, x]), z=np.concatenate([self.z, z])))
-
-
-def fit(x: Array, y: Array, categorical: Mask, *, shortest: float = SHORTEST) -> GaussianProcess:
-    """Return the Gaussian process of outcomes `y` (n,) at points `x` (n, d), with the likeliest hyperparameters.
-
-    `categorical` (d,) marks the columns that hold codes of categories; the others are scaled to [0, 1]. No
-    lengthscale is below `shortest`. Needs n >= 1.
-    """
-    y = np.clip(y, -HUGE, HUGE)
-    offset, spread = _scale(y)
-    z = (y - offset) / spread
-    posterior = LogPosterior(x=x, z=z, categorical=categorical)
-    return _condition(
-        GaussianProcess(
-            x=x,
-            z=z,
-            categorical=categorical,
-            hyperparameters=_likeliest(posterior, shortest),
-            offset=offset,
-            spread=spread,
-            factor=np.empty((0, 0)),
-            alpha=np.empty(0),
+        seen = Observations(
+            x=np.vstack([self.x, x]),
+            y=np.concatenate([self.data.y, self.predict(x)[0]]),
+            categorical=self.data.categorical,
+            ratios=np.concatenate([self.data.ratios, np.ones(len(x))]),
+            known=np.concatenate([self.data.known, np.zeros(len(x))]),
         )
+        return condition(seen, self.hyperparameters)
+
+
+def condition(data: Observations, hyperparameters: Hyperparameters) -> GaussianProcess:
+    """Return the Gaussian process of at least one observation, its hyperparameters given."""
+    hyper = hyperparameters
+    covariance = kernel.cross_covariance(data.x, data.x, hyper.lengthscales, data.categorical)
+    noise = hyper.noise * data.ratios + data.known / hyper.spread**2
+    factor = cholesky.factorise(covariance + np.diag(noise))
+    alpha = cholesky.solve(factor, (data.y - hyper.offset) / hyper.spread - hyper.mean)
+    return GaussianProcess(data=data, hyperparameters=hyper, factor=factor, alpha=alpha)
+
+
+def fit(data: Observations, *, shortest: float = SHORTEST) -> Hyperparameters:
+    """Return the likeliest hyperparameters of at least one observation. No lengthscale is below `shortest`."""
+    offset, spread = _scale(data.y)
+    posterior = LogPosterior(
+        x=data.x,
+        z=(data.y - offset) / spread,
+        categorical=data.categorical,
+        ratios=data.ratios,
+        known=data.known / spread**2,
+    )
+    theta = _likeliest(posterior, shortest)
+    return Hyperparameters(
+        lengthscales=np.exp(theta[:-2]),
+        noise=float(np.exp(theta[-2])),
+        mean=float(theta[-1]),
+        offset=offset,
+        spread=spread,
     )
 
 
@@ -103,11 +168,10 @@ def _scale(y: Array) -> tuple[float, float]:
     return offset, spread if spread > 1e-13 * largest else largest
 
 
-def _likeliest(posterior: LogPosterior, shortest: float) -> Hyperparameters:
-    """Climb the log posterior from the prior's mode and from a smoother start; keep the higher end."""
+def _likeliest(posterior: LogPosterior, shortest: float) -> Array:
+    """Climb the log posterior from the prior's mode and from a smoother start; return the higher end."""
     d = posterior.x.shape[1]
-    mode = lengthscale_prior(d).mode
-    starts = [np.array([*[np.log(mode * factor)] * d, np.log(NOISE.mode), 0.0]) for factor in (1.0, 5.0)]
+    starts = [np.array([*[np.log(LENGTHSCALE.mode * factor)] * d, np.log(NOISE.mode), 0.0]) for factor in (1.0, 5.0)]
     bounds = [(np.log(shortest), np.log(LONGEST))] * d + [tuple(np.log(NOISE_BOUNDS)), (-5.0, 5.0)]
 
     def loss(theta: Array) -> tuple[float, Array]:
@@ -115,12 +179,5 @@ def _likeliest(posterior: LogPosterior, shortest: float) -> Hyperparameters:
         return -density, -slope
 
     ends = [minimize(loss, s, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 50}) for s in starts]
-    theta = min(ends, key=lambda end: float(end.fun)).x
-    return Hyperparameters(lengthscales=np.exp(theta[:-2]), noise=float(np.exp(theta[-2])), mean=float(theta[-1]))
-
-
-def _condition(process: GaussianProcess) -> GaussianProcess:
-    hyper = process.hyperparameters
-    covariance = kernel.cross_covariance(process.x, process.x, hyper.lengthscales, process.categorical)
-    factor = cholesky.factorise(covariance + hyper.noise * np.eye(len(covariance)))
-    return replace(process, factor=factor, alpha=cholesky.solve(factor, process.z - hyper.mean))
+    best: Array = min(ends, key=lambda end: float(end.fun)).x
+    return best

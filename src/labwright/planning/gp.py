@@ -16,6 +16,7 @@ from labwright.planning.batch import one_by_one
 from labwright.planning.beliefs import around_beliefs, drawn
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
+from labwright.planning.learning import Fits
 from labwright.planning.model import Model, learn
 from labwright.planning.reasons import first_design, grounds_of, reason
 from labwright.planning.sampling import even, sample
@@ -24,6 +25,7 @@ from labwright.planning.search import around, climb
 EVEN = 512
 AROUND = 128
 BELIEVED = 64
+INITIAL = 5
 
 
 class GaussianProcessPlanner:
@@ -35,19 +37,20 @@ class GaussianProcessPlanner:
     learns: ClassVar[bool] = True  # from `Problem.beliefs` as well, and it says what is left to gain
 
     class Options(BaseModel, extra="forbid", frozen=True):
-        """`initial`: how many trials to spread evenly before the model chooses; by default two more than parameters."""
+        """`initial`: how many trials to spread evenly before the model chooses; by default 5."""
 
         initial: PositiveInt | None = None
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or self.Options()
+        self._fits = Fits()
 
     def propose(
         self, problem: Problem, history: Sequence[Trial], pending: Sequence[Trial], count: int, *, seed: int
     ) -> list[Proposal]:
         """Return `count` proposals; see `Planner.propose`."""
-        initial = self.options.initial or default_initial(problem)
-        model = learn(problem, history) if len(history) + len(pending) + count > initial else None
+        initial = self.options.initial or INITIAL
+        model = learn(problem, history, self._fits) if len(history) + len(pending) + count > initial else None
 
         def choose(running: Sequence[Trial]) -> Proposal:
             tried = [*history, *running]
@@ -57,11 +60,6 @@ class GaussianProcessPlanner:
             return _best(model, history, running, seed)
 
         return one_by_one(count, pending, choose)
-
-
-def default_initial(problem: Problem) -> int:
-    """Return how many trials the first design has: two more than parameters, at most twelve."""
-    return min(len(problem.space.parameters) + 2, 12)
 
 
 def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int) -> Proposal:

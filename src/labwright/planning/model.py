@@ -10,11 +10,13 @@ import numpy as np
 from labwright.core.problem import Goal, Problem
 from labwright.core.states import TrialState
 from labwright.core.trial import Prediction, Trial, best, may_be_best
-from labwright.inference import GaussianProcess, fit
+from labwright.inference import GaussianProcess, Observations
 from labwright.inference.arrays import Array
 from labwright.planning.acquisition import log_closeness, log_improvement, log_probability
 from labwright.planning.beliefs import log_belief, pull
 from labwright.planning.encoding import Encoding
+from labwright.planning.learning import Fits
+from labwright.planning.scatter import ratios
 
 UNSUCCESSFUL = frozenset({TrialState.FAILED, TrialState.REFUSED})
 
@@ -119,15 +121,16 @@ class Model:
         return {name: Prediction(mean=float(m[0]), sd=float(np.sqrt(v[0]))) for name, (m, v) in expected.items()}
 
 
-def learn(problem: Problem, history: Sequence[Trial]) -> Model:
+def learn(problem: Problem, history: Sequence[Trial], fits: Fits | None = None) -> Model:
     """Return the model of some ended trials. What a trial did not measure is left out of that outcome's process."""
+    fits = fits or Fits()
     winner = best(problem, history)
-    fitted = {name: fit_outcome(problem, history, name) for name in problem.outcomes}
+    fitted = {name: fit_outcome(problem, history, name, fits) for name in problem.outcomes}
     processes = {name: process for name, process in fitted.items() if process is not None}
     return Model(
         problem=problem,
         outcomes=processes,
-        success=_fit_success(problem, history),
+        success=_fit_success(problem, history, fits),
         winner=winner,
         reached=math.inf if winner is None else _reached(problem, history, processes[problem.objective.name]),
         caution=1 + _without_result(history),
@@ -146,23 +149,27 @@ def measured(trials: Sequence[Trial], outcome: str) -> list[Trial]:
     return [t for t in trials if t.state is TrialState.OBSERVED and outcome in t.outcomes]
 
 
-def fit_outcome(problem: Problem, trials: Sequence[Trial], outcome: str) -> GaussianProcess | None:
+def fit_outcome(
+    problem: Problem, trials: Sequence[Trial], outcome: str, fits: Fits | None = None
+) -> GaussianProcess | None:
     """Return the process of one outcome; None where no trial measured it."""
     known = measured(trials, outcome)
     if not known:
         return None
     encoding = Encoding.of(problem.space)
-    return fit(encoding.trials(known), np.array([t.outcomes[outcome] for t in known]), encoding.categorical)
+    x, y = encoding.trials(known), np.array([t.outcomes[outcome] for t in known])
+    data = Observations.of(x, y, encoding.categorical, ratios=ratios(x, y, encoding.categorical))
+    return (fits or Fits()).process(data)
 
 
-def _fit_success(problem: Problem, history: Sequence[Trial]) -> GaussianProcess | None:
+def _fit_success(problem: Problem, history: Sequence[Trial], fits: Fits) -> GaussianProcess | None:
     ended = [t for t in history if t.state in UNSUCCESSFUL or t.state is TrialState.OBSERVED]
     succeeded = np.array([float(t.state is TrialState.OBSERVED) for t in ended])
     if succeeded.all():
         return None
     encoding = Encoding.of(problem.space)
     # A step would be fitted by a short lengthscale, which forgets at once what failed.
-    return fit(encoding.trials(ended), succeeded, encoding.categorical, shortest=0.3)
+    return fits.process(Observations.of(encoding.trials(ended), succeeded, encoding.categorical), shortest=0.3)
 
 
 def _without_result(history: Sequence[Trial]) -> int:

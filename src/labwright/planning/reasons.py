@@ -82,7 +82,7 @@ def _nearest(model: Model, history: Sequence[Trial], row: Array) -> dict[str, fl
     tried = [t for t in history if t.state in TRIED]
     rows = Encoding.of(model.problem.space).trials(tried)
     scales = process.hyperparameters.lengthscales
-    alike = kernel.cross_covariance(rows, row, scales, process.categorical)[:, 0]
+    alike = kernel.cross_covariance(rows, row, scales, process.data.categorical)[:, 0]
     nearest = int(alike.argmax())
     return {"trial": tried[nearest].number, "alike": _digits(alike[nearest])}
 

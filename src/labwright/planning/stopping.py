@@ -85,8 +85,7 @@ def noise(problem: Problem, history: Sequence[Trial], model: Model) -> tuple[flo
     if freedom >= REPLICATES:
         squares = sum(float(((values - values.mean()) ** 2).sum()) for values in several)
         return math.sqrt(squares / freedom), True
-    process = model.outcomes[name]
-    return math.sqrt(process.hyperparameters.noise) * process.spread, False
+    return math.sqrt(model.outcomes[name].noise), False
 
 
 def noted(proposal: Proposal) -> Outlook | None:

@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from labwright.inference import fit
+from labwright.inference import GaussianProcess, Observations, condition, fit
 from labwright.inference.kernel import cross_covariance
-from labwright.inference.posterior import NOISE, LogPosterior, lengthscale_prior
+from labwright.inference.posterior import LENGTHSCALE, NOISE, LogPosterior
 
 CATEGORICAL = np.array([False, False, True])
+
+
+def learned(x, y, categorical=CATEGORICAL, **noise) -> GaussianProcess:
+    data = Observations.of(x, y, categorical, **noise)
+    return condition(data, fit(data))
 
 
 @pytest.fixture
@@ -43,7 +48,7 @@ def test_the_covariance_is_the_one_of_its_definition(x):
 
 
 def test_the_prediction_agrees_with_the_direct_inverse(x, y):
-    process = fit(x, y, CATEGORICAL)
+    process = learned(x, y, CATEGORICAL)
     hyper = process.hyperparameters
     new = np.array([[0.2, 0.9, 0], [0.7, 0.1, 1], [5.0, -3.0, 2]])
 
@@ -58,7 +63,8 @@ def test_the_prediction_agrees_with_the_direct_inverse(x, y):
 
 
 def posterior_of(x, z):
-    return LogPosterior(x=x, z=z, categorical=CATEGORICAL)
+    ratios, known = np.linspace(0.5, 2, len(z)), np.linspace(0, 0.01, len(z))
+    return LogPosterior(x=x, z=z, categorical=CATEGORICAL, ratios=ratios, known=known)
 
 
 def test_the_marginal_likelihood_is_that_of_a_multivariate_normal(x, y):
@@ -67,7 +73,8 @@ def test_the_marginal_likelihood_is_that_of_a_multivariate_normal(x, y):
 
     found, _ = posterior_of(x, z).log_marginal_likelihood(theta)
 
-    covariance = covariance_by_definition(x, x, np.exp(theta[:3])) + np.exp(-3.0) * np.eye(len(x))
+    covariance = covariance_by_definition(x, x, np.exp(theta[:3]))
+    covariance += np.diag(np.exp(-3.0) * np.linspace(0.5, 2, len(x)) + np.linspace(0, 0.01, len(x)))
     assert found == pytest.approx(multivariate_normal.logpdf(z, np.full(len(x), 0.2), covariance), abs=1e-6)
 
 
@@ -85,7 +92,7 @@ def test_the_gradient_of_the_posterior_agrees_with_finite_differences(x, y):
 def test_the_priors_are_lognormal_densities():
     from scipy.stats import lognorm
 
-    for prior in (NOISE, lengthscale_prior(1), lengthscale_prior(20)):
+    for prior in (NOISE, LENGTHSCALE):
         values = np.array([0.01, 0.5, 3.0])
 
         found = prior.log_density(np.log(values))
@@ -94,7 +101,7 @@ def test_the_priors_are_lognormal_densities():
 
 
 def test_leaving_one_out_agrees_with_fitting_the_others_by_hand(x, y):
-    process = fit(x, y, CATEGORICAL)
+    process = learned(x, y, CATEGORICAL)
     hyper = process.hyperparameters
 
     mean, variance = process.leave_one_out()
@@ -111,7 +118,7 @@ def test_leaving_one_out_agrees_with_fitting_the_others_by_hand(x, y):
 
 
 def test_believing_what_it_expects_makes_it_surer_and_changes_no_mean(x, y):
-    process = fit(x, y, CATEGORICAL)
+    process = learned(x, y, CATEGORICAL)
     new, elsewhere = np.array([[0.5, 0.5, 1]]), np.array([[0.1, 0.8, 2]])
 
     surer = process.believing(new)
@@ -122,9 +129,9 @@ def test_believing_what_it_expects_makes_it_surer_and_changes_no_mean(x, y):
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-3, 1e12])
 def test_the_scale_of_the_outcome_does_not_matter(x, y, scale):
-    mean, variance = fit(x, y, CATEGORICAL).predict(x[:3] + 0.01)
+    mean, variance = learned(x, y, CATEGORICAL).predict(x[:3] + 0.01)
 
-    scaled_mean, scaled_variance = fit(x, y * scale, CATEGORICAL).predict(x[:3] + 0.01)
+    scaled_mean, scaled_variance = learned(x, y * scale, CATEGORICAL).predict(x[:3] + 0.01)
 
     np.testing.assert_allclose(scaled_mean, mean * scale, rtol=1e-3)
     np.testing.assert_allclose(scaled_variance, variance * scale**2, rtol=1e-2)
@@ -134,7 +141,7 @@ def test_the_scale_of_the_outcome_does_not_matter(x, y, scale):
 def test_equal_outcomes_are_expected_everywhere(outcomes):
     x = np.column_stack([np.linspace(0, 1, len(outcomes)), np.zeros(len(outcomes))])
 
-    mean, variance = fit(x, np.array(outcomes), np.array([False, True])).predict(np.array([[0.3, 1.0]]))
+    mean, variance = learned(x, np.array(outcomes), np.array([False, True])).predict(np.array([[0.3, 1.0]]))
 
     assert mean[0] == pytest.approx(outcomes[0])
     assert variance[0] > 0
@@ -145,13 +152,13 @@ def test_repeated_points_with_different_outcomes_are_taken_as_noise():
     rng = np.random.default_rng(0)
     y = np.sin(3 * x[:, 0]) + 0.2 * rng.standard_normal(len(x))
 
-    process = fit(x, y, np.array([False]))
+    process = learned(x, y, np.array([False]))
 
     assert process.hyperparameters.noise * process.spread**2 == pytest.approx(0.04, rel=0.6)
     assert process.predict(x)[0] == pytest.approx(np.sin(3 * x[:, 0]), abs=0.25)
 
 
 def test_fitting_twice_gives_the_same_bits(x, y):
-    first, second = fit(x, y, CATEGORICAL), fit(x.copy(), y.copy(), CATEGORICAL)
+    first, second = learned(x, y, CATEGORICAL), learned(x.copy(), y.copy(), CATEGORICAL)
 
     assert first.predict(x)[0].tobytes() == second.predict(x)[0].tobytes()

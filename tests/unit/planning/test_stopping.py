@@ -8,7 +8,7 @@ import pytest
 from labwright.core.campaign import StopRule
 from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.space import Categorical, Continuous, Space
-from labwright.planning.gp import GaussianProcessPlanner
+from labwright.planning.gp import INITIAL, GaussianProcessPlanner
 from labwright.planning.sampling import SamplingPlanner
 from labwright.planning.stopping import FEWEST, Outlook, enough, latest, noted, words
 
@@ -50,7 +50,7 @@ def test_the_bound_holds_what_there_is_to_gain_on_a_smooth_function(play):
 def test_there_is_less_to_gain_the_more_was_found(play):
     history = play(GaussianProcessPlanner(), PROBLEM, smooth, 16)
 
-    early, late = noted(history[4].proposal), noted(history[-1].proposal)
+    early, late = noted(history[INITIAL].proposal), noted(history[-1].proposal)
     assert late.left < 0.2 * early.left
     assert late.gain <= late.left
 
@@ -87,7 +87,7 @@ def test_it_stops_when_the_gain_is_small_beside_the_noise_and_says_so(play):
 
 def test_it_never_stops_during_the_first_design_nor_soon_after(play):
     flat = {"y": 1.0}
-    history = play(GaussianProcessPlanner(), PROBLEM, lambda _: flat, 4 + FEWEST)
+    history = play(GaussianProcessPlanner(), PROBLEM, lambda _: flat, INITIAL + FEWEST)
 
     assert first_stop(history, StopRule(gain=1e9)) is None
     assert enough(StopRule(gain=1e9), PROBLEM, history, next_one(history)) is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from labwright.campaigns.report.marks import drawable
 from labwright.campaigns.report.words import listed, percent, rough, with_unit
 from labwright.core.problem import Problem
 from labwright.core.trial import Prediction, Trial, best, taught
@@ -18,7 +19,7 @@ WEAK = 0.1
 def model_words(problem: Problem, trials: Sequence[Trial], units: Mapping[str, str | None]) -> list[str]:
     """Say of each outcome how well it is predicted and what it depends on; nothing before a few results."""
     winner, said = best(problem, trials), []
-    results = some([t for t in taught(trials) if t.outcomes], winner)
+    results = drawable(some([t for t in taught(trials) if t.outcomes], winner))
     for name in problem.outcomes:
         if len(found := leave_one_out(problem, results, name)) >= FEWEST:
             said += [fit_words(found, name, units.get(name)), matter_words(sensitivity(problem, results, name), name)]
@@ -60,7 +61,7 @@ def matter_words(found: Mapping[str, float], name: str) -> str:
 def build_on_words(problem: Problem, trials: Sequence[Trial]) -> str | None:
     """Say which trial to build on, where that is not the best measured; None where it is, or too little is known."""
     winner = best(problem, trials)
-    results = some([t for t in taught(trials) if t.outcomes], winner)
+    results = drawable(some([t for t in taught(trials) if t.outcomes], winner))
     if winner is None or len(measured(results, problem.objective.name)) < FEWEST or len(problem.objectives) > 1:
         return None
     found = recommend(problem, results)

@@ -37,7 +37,8 @@ PARTS: dict[str, tuple[type[BaseModel], ...]] = {
     "`procedure`": (schema.StepPart,),
     "`resources`": (schema.ResourcePart,),
     "`budget`": (schema.BudgetPart,),
-    "`planner`": (schema.PlannerPart,),
+    "`planner`": (schema.PlannerPart, schema.BeliefPart),
+    "`stop`": (schema.StopPart,),
     "`safety`": (schema.SafetyPart, schema.LimitPart),
 }
 

@@ -58,7 +58,7 @@ def test_the_answer_to_several_objectives_is_their_front(told):
     assert "6 on the front, best strength " in tell("status")
     standing = json.loads(tell("status", "--json"))["campaigns"][0]
     assert [t["outcomes"]["strength"] for t in standing["front"]] == pytest.approx(heats, rel=1e-5)
-    assert "expected improvement of the front" in tell("show", "tea/6")
+    assert "to improve the front" in tell("show", "tea/6")
 
 
 def test_the_answer_to_weighed_objectives_is_the_most_desirable_trial(told):

@@ -16,6 +16,7 @@ from labwright.core.problem import Aim
 from labwright.core.run import Run
 from labwright.core.trial import Correction, Trial, best, front
 from labwright.core.values import Json
+from labwright.planning.stopping import latest
 from labwright.storage.database.packing import pack
 from labwright.storage.records import outcome_record, proposal_record
 
@@ -88,7 +89,14 @@ def standing_json(standing: Standing) -> dict[str, Json]:
         "trials": dict(counts(standing.trials)),
         "best": None if found is None else trial_json(found),
         "front": [trial_json(t) for t in front(problem, standing.trials)] if problem.aim is Aim.FRONT else None,
+        "left": _left_json(standing),
     }
+
+
+def _left_json(standing: Standing) -> dict[str, Json] | None:
+    """Return what was left to gain when the model chose last, in the unit of the first objective."""
+    found = latest(standing.trials)
+    return None if found is None else {"before_trial": found[0].number, **found[1].noted}
 
 
 def checked_json(checked: Checked) -> dict[str, Json]:

@@ -8,13 +8,16 @@ from rich.console import Console
 from rich.table import Table
 
 from labwright.app import Checked, Standing
+from labwright.campaigns.report.insight import model_words
 from labwright.campaigns.wiring import Wiring
 from labwright.cli.words import (
     best_words,
     desirability_of,
     input_words,
+    judged_words,
     nature,
     outcome_words,
+    plain,
     point_words,
     state_words,
     weighing_words,
@@ -112,6 +115,26 @@ def print_answer(standing: Standing, file: Path, new: str | None, *, command: st
 
     `command`: what was given, and goes on.
     """
+    console, record = make_console(), standing.record
+    _print_found(standing)
+    if record.state is CampaignState.PAUSED:
+        console.print(f"To go on: labwright {command} {shlex.quote(str(file))}{f' --new {new}' if new else ''}")
+    else:
+        found = winners(standing.campaign.problem, standing.trials)
+        name, number = str(file.parent / new if new else file), found[0].number if found else 1
+        trial, name = shlex.quote(f"{name}/{number}"), shlex.quote(name)
+        console.print(f"Look: labwright trials {name}; labwright show {trial}; labwright report {name}")
+
+
+def print_standing(standing: Standing) -> None:
+    """Say how a campaign stands, what the model makes of its results, and how far it can be trusted."""
+    _print_found(standing)
+    for words in model_words(standing.campaign.problem, standing.trials, standing.campaign.units):
+        make_console().print(plain(words))
+
+
+def _print_found(standing: Standing) -> None:
+    """Say how far a campaign came, and the best or the front, as measured and as the model judges it."""
     console, record, problem = make_console(), standing.record, standing.campaign.problem
     done = sum(t.uses_budget and not t.is_pending for t in standing.trials)
     why = f": {record.why.rstrip('.')}" if record.why else ""
@@ -126,12 +149,8 @@ def print_answer(standing: Standing, file: Path, new: str | None, *, command: st
     else:
         best = found[0]
         console.print(f"Best: {best.id} with {outcome_words(problem, best)}\n  at {point_words(problem, best)}.")
-    if record.state is CampaignState.PAUSED:
-        console.print(f"To go on: labwright {command} {shlex.quote(str(file))}{f' --new {new}' if new else ''}")
-    else:
-        name, number = str(file.parent / new if new else file), found[0].number if found else 1
-        trial, name = shlex.quote(f"{name}/{number}"), shlex.quote(name)
-        console.print(f"Look: labwright trials {name}; labwright show {trial}; labwright report {name}")
+    for words in judged_words(standing):
+        console.print(plain(words))
 
 
 def print_trials(standing: Standing) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from labwright.app import Standing
+from labwright.campaigns.report.insight import build_on_words, outlook_words
 from labwright.cli.exits import Exit
 from labwright.core.capability import Capability, Input
 from labwright.core.problem import Aim, Objective, Problem
@@ -69,6 +71,20 @@ def weighing_words(objective: Objective) -> str:
     best = "" if wish.best is None else f" to {with_unit(wish.best, objective.unit)}"
     shape = "" if wish.shape == 1 else f", shape {show(wish.shape)}"
     return f", desirable from {with_unit(wish.worst, objective.unit)}{best}, weight {show(wish.weight)}{shape}"
+
+
+def judged_words(standing: Standing) -> list[str]:
+    """Say which trial to build on, where that is not the best measured, and what there is left to gain."""
+    problem, trials = standing.campaign.problem, standing.trials
+    said = [build_on_words(problem, trials)]
+    if "left to gain" not in (standing.record.why or ""):
+        said.append(outlook_words(problem, trials))
+    return [plain(words) for words in said if words is not None]
+
+
+def plain(text: str) -> str:
+    """Return a text of a page as a terminal takes it."""
+    return text.replace("\u00a0", " ")
 
 
 def exit_of(state: CampaignState, trials: Sequence[Trial]) -> Exit:

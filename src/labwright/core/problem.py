@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from labwright.core.belief import Belief
 from labwright.core.errors import InvalidInput
 from labwright.core.space import Space
 from labwright.core.values import show
@@ -129,11 +130,12 @@ class OutcomeConstraint:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """The planner's whole question: where to look, what is wanted, what must hold."""
+    """The planner's whole question: where to look, what is wanted, what must hold, what people believe."""
 
     space: Space
     objectives: tuple[Objective, ...]
     constraints: tuple[OutcomeConstraint, ...] = ()
+    beliefs: tuple[Belief, ...] = ()
 
     def __post_init__(self) -> None:
         weighed = [o.name for o in self.objectives if o.desirability is not None]

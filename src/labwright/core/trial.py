@@ -22,7 +22,10 @@ PERSON = "person"  # the source of a point that somebody asked for
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """One point in the space, its source, and why it was chosen."""
+    """One point in the space, its source, and why it was chosen.
+
+    `grounds`: the numbers behind the reason, named under a heading each, such as what `matters` by the model.
+    """
 
     point: Point
     source: str
@@ -30,6 +33,7 @@ class Proposal:
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
     acquisition: float | None = None
     p_feasible: float | None = None
+    grounds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{'a person' if self.source == PERSON else self.source}: {self.reason}"

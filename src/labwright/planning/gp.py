@@ -1,6 +1,8 @@
 """Chooses by a Gaussian process of each outcome: the most to gain, where it is likely to be feasible."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from pydantic import BaseModel, PositiveInt
@@ -11,17 +13,19 @@ from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Value
 from labwright.inference.arrays import Array
 from labwright.planning.batch import one_by_one
+from labwright.planning.beliefs import around_beliefs, drawn
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
 from labwright.planning.model import Model, learn
-from labwright.planning.reasons import feasibility, first_design, improvement
+from labwright.planning.reasons import first_design, grounds_of, reason
 from labwright.planning.sampling import even, sample
 from labwright.planning.search import around, climb
 
 EVEN = 512
 AROUND = 128
 SOME = 4  # trials of a front to look around
+BELIEVED = 64
 INITIAL = 5
 
 
@@ -30,6 +34,8 @@ class GaussianProcessPlanner:
 
     Of several objectives it is the hypervolume of their front that is improved, or their overall desirability.
     """
+
+    learns: ClassVar[bool] = True  # from `Problem.beliefs` as well, and it says what is left to gain
 
     class Options(BaseModel, extra="forbid", frozen=True):
         """`initial`: how many trials to spread evenly before the model chooses; by default 5."""
@@ -50,7 +56,8 @@ class GaussianProcessPlanner:
         def choose(running: Sequence[Trial]) -> Proposal:
             tried = [*history, *running]
             if model is None or model.empty or len(tried) < initial:
-                return first_design(sample(problem.space, tried, seed), len(tried), initial)
+                moved = drawn(problem.space, problem.beliefs, len(tried), seed) if len(tried) < initial else None
+                return first_design(sample(problem.space, tried, seed, moved=moved), len(tried), initial)
             return _best(model, history, running, seed)
 
         return one_by_one(count, pending, choose)
@@ -61,23 +68,28 @@ def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed
     believed = model.believing(Encoding.of(space).trials(running)) if running else model
     candidates = remaining(space, tried)
     if candidates is None:
-        point = _searched(believed, tried, seed)
+        point, looked_at = _searched(believed, tried, seed)
     else:
-        point = candidates.point(int(believed.score(candidates.rows).argmax()))
-    return _proposal(believed, point)
+        looked_at = candidates.rows
+        point = candidates.point(int(believed.worth(looked_at).argmax()))
+    return _proposal(believed, history, point, looked_at)
 
 
-def _searched(model: Model, tried: Sequence[Trial], seed: int) -> dict[str, Value]:
+def _searched(model: Model, tried: Sequence[Trial], seed: int) -> tuple[dict[str, Value], Array]:
+    """Return the best new point, and the rows that were looked at."""
     encoding = Encoding.of(model.problem.space)
     rng = np.random.default_rng([seed, len(tried)])
     starts = [encoding.spread(even(len(encoding.parameters), EVEN, int(rng.integers(2**31))))]
     near = _some(model.winners, rng)
     starts += [around(row, AROUND // len(near), encoding, rng) for row in encoding.trials(near)] if near else []
+    if beliefs := model.problem.beliefs:
+        starts.append(around_beliefs(model.problem.space, beliefs, starts[0][:BELIEVED], rng))
     rows, used = np.vstack(starts), [dict(t.point) for t in tried]
-    for row in [*climb(_score_of_new(model, encoding.trials(tried)), rows, encoding, rng), *rows]:
+    climbed = climb(_score_of_new(model, encoding.trials(tried)), rows, encoding, rng)
+    for row in [*climbed, *rows]:
         point = encoding.point(row)
         if point not in used:
-            return point
+            return point, np.vstack([climbed, rows])
     raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
 
 
@@ -88,29 +100,24 @@ def _some(winners: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
 
 
 def _score_of_new(model: Model, tried: Array) -> Callable[[Array], Array]:
-    """Return the model's score, which is of no use where a trial was: among levels the climb must not end there."""
+    """Return the model's worth, which is nothing where a trial was: among levels the climb must not end there."""
 
     def score(rows: Array) -> Array:
         old = (rows[:, None] == tried).all(axis=2).any(axis=1)
-        return np.where(old, -np.inf, model.score(rows))
+        return np.where(old, -np.inf, model.worth(rows))
 
     return score
 
 
-def _proposal(model: Model, point: dict[str, Value]) -> Proposal:
+def _proposal(model: Model, history: Sequence[Trial], point: dict[str, Value], looked_at: Array) -> Proposal:
     row = Encoding.of(model.problem.space).points([point])
-    predictions = model.predictions(row)
-    chance = float(np.exp(model.log_feasible(row)[0]))
-    p_feasible = chance if model.is_constrained else None
-    if model.winners:
-        reason = improvement(model.problem, predictions, [t.outcomes for t in model.winners], p_feasible)
-    else:
-        reason = feasibility(chance)
-    return Proposal(
+    proposal = Proposal(
         point=point,
         source="gp",
-        reason=reason,
-        predictions=predictions,
-        acquisition=float(model.score(row)[0]),
-        p_feasible=p_feasible,
+        reason="",
+        predictions=model.predictions(row),
+        acquisition=float(model.worth(row)[0]),
+        p_feasible=float(np.exp(model.log_feasible(row)[0])) if model.is_constrained else None,
+        grounds=grounds_of(model, history, row, looked_at),
     )
+    return replace(proposal, reason=reason(model, history, proposal))

@@ -12,6 +12,7 @@ from labwright.core.trial import Prediction, Trial, may_be_best, winners
 from labwright.inference import GaussianProcess, Observations
 from labwright.inference.arrays import Array
 from labwright.planning.acquisition import log_probability
+from labwright.planning.beliefs import log_belief, pull
 from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
 from labwright.planning.objectives import Reached, losses_of
@@ -28,7 +29,8 @@ class Model:
     expected where trials satisfied them, or should once they end: what was measured has luck in it; None before there
     is one. An outcome without any observation has no process. `success` is a process of 1 where a trial was observed
     and 0 where it failed or was refused; None where all succeeded. `caution` is how much P(success) weighs: one more
-    for each of the latest trials that ended without a result, so that they do not go on for long.
+    for each of the latest trials that ended without a result, so that they do not go on for long. `observed` is how
+    many trials were.
     """
 
     problem: Problem
@@ -37,6 +39,7 @@ class Model:
     winners: tuple[Trial, ...]
     reached: Reached | None
     caution: int = 1
+    observed: int = 0
 
     @property
     def empty(self) -> bool:
@@ -65,6 +68,13 @@ class Model:
         """Return what is expected of each objective: mean and standard deviation, (n, m) both."""
         means, variances = zip(*(self.outcomes[o.name].predict(rows) for o in self.problem.objectives), strict=True)
         return np.column_stack(means), np.sqrt(np.column_stack(variances))
+
+    def worth(self, rows: Array) -> Array:
+        """Return the score with what people believe of these points, (m,): the less, the more was observed."""
+        beliefs = self.problem.beliefs
+        if not beliefs:
+            return self.score(rows)
+        return self.score(rows) + pull(self.observed) * log_belief(self.problem.space, beliefs, rows)
 
     def score(self, rows: Array) -> Array:
         """Return the log expected gain times P(feasible), (m,); log P(feasible) before anything was feasible."""
@@ -114,6 +124,7 @@ def learn(problem: Problem, history: Sequence[Trial], fits: Fits | None = None) 
         winners=tuple(winners(problem, history)),
         reached=_reached(problem, history, processes),
         caution=1 + _without_result(history),
+        observed=sum(t.state is TrialState.OBSERVED for t in history),
     )
 
 

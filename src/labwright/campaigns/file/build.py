@@ -1,9 +1,11 @@
 """From the parts of a campaign file to a campaign."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from labwright.campaigns.file.approval import build_approvals
+from labwright.campaigns.file.choosing import build_beliefs, build_stop
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.samples import check_lots, check_samples
 from labwright.campaigns.file.schema import (
@@ -46,6 +48,7 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
     problem = attempt(("objectives",), _problem, parameters, objectives, constraints)
     if problem is None:
         return None
+    problem = replace(problem, beliefs=build_beliefs(part.planner.beliefs, problem.space, problems))
     _check_names(part, problem, steps, problems)
     return Campaign(
         name=part.name,
@@ -61,6 +64,7 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         parallel=part.budget.parallel,
         priority=part.priority,
         approvals=build_approvals(part.safety.approval, words, problem.space, problems),
+        stop=build_stop(part.stop, problem.objectives, problems),
     )
 
 

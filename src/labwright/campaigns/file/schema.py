@@ -31,6 +31,11 @@ def _quantity(found: Any) -> Any:
     return {"value": found}
 
 
+def _gain(found: Any) -> Any:
+    number, _, unit = found.strip().partition(" ") if isinstance(found, str) else ("", "", "")
+    return {"value": number, "unit": NOISE} if unit.strip() == NOISE else _quantity(found)
+
+
 def _not_true_or_false(found: Any) -> Any:
     if isinstance(found, bool):
         raise ValueError("it is read as true or false; write a word in quotes, or a number")
@@ -46,6 +51,7 @@ def _one_or_more(found: Any) -> Any:
     return [found] if isinstance(found, str) else found
 
 
+NOISE = "noise"  # stands where a unit does: so many times the noise
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 # What a reader of the file takes in, besides what it is read as.
@@ -53,6 +59,7 @@ _Written = Annotated[str, Field(pattern=r"^\s*[-+]?\.?\d")]
 _Quantity = Annotated[float | _Written, Field(title="Quantity", description="A number, or one with its unit: 25 degC.")]
 
 Number = Annotated[Quantity, BeforeValidator(_quantity, json_schema_input_type=_Quantity)]
+Gain = Annotated[Quantity, BeforeValidator(_gain, json_schema_input_type=_Quantity)]
 Word = Annotated[str, BeforeValidator(_word, json_schema_input_type=str | float), Field(min_length=1)]
 Name = Annotated[str, Field(pattern=NAME, max_length=60)]
 CampaignName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
@@ -234,6 +241,20 @@ class BudgetPart(Part):
     parallel: Annotated[PositiveInt, Whole] = Field(default=1, description="How many trials may be in flight at once.")
 
 
+class BeliefPart(Part):
+    """Where the best is expected, of one parameter: `near` and `within` of a number, `likely` of a word."""
+
+    parameter: Annotated[Name, Whole] = Field(description="The parameter that it is about.")
+    near: Number | None = Field(default=None, description="The value that is expected to be the best.")
+    within: Number | None = Field(
+        default=None, description="How far from it the best may be, with two chances in three; as `5 K`."
+    )
+    likely: dict[Word, Annotated[float, Whole]] = Field(
+        default={}, description="How likely each word is the best: chances up to 1. Words not named share the rest."
+    )
+    weight: Annotated[float, Whole] = Field(default=1.0, description="How much it counts; 2 is twice as much.")
+
+
 class PlannerPart(BaseModel):
     """Which planner; its other keys are the planner's own options."""
 
@@ -242,6 +263,21 @@ class PlannerPart(BaseModel):
     kind: str = Field(default="gp", description="`gp`, `sampling`, or a plug-in's; the other keys are that kind's own.")
     seed: Annotated[int, Field(ge=0), Whole] = Field(
         default=0, description="The same seed and the same history give the same proposals."
+    )
+    beliefs: list[BeliefPart] = Field(
+        default=[], description="Where you expect the best to lie; measurements overrule it in time. For `gp`."
+    )
+
+
+class StopPart(Part):
+    """When the campaign ends before its budget is spent. Without it only the budget ends it."""
+
+    when_gain_below: Gain = Field(
+        description="The next trial is expected to gain less than this: `0.5 noise` is half the noise of a "
+        "measurement; or an amount in the unit of the objective."
+    )
+    not_before: Annotated[int, Field(ge=0), Whole] = Field(
+        default=0, description="How many trials are made in any case; the first design and a few more always are."
     )
 
 
@@ -275,6 +311,7 @@ class CampaignPart(Part):
     resources: dict[Name, ResourcePart] = Field(min_length=1, description="Who carries out the steps.")
     budget: BudgetPart = Field(description="How much may be spent.")
     planner: PlannerPart = Field(default=PlannerPart(), description="Who chooses.")
+    stop: StopPart | None = Field(default=None, description="When it ends before its budget is spent.")
     safety: SafetyPart = Field(default=SafetyPart(), description="The limits that hold besides those of the resources.")
     priority: Annotated[int, Whole] = Field(
         default=0, description="Among campaigns on the same resources, those with a higher number go first."

@@ -11,7 +11,8 @@ from labwright.campaigns.report.words import headed, percent
 from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.space import Parameter
 from labwright.core.trial import Trial, best
-from labwright.planning.fit import LeftOut
+from labwright.planning.fit import WITHIN_90, LeftOut
+from labwright.planning.stopping import Outlook
 
 # Okabe and Ito's colours, which the colour-blind tell apart; the shapes differ as well.
 BLUE, VERMILION, GOLD, PURPLE = "#0072b2", "#d55e00", "#e69f00", "#a8518a"
@@ -116,18 +117,46 @@ def held_to(axes: Axes, problem: Problem, constraint: OutcomeConstraint, trials:
 
 
 def left_out(axes: Axes, found: Sequence[LeftOut], starred: LeftOut | None, title: str) -> None:
-    """Draw what was observed against what the model expected of it from all other trials, with one sd."""
+    """Draw what was observed against what the model expected of it from all other trials, with its 90 % interval."""
     means, observed = [f.mean for f in found], [f.observed for f in found]
     ends = [min(means + observed), max(means + observed)]
     axes.plot(ends, ends, color=FAINT, linewidth=1.2, linestyle="--", label="as expected")
     thin = {"elinewidth": 0.9, "markersize": 5 if len(found) <= MANY else 3}
     axes.errorbar(
-        observed, means, yerr=[f.sd for f in found], fmt="o", color=BLUE, ecolor="#9cc3dd", mec="white", mew=0.5, **thin
+        observed,
+        means,
+        yerr=[WITHIN_90 * f.sd for f in found],
+        fmt="o",
+        color=BLUE,
+        ecolor="#9cc3dd",
+        mec="white",
+        mew=0.5,
+        **thin,
     )
     if starred is not None:
         _star(axes, starred.observed, starred.mean)
     axes.set_xlabel(f"{label(title)}, observed")
-    axes.set_ylabel("predicted without it ± sd")
+    axes.set_ylabel("predicted without it, 90 % interval")
+
+
+def prospects(axes: Axes, found: Mapping[int, Outlook], title: str) -> None:
+    """Draw what each trial was expected to gain and what was left to gain at most, beside the noise."""
+    numbers = list(found)
+    lines = {
+        "left to gain at most": ([f.left for f in found.values()], VERMILION, "-"),
+        "expected gain of the next": ([f.gain for f in found.values()], BLUE, "-"),
+        "noise": ([f.noise for f in found.values()], FAINT, "--"),
+    }
+    for name, (heights, color, style) in lines.items():
+        # What is not above 0 has no place on an axis of ratios.
+        shown = [height if height > 0 else math.nan for height in heights]
+        axes.plot(numbers, shown, label=name, color=color, linestyle=style, linewidth=1.8, marker=".", markersize=4)
+    if any(f.gain > 0 or f.left > 0 or f.noise > 0 for f in found.values()):
+        axes.set_yscale("log")
+    axes.set_xlabel("trial")
+    axes.set_ylabel(label(title))
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    _legend(axes)
 
 
 def shares(axes: Axes, found: Mapping[str, float]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from labwright.campaigns.report.front import front_found
 from labwright.campaigns.report.html import Html, element, joined, section
+from labwright.campaigns.report.insight import build_on_words
 from labwright.campaigns.report.marks import Mark, alone, marked, observed
 from labwright.campaigns.report.words import (
     counted,
@@ -48,6 +49,7 @@ def best_found(campaign: Campaign, trials: Sequence[Trial]) -> Html:
         _kept(problem, winner),
         _point_table(problem, winner),
         _others(campaign, trials, winner),
+        *([element("p", words)] if (words := build_on_words(problem, trials)) else []),
     )
 
 

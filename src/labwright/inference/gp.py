@@ -1,6 +1,9 @@
 """An exact Gaussian process over numbers and categories."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +11,15 @@ from scipy.optimize import minimize
 
 from labwright.inference import cholesky, kernel
 from labwright.inference.arrays import Array, Mask
-from labwright.inference.posterior import LENGTHSCALE, NOISE, LogPosterior
+from labwright.inference.posterior import LENGTHSCALE, NOISE, LogPosterior, shares_of
 
 SHORTEST, LONGEST = 0.025, 1e4
 NOISE_BOUNDS = (1e-5, 1.0)
+SHARES = (-7.0, 7.0)  # of the logarithm of a hint's share over the kernel's
 HUGE = 1e100  # an outcome beyond it is taken as this large, for its square must be a number
 CHUNK = 4096
+
+Hint: TypeAlias = Callable[[Array], Array]  # what somebody else expects at points (n, d), standardised: (n,)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,7 +27,7 @@ class Hyperparameters:
     """Lengthscales (d,), noise variance and mean; the last two in units of the standardised outcome.
 
     An outcome is standardised by `offset` and `spread`, the mean and standard deviation of those that these were fitted
-    to.
+    to. `shares` (k,): how much of the signal's variance is proportional to each of the hints.
     """
 
     lengthscales: Array
@@ -29,6 +35,7 @@ class Hyperparameters:
     mean: float
     offset: float
     spread: float
+    shares: Array = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,7 +44,8 @@ class Observations:
 
     `categorical` (d,) marks the columns that hold codes of categories; the others are scaled to [0, 1]. The noise
     variance of each outcome is one fitted number times its entry in `ratios` (n,), plus what is `known` (n,) of it; by
-    default the ratios are 1 and nothing is known.
+    default the ratios are 1 and nothing is known. `hints`: what others expect of the outcome anywhere; it may be
+    proportional to them, up or down, and the kernel has what they do not explain.
     """
 
     x: Array
@@ -45,10 +53,18 @@ class Observations:
     categorical: Mask
     ratios: Array
     known: Array
+    hints: tuple[Hint, ...] = ()
 
     @classmethod
     def of(
-        cls, x: Array, y: Array, categorical: Mask, *, ratios: Array | None = None, known: Array | None = None
+        cls,
+        x: Array,
+        y: Array,
+        categorical: Mask,
+        *,
+        ratios: Array | None = None,
+        known: Array | None = None,
+        hints: tuple[Hint, ...] = (),
     ) -> "Observations":
         """Return observations; an outcome too large to be squared counts as 1e100."""
         return cls(
@@ -57,7 +73,17 @@ class Observations:
             categorical=categorical,
             ratios=np.ones(len(y)) if ratios is None else ratios,
             known=np.zeros(len(y)) if known is None else known,
+            hints=hints,
         )
+
+    @cached_property
+    def hinted(self) -> Array:
+        """What each hint says of each observation, (n, k)."""
+        return self.hinted_at(self.x)
+
+    def hinted_at(self, x: Array) -> Array:
+        """Return what each hint says at points (m, d), (m, k)."""
+        return np.column_stack([hint(x) for hint in self.hints]) if self.hints else np.empty((len(x), 0))
 
     def __len__(self) -> int:
         return len(self.y)
@@ -102,10 +128,10 @@ class GaussianProcess:
 
     def _predict(self, x: Array) -> tuple[Array, Array]:
         hyper = self.hyperparameters
-        cross = kernel.cross_covariance(self.x, x, hyper.lengthscales, self.data.categorical)
+        cross, prior = _covariance(self.data, x, hyper)
         explained = cholesky.solve_lower(self.factor, cross)
         mean = hyper.offset + hyper.spread * (hyper.mean + self.alpha @ cross)
-        variance = np.maximum(1 - (explained**2).sum(axis=0), 1e-12) * hyper.spread**2
+        variance = np.maximum(prior - (explained**2).sum(axis=0), 1e-12) * hyper.spread**2
         return mean, variance
 
     def leave_one_out(self) -> tuple[Array, Array]:
@@ -126,6 +152,7 @@ class GaussianProcess:
             categorical=self.data.categorical,
             ratios=np.concatenate([self.data.ratios, np.ones(len(x))]),
             known=np.concatenate([self.data.known, np.zeros(len(x))]),
+            hints=self.data.hints,
         )
         return condition(seen, self.hyperparameters)
 
@@ -133,11 +160,20 @@ class GaussianProcess:
 def condition(data: Observations, hyperparameters: Hyperparameters) -> GaussianProcess:
     """Return the Gaussian process of at least one observation, its hyperparameters given."""
     hyper = hyperparameters
-    covariance = kernel.cross_covariance(data.x, data.x, hyper.lengthscales, data.categorical)
+    covariance, _ = _covariance(data, data.x, hyper)
     noise = hyper.noise * data.ratios + data.known / hyper.spread / hyper.spread
     factor = cholesky.factorise(covariance + np.diag(noise))
     alpha = cholesky.solve(factor, (data.y - hyper.offset) / hyper.spread - hyper.mean)
     return GaussianProcess(data=data, hyperparameters=hyper, factor=factor, alpha=alpha)
+
+
+def _covariance(data: Observations, x: Array, hyper: Hyperparameters) -> tuple[Array, Array | float]:
+    """Return the covariance of each observation with each point (m, d), (n, m), and the points' own variance."""
+    cross = kernel.cross_covariance(data.x, x, hyper.lengthscales, data.categorical)
+    if not data.hints:
+        return cross, 1
+    own, hinted = 1 - hyper.shares.sum(), data.hinted_at(x)
+    return own * cross + (data.hinted * hyper.shares) @ hinted.T, own + hinted**2 @ hyper.shares
 
 
 def fit(data: Observations, *, shortest: float = SHORTEST) -> Hyperparameters:
@@ -149,14 +185,16 @@ def fit(data: Observations, *, shortest: float = SHORTEST) -> Hyperparameters:
         categorical=data.categorical,
         ratios=data.ratios,
         known=data.known / spread / spread,  # a square may be too small to divide by
+        hints=data.hinted,
     )
-    theta = _likeliest(posterior, shortest)
+    theta, d = _likeliest(posterior, shortest), data.x.shape[1]
     return Hyperparameters(
-        lengthscales=np.exp(theta[:-2]),
+        lengthscales=np.exp(theta[:d]),
         noise=float(np.exp(theta[-2])),
         mean=float(theta[-1]),
         offset=offset,
         spread=spread,
+        shares=shares_of(theta[d:-2]),
     )
 
 
@@ -170,9 +208,12 @@ def _scale(y: Array) -> tuple[float, float]:
 
 def _likeliest(posterior: LogPosterior, shortest: float) -> Array:
     """Climb the log posterior from the prior's mode and from a smoother start; return the higher end."""
-    d = posterior.x.shape[1]
-    starts = [np.array([*[np.log(LENGTHSCALE.mode * factor)] * d, np.log(NOISE.mode), 0.0]) for factor in (1.0, 5.0)]
-    bounds = [(np.log(shortest), np.log(LONGEST))] * d + [tuple(np.log(NOISE_BOUNDS)), (-5.0, 5.0)]
+    d, k = posterior.x.shape[1], posterior.hints.shape[1]
+    starts = [
+        np.array([*[np.log(LENGTHSCALE.mode * factor)] * d, *[0.0] * k, np.log(NOISE.mode), 0.0])
+        for factor in (1.0, 5.0)
+    ]
+    bounds = [(np.log(shortest), np.log(LONGEST))] * d + [SHARES] * k + [tuple(np.log(NOISE_BOUNDS)), (-5.0, 5.0)]
 
     def loss(theta: Array) -> tuple[float, Array]:
         density, slope = posterior(theta)

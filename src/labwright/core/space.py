@@ -41,11 +41,11 @@ class Continuous:
         """The decimals that a chosen value keeps: a hundred-thousandth of the range."""
         return 5 - math.floor(math.log10(self.low if self.log else self.high - self.low))
 
-    def snap(self, value: float) -> float:
-        """Return the nearest value that may be chosen, rounded to what a person can set."""
+    def snap(self, value: float, *, finer: int = 0) -> float:
+        """Return the nearest value that may be chosen, rounded to what a person can set, or to some decimals more."""
         if value <= self.low or value >= self.high:
             return self.low if value <= self.low else self.high
-        return min(max(round(float(value), self.decimals), self.low), self.high)
+        return min(max(round(float(value), self.decimals + finer), self.low), self.high)
 
     def allows(self, value: Value) -> bool:
         """Say whether the value lies within the range."""
@@ -249,7 +249,8 @@ class Space:
                 wrong.append(f"{p.name} = {show(point[p.name])} is not {p}")
         if wrong:
             return wrong
-        wrong = [problem for r in (*self.compositions, *self.linear) for problem in r.problems(point)]
+        wrong = [problem for composition in self.compositions for problem in composition.problems(point)]
+        wrong += [problem for constraint in self.linear for problem in constraint.problems(point)]
         return wrong or [problem for rule in self.rules for problem in rule.problems(point)]
 
     def _check_parts(self, composition: Composition) -> None:

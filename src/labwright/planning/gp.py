@@ -16,7 +16,8 @@ from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
 from labwright.planning.model import Model, learn
 from labwright.planning.reasons import feasibility, first_design, improvement
-from labwright.planning.sampling import even, sample
+from labwright.planning.sampling import sample, starts
+from labwright.planning.screening import Screen
 from labwright.planning.search import around, climb
 
 EVEN = 512
@@ -50,42 +51,47 @@ class GaussianProcessPlanner:
             tried = [*history, *running]
             if model is None or model.empty or len(tried) < initial:
                 return first_design(sample(problem.space, tried, seed), len(tried), initial)
-            return _best(model, history, running, seed)
+            return _best(model, history, running, seed, screen)
 
+        screen = Screen(np.random.default_rng([seed, len(history) + len(pending)]))
         return one_by_one(count, pending, choose)
 
 
-def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int) -> Proposal:
+def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int, screen: Screen) -> Proposal:
     space, tried = model.problem.space, [*history, *running]
     believed = model.believing(Encoding.of(space).trials(running)) if running else model
     candidates = remaining(space, tried)
     if candidates is None:
         point = _searched(believed, tried, seed)
     else:
-        point = candidates.point(int(believed.score(candidates.rows).argmax()))
+        index, _ = screen.best(believed.score, candidates, believed.lengthscales)
+        point = candidates.point(index)
     return _proposal(believed, point)
 
 
 def _searched(model: Model, tried: Sequence[Trial], seed: int) -> dict[str, Value]:
     encoding = Encoding.of(model.problem.space)
     rng = np.random.default_rng([seed, len(tried)])
-    starts = [encoding.spread(even(len(encoding.parameters), EVEN, int(rng.integers(2**31))))]
+    begin = [starts(encoding, EVEN, rng)]
     if model.winner is not None:
-        starts.append(around(encoding.points([model.winner.point])[0], AROUND, encoding, rng))
-    rows, used = np.vstack(starts), [dict(t.point) for t in tried]
-    for row in [*climb(_score_of_new(model, encoding.trials(tried)), rows, encoding, rng), *rows]:
+        begin.append(around(encoding.points([model.winner.point])[0], AROUND, encoding, rng))
+    rows, used = np.vstack(begin), [dict(t.point) for t in tried]
+    for row in [*climb(_score_of_new(model, encoding, tried), rows, encoding, rng), *rows]:
         point = encoding.point(row)
-        if point not in used:
+        if point not in used and not (encoding.space.restrictions and encoding.space.problems(point)):
             return point
     raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
 
 
-def _score_of_new(model: Model, tried: Array) -> Callable[[Array], Array]:
-    """Return the model's score, which is of no use where a trial was: among levels the climb must not end there."""
+def _score_of_new(model: Model, encoding: Encoding, tried: Sequence[Trial]) -> Callable[[Array], Array]:
+    """Return the model's score, which is of no use where a trial was or may not be: the climb must not end there."""
+    known = encoding.trials(tried)
 
     def score(rows: Array) -> Array:
-        old = (rows[:, None] == tried).all(axis=2).any(axis=1)
-        return np.where(old, -np.inf, model.score(rows))
+        values = np.full(len(rows), -np.inf)
+        new = encoding.allows(rows) & ~(rows[:, None] == known).all(axis=2).any(axis=1)
+        values[new] = model.score(rows[new])
+        return values
 
     return score
 

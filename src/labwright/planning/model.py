@@ -48,6 +48,13 @@ class Model:
         """Whether something is known that could make a point infeasible."""
         return self.success is not None or any(c.name in self.outcomes for c in self.problem.constraints)
 
+    @property
+    def lengthscales(self) -> Array:
+        """The shortest lengthscale of each column among the processes, (d,): what is near, and what is far."""
+        processes = [*self.outcomes.values(), *([self.success] if self.success else [])]
+        shortest: Array = np.array([p.hyperparameters.lengthscales for p in processes]).min(axis=0)
+        return shortest
+
     def believing(self, rows: Array) -> "Model":
         """Return the model as it will be if trials at these points turn out as expected (kriging believer)."""
         return replace(

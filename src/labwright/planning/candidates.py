@@ -61,7 +61,7 @@ class Listing:
 
 
 def _weights(rows: Array) -> Array:
-    return np.random.default_rng(0).random(rows.shape[1])
+    return np.random.default_rng(0).random((rows.shape[1],))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -155,9 +155,9 @@ class Encoding:
             fine[place] = not self.space.rules or not self.space.problems(self.point(rows[place]))
         return fine
 
-    def corners(self, count: int, rng: np.random.Generator) -> Array:
-        """Return up to `count` rows (n, d) at ends of what the constraints leave possible, and as many between them."""
-        x = self.region.corners(count, rng)
+    def corners(self, rng: np.random.Generator) -> Array:
+        """Return rows (n, d) at ends of what the constraints leave possible, and as many between them."""
+        x = self.region.corners
         if len(x):
             between = rng.dirichlet(np.ones(len(x)), size=len(x)) @ x
             x = np.vstack([x, np.where(self.region.free, between, x)])

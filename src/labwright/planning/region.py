@@ -14,6 +14,9 @@ from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Par
 from labwright.inference.arrays import Array, Mask
 
 Places = NDArray[np.intp]
+CORNERS = 24
+NODES = 10_000
+IMPOSSIBLE = 2  # as scipy.optimize.milp says it
 ROUNDS = 30  # of projections, one constraint after the other
 
 
@@ -139,12 +142,11 @@ class Region:
             x[:, group] = mixed(x[:, group], self.ends[0][group], self.ends[1][group], composition)
         return x
 
-    def corners(self, count: int, rng: np.random.Generator) -> Array:
-        """Return up to `count` points (n, d) of the region, each at its end in some direction; none if there is none.
-
-        Words are drawn.
-        """
-        found = [point for point in (self._corner(rng) for _ in range(count)) if point is not None]
+    @cached_property
+    def corners(self) -> Array:
+        """Some points (n, d), each at an end of the region in some direction; none if there is none. Words are drawn."""
+        rng = np.random.default_rng(0)
+        found = [point for point in (self._corner(rng) for _ in range(CORNERS)) if point is not None]
         x = np.array(found).reshape(-1, len(self.parameters))
         for j, p in enumerate(self.parameters):
             if isinstance(p, Ordinal | Categorical):
@@ -152,10 +154,9 @@ class Region:
         return x
 
     def _corner(self, rng: np.random.Generator) -> Array | None:
-        low, high = self.ends
-        wish = rng.standard_normal(len(low)) / np.maximum(high - low, 1e-300)
-        inside = _furthest(self.space, wish, (self.sums[0], self.inner))
-        return _furthest(self.space, wish, self.sums) if inside is None else inside
+        wish = rng.standard_normal(len(self.parameters))
+        inside, _ = _furthest(self.space, wish, (self.sums[0], self.inner))
+        return _furthest(self.space, wish, self.sums)[0] if inside is None else inside
 
 
 def mixed(x: Array, low: Array, high: Array, composition: Composition) -> Array:
@@ -185,45 +186,48 @@ def _kept(x: Array, count: int | Places) -> Mask:
 
 
 def _levelled(x: Array, low: Array, high: Array, total: float) -> Array:
-    """Return clip(x + shift, low, high) with the shift of each row for which it sums to the total (by bisection)."""
-    down, up = (low - x).min(axis=1), (high - x).max(axis=1)
-    for _ in range(60):
-        middle = (down + up) / 2
-        short = np.clip(x + middle[:, None], low, high).sum(axis=1) < total
-        down, up = np.where(short, middle, down), np.where(short, up, middle)
-    return np.clip(x + ((down + up) / 2)[:, None], low, high)
+    """Return clip(x + shift, low, high) with the shift of each row for which it sums to the total.
+
+    The sum rises with the shift, in straight pieces between the shifts at which a part reaches one of its ends.
+    """
+    shifts = np.sort(np.concatenate([low - x, high - x], axis=1), axis=1)
+    sums = np.clip(x[:, None] + shifts[:, :, None], low[:, None], high[:, None]).sum(axis=2)
+    after = np.clip((sums < total).sum(axis=1), 1, shifts.shape[1] - 1)
+    line = np.arange(len(x))
+    left, right, least, most = shifts[line, after - 1], shifts[line, after], sums[line, after - 1], sums[line, after]
+    part = np.where(most > least, (total - least) / np.where(most > least, most - least, 1.0), 0.0)
+    shift = left + np.clip(part, 0.0, 1.0) * (right - left)
+    moved: Array = np.clip(x + shift[:, None], low, high)
+    return moved
 
 
-def _furthest(space: Space, wish: Array, sums: tuple[Array, Array]) -> Array | None:
-    """Return the point (d,) that goes furthest against `wish` (d,); None where no point keeps all. Words are 0.
+def _furthest(space: Space, wish: Array, sums: tuple[Array, Array]) -> tuple[Array | None, bool]:
+    """Return the point (d,) that goes furthest against `wish` (d,), and whether there surely is none. Words are 0.
 
     A mixed-integer linear program: a number of a list is a sum of which one term is taken, and a part that may be
-    absent has a switch.
+    absent has a switch. It is solved for numbers scaled to [0, 1], each line by its largest coefficient.
     """
     # Imported here because it takes a while, and few spaces need it.
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     d = len(space.parameters)
     lines, lows, highs, switches = _program(space)
-    matrix, bounds = sums
-    padded = np.hstack([matrix, np.zeros((len(matrix), switches))])
+    matrix = np.vstack([np.hstack([sums[0], np.zeros((len(sums[0]), switches))]), *lines])
     low, high = Region(space=space).ends
-    rules = LinearConstraint(
-        np.vstack([padded, *lines]),
-        np.concatenate([np.full(len(matrix), -np.inf), lows]),
-        np.concatenate([bounds, highs]),
-    )
+    offset = matrix[:, :d] @ low
+    least = np.concatenate([np.full(len(sums[0]), -np.inf), lows]) - offset
+    most = np.concatenate([sums[1], highs]) - offset
+    matrix[:, :d] *= high - low
+    largest = np.abs(matrix).max(axis=1, initial=1e-300)
     found = milp(
         np.concatenate([wish, np.zeros(switches)]),
-        constraints=rules if len(padded) + len(lines) else None,
-        bounds=Bounds(np.concatenate([low, np.zeros(switches)]), np.concatenate([high, np.ones(switches)])),
+        constraints=LinearConstraint(matrix / largest[:, None], least / largest, most / largest),
+        bounds=Bounds(0, 1),
         integrality=np.concatenate([np.zeros(d), np.ones(switches)]),
-        options={"time_limit": 10.0},
+        options={"node_limit": NODES},
     )
-    if found.x is None:
-        return None
-    point: Array = found.x[:d]
-    return point
+    point: Array | None = None if found.x is None else low + (high - low) * found.x[:d]
+    return point, found.status == IMPOSSIBLE
 
 
 def _program(space: Space) -> tuple[list[Array], list[float], list[float], int]:
@@ -288,4 +292,5 @@ def _is_possible(space: Space, some: Sequence[object]) -> bool:
         compositions=tuple(c for c in space.compositions if c in some),
         constraints=tuple(c for c in space.linear if c in some),
     )
-    return _furthest(kept, np.zeros(len(space.parameters)), Region(space=kept).sums) is not None
+    _, impossible = _furthest(kept, np.zeros(len(space.parameters)), Region(space=kept).sums)
+    return not impossible

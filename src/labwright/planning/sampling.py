@@ -15,7 +15,6 @@ from labwright.planning.candidates import Candidates, remaining
 from labwright.planning.encoding import Encoding
 
 ATTEMPTS = 1024
-CORNERS = 32  # where no point of an even spread keeps the constraints
 AT_ONCE = 16  # of them; the first is nearly always new
 
 
@@ -92,7 +91,7 @@ def _spread(encoding: Encoding, number: int, seed: int) -> Iterator[Array]:
 
 def beside(encoding: Encoding, unit: Array, rng: np.random.Generator) -> Array:
     """Return rows (n, d) that keep the constraints, near to points of the unit cube and at the region's corners."""
-    rows = np.vstack([encoding.snap(encoding.spread(unit)), encoding.corners(CORNERS, rng)])
+    rows = np.vstack([encoding.snap(encoding.spread(unit)), encoding.corners(rng)])
     return rows[encoding.keeping(rows)]
 
 

@@ -68,17 +68,31 @@ class OutcomeConstraint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContextVariable:
+    """What is recorded of every trial because it may matter, and cannot be chosen: the humidity of the day."""
+
+    name: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """The planner's whole question: where to look, what is wanted, what must hold."""
 
     space: Space
     objectives: tuple[Objective, ...]
     constraints: tuple[OutcomeConstraint, ...] = ()
+    context: tuple[ContextVariable, ...] = ()
 
     @property
     def outcomes(self) -> tuple[str, ...]:
         """The names of everything that a trial must measure."""
         return tuple(dict.fromkeys([o.name for o in self.objectives] + [c.name for c in self.constraints]))
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The names of everything that is recorded of a trial: the outcomes, and the context."""
+        return (*self.outcomes, *(c.name for c in self.context))
 
     @property
     def objective(self) -> Objective:

@@ -144,7 +144,7 @@ class Region:
 
     @cached_property
     def corners(self) -> Array:
-        """Some points (n, d), each at an end of the region in some direction; none if there is none. Words are drawn."""
+        """Points (n, d), each at an end of the region in some direction; none if there is none; words are drawn."""
         rng = np.random.default_rng(0)
         found = [point for point in (self._corner(rng) for _ in range(CORNERS)) if point is not None]
         x = np.array(found).reshape(-1, len(self.parameters))

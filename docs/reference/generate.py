@@ -32,11 +32,13 @@ PARTS: dict[str, tuple[type[BaseModel], ...]] = {
     "The whole file": (schema.CampaignPart,),
     "`space`": (schema.ContinuousPart, schema.DiscretePart, schema.OrdinalPart, schema.CategoricalPart),
     "`objectives`": (schema.ObjectivePart,),
+    "`desirability`": (schema.DesirabilityPart,),
     "`constraints`": (schema.ConstraintPart,),
     "`procedure`": (schema.StepPart,),
     "`resources`": (schema.ResourcePart,),
     "`budget`": (schema.BudgetPart,),
-    "`planner`": (schema.PlannerPart,),
+    "`planner`": (schema.PlannerPart, schema.BeliefPart),
+    "`stop`": (schema.StopPart,),
     "`safety`": (schema.SafetyPart, schema.LimitPart),
 }
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from labwright.core.errors import InvalidInput, MissingExtra, PoolExhausted
-from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
+from labwright.core.problem import Desirability, Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Pool, Space
 from labwright.core.states import TrialState
 from labwright.core.trial import Trial
@@ -37,6 +37,14 @@ MIXED = Space(
 )
 Y = Objective(name="y", goal=Goal.MAXIMIZE)
 pytestmark = pytest.mark.filterwarnings("ignore")  # what a library says of itself while it is imported
+
+
+@pytest.mark.parametrize("kind", PLANNERS)
+def test_objectives_that_a_person_weighed_are_refused_and_not_traded_otherwise(kind):
+    weighed = Objective(name="y", goal=Goal.MAXIMIZE, desirability=Desirability(worst=0, best=1))
+
+    with pytest.raises(InvalidInput, match=f"The planner '{kind}' knows no desirability"):
+        PLANNERS[kind]().propose(problem(RANGES, weighed), [], [], 1, seed=1)
 
 
 @pytest.fixture(params=sorted(PLANNERS))

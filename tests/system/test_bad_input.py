@@ -265,7 +265,7 @@ def test_an_instrument_that_is_not_there_is_named_with_its_address(here, labwrig
     ("words", "code", "said"),
     [
         (("run", "absent.yaml"), 2, "The campaign file absent.yaml cannot be read"),
-        (("show", "study"), 2, "'study' is not a trial"),
+        (("show", "other"), 2, "No campaign named 'other'"),
         (("show", "study/9"), 2, "has no trial 9"),
         (("trials", "other"), 2, "No campaign named 'other'"),
         (("stop", "study"), 4, "study is finished: it cannot stop"),

@@ -27,6 +27,7 @@ from labwright.core.run import thing_of, undecided
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import NO_BUDGET, PERSON, Proposal, Trial, taught, teaches
 from labwright.core.verdict import Decision, Verdict
+from labwright.planning import stopping
 from labwright.planning.planner import Planner
 from labwright.sites.patience import Endurance, Patience
 from labwright.storage.approvals import Approvals
@@ -84,6 +85,7 @@ class Conductor:
         self._seq = -1
         self._first_new: int | None = None
         self._short_at: tuple[int, list[Lot]] | None = None  # the newest change and the lots as one lacked something
+        self._enough_at: int | None = None  # the newest change as there was no more to gain
         self._takes = any(step.takes for step in self.campaign.procedure)
         self.queued: Callable[[], None] = lambda: None  # called after runs were queued
         self.asked: Callable[[], bool] = lambda: True  # whether resources have been asked about what is unknown
@@ -174,7 +176,7 @@ class Conductor:
         if await self._take_answers(budget):
             return True
         room = min(self.campaign.parallel - len(pending), budget - view.spent)
-        if room <= 0 or self._leaving or len(refused) >= REFUSED_IN_A_ROW or hopeless:
+        if room <= 0 or self._leaving or len(refused) >= REFUSED_IN_A_ROW or hopeless or self._enough_at == self._seq:
             return False
         return await self._try_next(pending, room, budget)
 
@@ -216,6 +218,11 @@ class Conductor:
             return await self._finish("finish" if tried else "fail", why)
         if self._leaving:
             return False
+        if (enough := self._enough(proposals, budget)) is not None:
+            if pending:
+                self._enough_at = self._seq  # what is in flight may change that
+                return False
+            return await self._finish("finish", enough)
         allowed, begun = [], 0
         with suppress(Overtaken):  # somebody paused or stopped the campaign just now
             for proposal in proposals:
@@ -263,6 +270,13 @@ class Conductor:
             self.queued()
             return begun
         return False
+
+    def _enough(self, proposals: Sequence[Proposal], budget: int) -> str | None:
+        """Say why there is nothing worth another trial; a person who has changed the budget wants it spent."""
+        rule = self.campaign.stop
+        if rule is None or budget != self.campaign.trials or not proposals:
+            return None
+        return stopping.enough(rule, self._wiring.problem, taught(self._view.trials), proposals[0])
 
     def _propose(self, trials: Sequence[Trial], pending: Sequence[Trial], count: int) -> list[Proposal]:
         return self._planner.propose(self._wiring.problem, taught(trials), pending, count, seed=self.campaign.seed)

@@ -12,9 +12,11 @@ from labwright.cli.words import counts
 from labwright.core.capability import Capability
 from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.need import Supply
+from labwright.core.problem import Aim
 from labwright.core.run import Run
-from labwright.core.trial import Correction, Trial, best
+from labwright.core.trial import Correction, Trial, best, front
 from labwright.core.values import Json
+from labwright.planning.stopping import latest
 from labwright.storage.database.packing import pack
 from labwright.storage.records import outcome_record, proposal_record
 
@@ -76,7 +78,8 @@ def run_json(run: Run) -> dict[str, Json]:
 
 def standing_json(standing: Standing) -> dict[str, Json]:
     """Return a campaign's standing as plain values."""
-    found = best(standing.campaign.problem, standing.trials)
+    problem = standing.campaign.problem
+    found = best(problem, standing.trials)
     return {
         "name": standing.record.name,
         "state": standing.record.state.value,
@@ -85,7 +88,15 @@ def standing_json(standing: Standing) -> dict[str, Json]:
         "budget": standing.campaign.trials,
         "trials": dict(counts(standing.trials)),
         "best": None if found is None else trial_json(found),
+        "front": [trial_json(t) for t in front(problem, standing.trials)] if problem.aim is Aim.FRONT else None,
+        "left": _left_json(standing),
     }
+
+
+def _left_json(standing: Standing) -> dict[str, Json] | None:
+    """Return what was left to gain when the model chose last, in the unit of the first objective."""
+    found = latest(standing.trials)
+    return None if found is None else {"before_trial": found[0].number, **found[1].noted}
 
 
 def checked_json(checked: Checked) -> dict[str, Json]:

@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.table import Table
 
 from labwright.app import Overview, Standing
+from labwright.campaigns.report.insight import outlook_words
 from labwright.cli import machine
 from labwright.cli.tables import make_console, print_table
-from labwright.cli.words import best_words, counts
+from labwright.cli.words import best_words, counts, plain
 from labwright.core.run import Run
 from labwright.core.states import CampaignState, TrialState
 from labwright.core.values import Json
@@ -52,6 +53,7 @@ def print_overview(found: Overview, folder: Path, place: str) -> None:
         heard = "" if worker.lease_s > 0 else f"; not heard of for {-worker.lease_s:.0f} s beyond its lease"
         console.print(f"At work: {worker}, id {worker.id[:8]}{holds}{heard}.")
     for standing in found.standings:
+        _print_left(console, standing)
         _print_failed(console, standing, place)
     why = {(s.record.name, t.number): t.why for s in found.standings for t in s.trials}
     for run in found.unknown:
@@ -80,6 +82,12 @@ def _words(standing: Standing, folder: Path) -> str:
     if standing.record.state is CampaignState.RUNNING and not standing.owned:
         return f"no process runs it now; to go on: {standing.how_to_run(folder)}"
     return standing.record.why or ""
+
+
+def _print_left(console: Console, standing: Standing) -> None:
+    words = outlook_words(standing.campaign.problem, standing.trials)
+    if words is not None and standing.record.state in (CampaignState.RUNNING, CampaignState.PAUSED):
+        console.print(f"{standing.record.name}: {plain(words[:1].lower() + words[1:])}")
 
 
 def _print_failed(console: Console, standing: Standing, place: str) -> None:

@@ -45,16 +45,32 @@ def trials(
 
 
 def show(
-    target: Annotated[str, typer.Argument(metavar="TRIAL", help="The trial, as NAME/7.", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="WHAT", help="A campaign, by its name or file, or a trial: NAME/7.", show_default=False),
+    ],
     *,
     json: AsJson = False,
 ) -> None:
-    """Show one trial: why it was chosen, what was expected, sent, given and kept, and who said what of it."""
-    from labwright.cli import machine, trial
-    from labwright.cli.target import find_trial, make_app
+    """Show one trial: why it was chosen, what was expected, sent, given and kept, and who said what of it.
 
+    Of a campaign: the best, what the model makes of the results and how far it can be trusted, what is left to gain.
+    """
+    from labwright.cli import machine, tables, trial
+    from labwright.cli.target import find_campaign, find_trial, is_trial, make_app
+
+    app = make_app()
+    if not is_trial(target):
+        folder, name = find_campaign(target)
+        with app.laboratory(folder) as laboratory:
+            standing = app.standing(laboratory, name)
+        if json:
+            machine.print_json(machine.standing_json(standing))
+        else:
+            tables.print_standing(standing)
+        return
     folder, name, number = find_trial(target)
-    with make_app().laboratory(folder) as laboratory:
+    with app.laboratory(folder) as laboratory:
         found = laboratory.record(name, number)
     if json:
         machine.print_json(trial.as_json(found))

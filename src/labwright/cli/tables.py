@@ -1,32 +1,39 @@
 """Answers for people: tables and a few sentences on the standard output."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from labwright.app import Checked, Standing
+from labwright.campaigns.report.insight import model_words
 from labwright.campaigns.wiring import Wiring
 from labwright.cli.words import (
     best_words,
+    desirability_of,
     input_words,
+    judged_words,
     nature,
     outcome_words,
+    plain,
     point_words,
     state_words,
+    weighing_words,
     with_unit,
 )
 from labwright.core.material import Lot, LotEntry, Sample, amount_words
 from labwright.core.moment import moment
-from labwright.core.problem import Problem
+from labwright.core.problem import Aim, Problem
 from labwright.core.space import Parameter
 from labwright.core.states import CampaignState
-from labwright.core.trial import Trial, best
+from labwright.core.trial import Trial, winners
 from labwright.core.values import show
 from labwright.core.verdict import Verdict
 from labwright.storage.verification import Verification
+
+LOOKED_FOR = {Aim.FRONT: "their Pareto front", Aim.DESIRABILITY: "the most desirable trial"}
 
 
 def make_console(width: int | None = None) -> Console:
@@ -81,7 +88,10 @@ def _verdict_words(verdict: Verdict) -> str:
 def _print_problem(console: Console, problem: Problem) -> None:
     for objective in problem.objectives:
         target = "" if objective.target is None else f" = {with_unit(objective.target, objective.unit)}"
-        console.print(f"  {objective.goal.value} {objective.name}{target} [{objective.unit or 'no unit'}]")
+        weighed = weighing_words(objective)
+        console.print(f"  {objective.goal.value} {objective.name}{target} [{objective.unit or 'no unit'}]{weighed}")
+    if len(problem.objectives) > 1:
+        console.print(f"  looking for {LOOKED_FOR[problem.aim]}")
     for constraint in problem.constraints:
         console.print(f"  subject to {constraint}")
     console.print("It chooses:")
@@ -101,53 +111,77 @@ def _print_capabilities(console: Console, wiring: Wiring) -> None:
 
 
 def print_answer(standing: Standing, file: Path, new: str | None, *, command: str = "run") -> None:
-    """Say how a run of a file, under a new name or its own, ended, the best that was found, and what to do next.
+    """Say how a run of a file, under a new name or its own, ended, the best or the front, and what to do next.
 
     `command`: what was given, and goes on.
     """
-    console, record, problem = make_console(), standing.record, standing.campaign.problem
-    done = sum(t.uses_budget and not t.is_pending for t in standing.trials)
-    why = f": {record.why.rstrip('.')}" if record.why else ""
-    console.print(f"{record.name} is {record.state} after {done} of {standing.campaign.trials} trials{why}.")
-    found = best(problem, standing.trials)
-    if found is None:
-        console.print(f"Best: {best_words(problem, standing.trials)}.")
-    else:
-        console.print(f"Best: {found.id} with {outcome_words(problem, found)}\n  at {point_words(problem, found)}.")
+    console, record = make_console(), standing.record
+    _print_found(standing)
     if record.state is CampaignState.PAUSED:
         console.print(f"To go on: labwright {command} {shlex.quote(str(file))}{f' --new {new}' if new else ''}")
     else:
-        name, number = str(file.parent / new if new else file), 1 if found is None else found.number
+        found = winners(standing.campaign.problem, standing.trials)
+        name, number = str(file.parent / new if new else file), found[0].number if found else 1
         trial, name = shlex.quote(f"{name}/{number}"), shlex.quote(name)
         console.print(f"Look: labwright trials {name}; labwright show {trial}; labwright report {name}")
 
 
+def print_standing(standing: Standing) -> None:
+    """Say how a campaign stands, what the model makes of its results, and how far it can be trusted."""
+    _print_found(standing)
+    for words in model_words(standing.campaign.problem, standing.trials, standing.campaign.units):
+        make_console().print(plain(words))
+
+
+def _print_found(standing: Standing) -> None:
+    """Say how far a campaign came, and the best or the front, as measured and as the model judges it."""
+    console, record, problem = make_console(), standing.record, standing.campaign.problem
+    done = sum(t.uses_budget and not t.is_pending for t in standing.trials)
+    why = f": {record.why.rstrip('.')}" if record.why else ""
+    console.print(f"{record.name} is {record.state} after {done} of {standing.campaign.trials} trials{why}.")
+    found = winners(problem, standing.trials)
+    if not found:
+        console.print(f"{'Front' if problem.aim is Aim.FRONT else 'Best'}: {best_words(problem, standing.trials)}.")
+    elif problem.aim is Aim.FRONT:
+        some = "1 trial" if len(found) == 1 else f"{len(found)} trials"
+        console.print(f"Front: {some}; none is better than another in everything.")
+        _print_rows(standing, found)
+    else:
+        best = found[0]
+        console.print(f"Best: {best.id} with {outcome_words(problem, best)}\n  at {point_words(problem, best)}.")
+    for words in judged_words(standing):
+        console.print(plain(words))
+
+
 def print_trials(standing: Standing) -> None:
-    """Show each trial in a line, the best one marked; below them, why some gave nothing."""
-    problem = standing.campaign.problem
-    found = best(problem, standing.trials)
-    table = Table("", "trial", "state", box=None)
-    for parameter in problem.space.parameters:
-        table.add_column(_headed(parameter.name, parameter.unit), justify="right")
-    units = standing.campaign.units
-    for name in problem.outcomes:
-        table.add_column(_headed(name, units[name]), justify="right")
-    for t in standing.trials:
-        point = [show(t.point[n]) if n in t.point else "" for n in problem.space.names]
-        outcomes = [show(t.outcomes[n]) if n in t.outcomes else "" for n in problem.outcomes]
-        mark = "*" if found is not None and t.number == found.number else ""
-        table.add_row(mark, str(t.number), state_words(t), *point, *outcomes)
-    print_table(table)
-    _print_below(standing.trials, found)
-
-
-def _print_below(trials: Sequence[Trial], found: Trial | None) -> None:
+    """Show each trial in a line, the best one or the front marked; below them, why some gave nothing."""
+    problem, trials = standing.campaign.problem, standing.trials
+    found = winners(problem, trials)
+    _print_rows(standing, trials, marked={t.number for t in found})
     console = make_console()
     for t in trials:
         if t.remark:
             console.print(f"{t.number} {t.state}: {t.remark}")
-    if found is not None:
-        console.print("* the best")
+    if found:
+        console.print("* on the front" if problem.aim is Aim.FRONT else "* the best")
+
+
+def _print_rows(standing: Standing, trials: Sequence[Trial], *, marked: Collection[int] = ()) -> None:
+    problem, units = standing.campaign.problem, standing.campaign.units
+    weighed = ["desirability"] * (problem.aim is Aim.DESIRABILITY)
+    table = Table("", "trial", "state", box=None)
+    for heading in [
+        *(_headed(p.name, p.unit) for p in problem.space.parameters),
+        *(_headed(name, units[name]) for name in problem.outcomes),
+        *weighed,
+    ]:
+        table.add_column(heading, justify="right")
+    for t in trials:
+        cells = [t.point.get(n) for n in problem.space.names] + [t.outcomes.get(n) for n in problem.outcomes]
+        cells += [desirability_of(problem, t) for _ in weighed]
+        mark = "*" if t.number in marked else ""
+        table.add_row(mark, str(t.number), state_words(t), *("" if c is None else show(c) for c in cells))
+    print_table(table)
 
 
 def print_lots(lots: Sequence[Lot]) -> None:

@@ -34,10 +34,16 @@ def find_campaign(target: str) -> tuple[Path, str]:
     return path.absolute().parent, data["name"]
 
 
+def is_trial(target: str) -> bool:
+    """Whether a trial is named, as NAME/7, and not a campaign."""
+    campaign, _, number = target.rpartition("/")
+    return bool(campaign) and number.isdecimal()
+
+
 def find_trial(target: str) -> tuple[Path, str, int]:
     """Return folder, campaign and number of a trial written as NAME/7, FOLDER/NAME/7 or FILE.yaml/7."""
     campaign, _, number = target.rpartition("/")
-    if not campaign or not number.isdecimal():
+    if not is_trial(target):
         raise InvalidInput(f"{target!r} is not a trial. Expected the campaign's name or file and a number: NAME/7.")
     folder, name = find_campaign(campaign)
     return folder, name, int(number)

@@ -11,6 +11,7 @@ from labwright.core.moment import moment
 from labwright.core.run import Run
 from labwright.core.states import RunState
 from labwright.core.values import Json, show
+from labwright.planning.stopping import noted, words
 
 
 def lines_of(record: TrialRecord) -> Iterator[str]:
@@ -54,8 +55,37 @@ def _expectations(record: TrialRecord) -> Iterator[str]:
         unit = units.get(name)
         measured = f", measured {with_unit(trial.outcomes[name], unit)}" if name in trial.outcomes else ""
         yield f"  {name}: expected {show(p.mean)} ± {with_unit(p.sd, unit)}{measured}"
-    if record.campaign.problem.constraints and trial.proposal.p_feasible is not None:
-        yield f"  probability that every constraint holds: {trial.proposal.p_feasible:.0%}"
+    if trial.proposal.p_feasible is not None:
+        chances = trial.proposal.grounds.get("feasible", {})
+        each = f" ({', '.join(f'{_chance_of(record, n)} {c:.0%}' for n, c in chances.items())})" if chances else ""
+        what = "every constraint holds" if record.campaign.problem.constraints else "there is a result"
+        yield f"  probability that {what}: {trial.proposal.p_feasible:.0%}{each}"
+    yield from _grounds(record)
+
+
+def _chance_of(record: TrialRecord, name: str) -> str:
+    return next((str(c) for c in record.campaign.problem.constraints if c.name == name), f"it {name}")
+
+
+def _grounds(record: TrialRecord) -> Iterator[str]:
+    """Yield what the planner took into account, besides what it expects of the outcomes."""
+    proposal, objective = record.trial.proposal, record.campaign.problem.objective
+    grounds = proposal.grounds
+    if gain := grounds.get("gain"):
+        said = f"expected gain {with_unit(gain['expected'], objective.unit)}; " if "expected" in gain else ""
+        yield f"  {objective.name}: {said}better than the best so far with probability {gain['better']:.0%}"
+    if (left := noted(proposal)) is not None:
+        yield f"  at that time {words(objective, left)}"
+    if matters := grounds.get("matters"):
+        ranked = sorted(matters.items(), key=lambda item: -item[1])
+        yield f"  what mattered for {objective.name}, by the model then: {', '.join(f'{n} {s:.0%}' for n, s in ranked)}"
+    if belief := grounds.get("belief"):
+        yield (
+            f"  beliefs: this point is {show(belief['density'])} times as likely the best as the likeliest; "
+            f"they counted {show(belief['power'])} times beside what was measured"
+        )
+    if proposal.acquisition is not None:
+        yield f"  acquisition (natural logarithm; the highest is chosen): {show(proposal.acquisition)}"
 
 
 def _corrections(record: TrialRecord) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from labwright.app import Standing
+from labwright.campaigns.report.insight import build_on_words, outlook_words
 from labwright.cli.exits import Exit
 from labwright.core.capability import Capability, Input
-from labwright.core.problem import Problem
+from labwright.core.problem import Aim, Objective, Problem
 from labwright.core.states import CampaignState, TrialState
-from labwright.core.trial import Trial, best
+from labwright.core.trial import Trial, winners
 from labwright.core.values import Value, show
 
 
@@ -27,6 +29,8 @@ def outcome_words(problem: Problem, trial: Trial) -> str:
         return f"{trial.state}: {trial.remark}" if trial.remark else str(trial.state)
     units = {c.name: c.unit for c in problem.constraints} | {o.name: o.unit for o in problem.objectives}
     found = [f"{n} = {with_unit(trial.outcomes[n], units[n])}" for n in problem.outcomes if n in trial.outcomes]
+    if (desirability := desirability_of(problem, trial)) is not None:
+        found.append(f"desirability {show(desirability)}")
     broken = [c.name for c in problem.constraints if not c.holds(trial.outcomes.get(c.name, float("nan")))]
     said = [f"breaks {', '.join(broken)}"] * bool(broken) + [trial.remark] * bool(trial.remark)
     return ", ".join(found) + (f" ({'; '.join(s for s in said if s)})" if said else "")
@@ -41,12 +45,46 @@ def state_words(trial: Trial) -> str:
 
 
 def best_words(problem: Problem, trials: Sequence[Trial]) -> str:
-    """Write the best so far."""
-    found = best(problem, trials)
-    if found is None:
+    """Write the best so far; of a front, how many trials are on it, and the best by the first objective."""
+    found = winners(problem, trials)
+    if not found:
         return "nothing yet that keeps every constraint" if problem.constraints else "nothing yet"
+    if (desirability := desirability_of(problem, found[0])) is not None:
+        return f"best desirability {show(desirability)}"
     objective = problem.objective
-    return f"best {objective.name} {with_unit(found.outcomes[objective.name], objective.unit)}"
+    best = f"best {objective.name} {with_unit(found[0].outcomes[objective.name], objective.unit)}"
+    return f"{len(found)} on the front, {best}" if problem.aim is Aim.FRONT else best
+
+
+def desirability_of(problem: Problem, trial: Trial) -> float | None:
+    """Return how desirable a result is on the whole; None where that is not asked, or not everything was measured."""
+    if problem.aim is not Aim.DESIRABILITY or not all(o.name in trial.outcomes for o in problem.objectives):
+        return None
+    return problem.desirability(trial.outcomes)
+
+
+def weighing_words(objective: Objective) -> str:
+    """Write from where on an objective is of use, and how it is weighed; nothing where that is not said."""
+    wish = objective.desirability
+    if wish is None:
+        return "" if objective.worst is None else f", of use from {with_unit(objective.worst, objective.unit)} on"
+    best = "" if wish.best is None else f" to {with_unit(wish.best, objective.unit)}"
+    shape = "" if wish.shape == 1 else f", shape {show(wish.shape)}"
+    return f", desirable from {with_unit(wish.worst, objective.unit)}{best}, weight {show(wish.weight)}{shape}"
+
+
+def judged_words(standing: Standing) -> list[str]:
+    """Say which trial to build on, where that is not the best measured, and what there is left to gain."""
+    problem, trials = standing.campaign.problem, standing.trials
+    said = [build_on_words(problem, trials)]
+    if "left to gain" not in (standing.record.why or ""):
+        said.append(outlook_words(problem, trials))
+    return [plain(words) for words in said if words is not None]
+
+
+def plain(text: str) -> str:
+    """Return a text of a page as a terminal takes it."""
+    return text.replace("\u00a0", " ")
 
 
 def exit_of(state: CampaignState, trials: Sequence[Trial]) -> Exit:

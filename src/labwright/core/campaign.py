@@ -7,7 +7,7 @@ from labwright.core.approval import ApprovalRule
 from labwright.core.problem import Problem
 from labwright.core.procedure import Step
 from labwright.core.states import CampaignState
-from labwright.core.values import Json
+from labwright.core.values import Json, show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +34,32 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StopRule:
+    """When a campaign ends before its budget is spent: the next trial is expected to gain less than this.
+
+    `gain` is in the unit of the first objective, or in multiples of the noise where `of_noise`. `not_before`: the
+    trials that are made in any case.
+    """
+
+    gain: float
+    of_noise: bool = False
+    unit: str | None = None
+    not_before: int = 0
+
+    def least(self, noise: float) -> float:
+        """Return the least gain for which it goes on, in the unit of the objective."""
+        return self.gain * noise if self.of_noise else self.gain
+
+    def __str__(self) -> str:
+        return f"{show(self.gain)} {'noise' if self.of_noise else self.unit or ''}".strip()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Campaign:
     """A campaign as its file says. `limits`, named resource.capability.input, narrow the resources' own.
 
     `parallel`: the most trials in flight; `priority`: campaigns with a higher one go first on shared resources.
-    `approvals`: when people must approve a trial before it begins.
+    `approvals`: when people must approve a trial before it begins. `stop`: when it ends before its budget is spent.
     """
 
     name: str
@@ -54,6 +75,7 @@ class Campaign:
     parallel: int = 1
     priority: int = 0
     approvals: tuple[ApprovalRule, ...] = ()
+    stop: StopRule | None = None
 
     @property
     def units(self) -> dict[str, str | None]:

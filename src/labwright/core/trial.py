@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labwright.core.moment import moment
-from labwright.core.problem import Problem
+from labwright.core.problem import Aim, Problem
 from labwright.core.states import TrialState
 from labwright.core.values import Point
 
@@ -22,7 +22,10 @@ PERSON = "person"  # the source of a point that somebody asked for
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """One point in the space, its source, and why it was chosen."""
+    """One point in the space, its source, and why it was chosen.
+
+    `grounds`: the numbers behind the reason, named under a heading each, such as what `matters` by the model.
+    """
 
     point: Point
     source: str
@@ -30,6 +33,7 @@ class Proposal:
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
     acquisition: float | None = None
     p_feasible: float | None = None
+    grounds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{'a person' if self.source == PERSON else self.source}: {self.reason}"
@@ -135,17 +139,36 @@ def taught(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def may_be_best(problem: Problem, trial: Trial) -> bool:
-    """Whether a trial gave a first objective that keeps every constraint, at a point that may be chosen."""
-    if trial.state is not TrialState.OBSERVED or trial.excluded is not None:
-        return False
-    if problem.objective.name not in trial.outcomes or not problem.feasible(trial.outcomes):
+    """Whether a trial gave every objective and keeps every constraint, at a point that may be chosen."""
+    if trial.state is not TrialState.OBSERVED or trial.excluded is not None or not problem.answers(trial.outcomes):
         return False
     # Only what was imported can lie outside: the gate refuses everything else.
     return trial.imported is None or not problem.space.problems(trial.point)
 
 
 def best(problem: Problem, trials: Sequence[Trial]) -> Trial | None:
-    """Return the observed trial that satisfies every constraint and has the best first objective."""
-    objective = problem.objective
+    """Return the observed trial that satisfies every constraint and is the best; of a front, by the first objective."""
     fit = [t for t in trials if may_be_best(problem, t)]
-    return min(fit, key=lambda t: (objective.loss(t.outcomes[objective.name]), t.number), default=None)
+    return min(fit, key=lambda t: (problem.rank(t.outcomes), t.number), default=None)
+
+
+def front(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
+    """Return the Pareto front, the best by the first objective first.
+
+    Those that may be the best and that no other dominates: none is as good in every objective and better in one.
+    """
+    fit = [(problem.losses(t.outcomes), t) for t in trials if may_be_best(problem, t)]
+    kept: list[tuple[tuple[float, ...], Trial]] = []
+    # In this order none is dominated by one that comes after it.
+    for losses, trial in sorted(fit, key=lambda one: (one[0], one[1].number)):
+        if not any(k != losses and all(a <= b for a, b in zip(k, losses, strict=True)) for k, _ in kept):
+            kept.append((losses, trial))
+    return [trial for _, trial in kept]
+
+
+def winners(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials that answer the question: the front where it is asked for, otherwise the best, if any."""
+    if problem.aim is Aim.FRONT:
+        return front(problem, trials)
+    found = best(problem, trials)
+    return [] if found is None else [found]

@@ -134,7 +134,7 @@ def condition(data: Observations, hyperparameters: Hyperparameters) -> GaussianP
     """Return the Gaussian process of at least one observation, its hyperparameters given."""
     hyper = hyperparameters
     covariance = kernel.cross_covariance(data.x, data.x, hyper.lengthscales, data.categorical)
-    noise = hyper.noise * data.ratios + data.known / hyper.spread**2
+    noise = hyper.noise * data.ratios + data.known / hyper.spread / hyper.spread
     factor = cholesky.factorise(covariance + np.diag(noise))
     alpha = cholesky.solve(factor, (data.y - hyper.offset) / hyper.spread - hyper.mean)
     return GaussianProcess(data=data, hyperparameters=hyper, factor=factor, alpha=alpha)
@@ -148,7 +148,7 @@ def fit(data: Observations, *, shortest: float = SHORTEST) -> Hyperparameters:
         z=(data.y - offset) / spread,
         categorical=data.categorical,
         ratios=data.ratios,
-        known=data.known / spread**2,
+        known=data.known / spread / spread,  # a square may be too small to divide by
     )
     theta = _likeliest(posterior, shortest)
     return Hyperparameters(

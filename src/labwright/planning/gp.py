@@ -1,6 +1,8 @@
 """Chooses by a Gaussian process of each outcome: the most to gain, where it is likely to be feasible."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from pydantic import BaseModel, PositiveInt
@@ -11,25 +13,30 @@ from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Value
 from labwright.inference.arrays import Array
 from labwright.planning.batch import one_by_one
+from labwright.planning.beliefs import around_beliefs, drawn
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
 from labwright.planning.model import Model, learn
-from labwright.planning.reasons import feasibility, first_design, improvement
+from labwright.planning.reasons import first_design, grounds_of, reason
 from labwright.planning.sampling import sample, starts
 from labwright.planning.screening import Screen
 from labwright.planning.search import around, climb
 
 EVEN = 512
 AROUND = 128
+SOME = 4  # trials of a front to look around
+BELIEVED = 64
 INITIAL = 5
 
 
 class GaussianProcessPlanner:
     """Begins with a few points spread evenly, then maximises the log expected improvement times P(feasible).
 
-    The improvement is that of the first objective; further ones are predicted, not yet traded against it.
+    Of several objectives it is the hypervolume of their front that is improved, or their overall desirability.
     """
+
+    learns: ClassVar[bool] = True  # from `Problem.beliefs` as well, and it says what is left to gain
 
     class Options(BaseModel, extra="forbid", frozen=True):
         """`initial`: how many trials to spread evenly before the model chooses; by default 5."""
@@ -50,7 +57,8 @@ class GaussianProcessPlanner:
         def choose(running: Sequence[Trial]) -> Proposal:
             tried = [*history, *running]
             if model is None or model.empty or len(tried) < initial:
-                return first_design(sample(problem.space, tried, seed), len(tried), initial)
+                moved = drawn(problem.space, problem.beliefs, len(tried), seed) if len(tried) < initial else None
+                return first_design(sample(problem.space, tried, seed, moved=moved), len(tried), initial)
             return _best(model, history, running, seed, screen)
 
         screen = Screen(np.random.default_rng([seed, len(history) + len(pending)]))
@@ -62,55 +70,59 @@ def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed
     believed = model.believing(Encoding.of(space).trials(running)) if running else model
     candidates = remaining(space, tried)
     if candidates is None:
-        point = _searched(believed, tried, seed)
+        point, looked_at = _searched(believed, tried, seed)
     else:
-        index, _ = screen.best(believed.score, candidates, believed.lengthscales)
+        index, looked_at = screen.best(believed.worth, candidates, believed.lengthscales)
         point = candidates.point(index)
-    return _proposal(believed, point)
+    return _proposal(believed, history, point, looked_at)
 
 
-def _searched(model: Model, tried: Sequence[Trial], seed: int) -> dict[str, Value]:
+def _searched(model: Model, tried: Sequence[Trial], seed: int) -> tuple[dict[str, Value], Array]:
+    """Return the best new point, and the rows that were looked at."""
     encoding = Encoding.of(model.problem.space)
     rng = np.random.default_rng([seed, len(tried)])
     begin = [starts(encoding, EVEN, rng)]
-    if model.winner is not None:
-        begin.append(around(encoding.points([model.winner.point])[0], AROUND, encoding, rng))
+    near = _some(model.winners, rng)
+    begin += [around(row, AROUND // len(near), encoding, rng) for row in encoding.trials(near)] if near else []
+    if beliefs := model.problem.beliefs:
+        begin.append(around_beliefs(model.problem.space, beliefs, begin[0][:BELIEVED], rng))
     rows, used = np.vstack(begin), [dict(t.point) for t in tried]
-    for row in [*climb(_score_of_new(model, encoding, tried), rows, encoding, rng), *rows]:
+    climbed = climb(_worth_of_new(model, encoding, tried), rows, encoding, rng)
+    for row in [*climbed, *rows]:
         point = encoding.point(row)
         if point not in used and not (encoding.space.restrictions and encoding.space.problems(point)):
-            return point
+            return point, np.vstack([climbed, rows])
     raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
 
 
-def _score_of_new(model: Model, encoding: Encoding, tried: Sequence[Trial]) -> Callable[[Array], Array]:
-    """Return the model's score, which is of no use where a trial was or may not be: the climb must not end there."""
+def _some(winners: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
+    if len(winners) <= SOME:
+        return list(winners)
+    return [winners[i] for i in rng.choice(len(winners), SOME, replace=False)]
+
+
+def _worth_of_new(model: Model, encoding: Encoding, tried: Sequence[Trial]) -> Callable[[Array], Array]:
+    """Return the model's worth, which is nothing where a trial was or may not be: the climb must not end there."""
     known = encoding.trials(tried)
 
-    def score(rows: Array) -> Array:
+    def worth(rows: Array) -> Array:
         values = np.full(len(rows), -np.inf)
         new = encoding.allows(rows) & ~(rows[:, None] == known).all(axis=2).any(axis=1)
-        values[new] = model.score(rows[new])
+        values[new] = model.worth(rows[new])
         return values
 
-    return score
+    return worth
 
 
-def _proposal(model: Model, point: dict[str, Value]) -> Proposal:
+def _proposal(model: Model, history: Sequence[Trial], point: dict[str, Value], looked_at: Array) -> Proposal:
     row = Encoding.of(model.problem.space).points([point])
-    predictions = model.predictions(row)
-    chance = float(np.exp(model.log_feasible(row)[0]))
-    p_feasible = chance if model.is_constrained else None
-    if model.winner is None:
-        reason = feasibility(chance)
-    else:
-        best = model.winner.outcomes[model.problem.objective.name]
-        reason = improvement(model.problem, predictions, best, p_feasible)
-    return Proposal(
+    proposal = Proposal(
         point=point,
         source="gp",
-        reason=reason,
-        predictions=predictions,
-        acquisition=float(model.score(row)[0]),
-        p_feasible=p_feasible,
+        reason="",
+        predictions=model.predictions(row),
+        acquisition=float(model.worth(row)[0]),
+        p_feasible=float(np.exp(model.log_feasible(row)[0])) if model.is_constrained else None,
+        grounds=grounds_of(model, history, row, looked_at),
     )
+    return replace(proposal, reason=reason(model, history, proposal))

@@ -1,20 +1,21 @@
 """What the trials teach: one Gaussian process per outcome, and one of whether a trial succeeds at all."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
 
-from labwright.core.problem import Goal, Problem
+from labwright.core.problem import Problem
 from labwright.core.states import TrialState
-from labwright.core.trial import Prediction, Trial, best, may_be_best
+from labwright.core.trial import Prediction, Trial, may_be_best, winners
 from labwright.inference import GaussianProcess, Observations
 from labwright.inference.arrays import Array
-from labwright.planning.acquisition import log_closeness, log_improvement, log_probability
+from labwright.planning.acquisition import log_probability
+from labwright.planning.beliefs import log_belief, pull
 from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
+from labwright.planning.objectives import Reached, losses_of
 from labwright.planning.scatter import ratios
 
 UNSUCCESSFUL = frozenset({TrialState.FAILED, TrialState.REFUSED})
@@ -24,24 +25,26 @@ UNSUCCESSFUL = frozenset({TrialState.FAILED, TrialState.REFUSED})
 class Model:
     """What is believed after some trials, and how good a point looks by it. Points are encoded rows (m, d).
 
-    `winner` is the best trial that satisfies every constraint; None before there is one. `reached` is the least loss
-    expected where a trial satisfied them, or should once it ends: what was measured has luck in it. An outcome without
-    any observation has no process. `success` is a process of 1 where a trial was observed and 0 where it failed or was
-    refused; None where all succeeded. `caution` is how much P(success) weighs: one more for each of the latest trials
-    that ended without a result, so that they do not go on for long.
+    `winners` are the trials that satisfy every constraint and are the best: one, or a front. `reached` is what is
+    expected where trials satisfied them, or should once they end: what was measured has luck in it; None before there
+    is one. An outcome without any observation has no process. `success` is a process of 1 where a trial was observed
+    and 0 where it failed or was refused; None where all succeeded. `caution` is how much P(success) weighs: one more
+    for each of the latest trials that ended without a result, so that they do not go on for long. `observed` is how
+    many trials were.
     """
 
     problem: Problem
     outcomes: Mapping[str, GaussianProcess]
     success: GaussianProcess | None
-    winner: Trial | None
-    reached: float
+    winners: tuple[Trial, ...]
+    reached: Reached | None
     caution: int = 1
+    observed: int = 0
 
     @property
     def empty(self) -> bool:
         """Whether nothing has been learned that could tell one point from another."""
-        return self.winner is None and not self.is_constrained
+        return self.reached is None and not self.is_constrained
 
     @property
     def is_constrained(self) -> bool:
@@ -57,41 +60,38 @@ class Model:
 
     def believing(self, rows: Array) -> "Model":
         """Return the model as it will be if trials at these points turn out as expected (kriging believer)."""
+        reached = self.reached
+        if reached is not None:
+            likely = rows[self.log_feasible(rows) > np.log(0.5)]
+            reached = reached.with_also(losses_of(self.problem.objectives, self._expected(likely)[0]))
         return replace(
             self,
-            reached=min([self.reached, *self._expected(rows)]),
+            reached=reached,
             outcomes={name: process.believing(rows) for name, process in self.outcomes.items()},
             success=self.success and self.success.believing(rows),
         )
 
-    def _expected(self, rows: Array) -> list[float]:
-        """Return the loss that is expected at each point that is more likely feasible than not."""
-        objective = self.problem.objective
-        if objective.name not in self.outcomes:
-            return []
-        likely = rows[self.log_feasible(rows) > np.log(0.5)]
-        return [objective.loss(float(mean)) for mean in self.outcomes[objective.name].predict(likely)[0]]
+    def _expected(self, rows: Array) -> tuple[Array, Array]:
+        """Return what is expected of each objective: mean and standard deviation, (n, m) both."""
+        means, variances = zip(*(self.outcomes[o.name].predict(rows) for o in self.problem.objectives), strict=True)
+        return np.column_stack(means), np.sqrt(np.column_stack(variances))
+
+    def worth(self, rows: Array) -> Array:
+        """Return the score with what people believe of these points, (m,): the less, the more was observed."""
+        beliefs = self.problem.beliefs
+        if not beliefs:
+            return self.score(rows)
+        return self.score(rows) + pull(self.observed) * log_belief(self.problem.space, beliefs, rows)
 
     def score(self, rows: Array) -> Array:
-        """Return the log expected improvement times P(feasible), (m,); log P(feasible) before anything was feasible."""
+        """Return the log expected gain times P(feasible), (m,); log P(feasible) before anything was feasible."""
         feasible = self.caution * self.log_success(rows) + self.log_constraints(rows)
-        return feasible if self.winner is None else feasible + self.log_gain(rows)
+        return feasible if self.reached is None else feasible + self.log_gain(rows)
 
     def log_gain(self, rows: Array) -> Array:
-        """Return the log expected improvement of the first objective over the incumbent, (m,)."""
-        objective = self.problem.objective
-        process = self.outcomes[objective.name]
-        mean, variance = process.predict(rows)
-        sd = np.sqrt(variance)
-        match objective.goal:
-            case Goal.MINIMIZE:
-                return log_improvement(mean, sd, self.reached)
-            case Goal.MAXIMIZE:
-                return log_improvement(-mean, sd, self.reached)
-            case Goal.MATCH:
-                assert objective.target is not None
-                # Where the target is met already, what is nearer still by a millionth of the spread is a gain.
-                return log_closeness(mean, sd, objective.target, max(self.reached, 1e-6 * process.spread))
+        """Return the log of what is to be expected beyond what was reached, (m,); see `Reached.log_gain`."""
+        assert self.reached is not None
+        return self.reached.log_gain(*self._expected(rows))
 
     def log_feasible(self, rows: Array) -> Array:
         """Return log P(the trial succeeds and every constraint holds), (m,), taking them as independent."""
@@ -122,23 +122,26 @@ class Model:
 def learn(problem: Problem, history: Sequence[Trial], fits: Fits | None = None) -> Model:
     """Return the model of some ended trials. What a trial did not measure is left out of that outcome's process."""
     fits = fits or Fits()
-    winner = best(problem, history)
     fitted = {name: fit_outcome(problem, history, name, fits) for name in problem.outcomes}
     processes = {name: process for name, process in fitted.items() if process is not None}
     return Model(
         problem=problem,
         outcomes=processes,
         success=_fit_success(problem, history, fits),
-        winner=winner,
-        reached=math.inf if winner is None else _reached(problem, history, processes[problem.objective.name]),
+        winners=tuple(winners(problem, history)),
+        reached=_reached(problem, history, processes),
         caution=1 + _without_result(history),
+        observed=sum(t.state is TrialState.OBSERVED for t in history),
     )
 
 
-def _reached(problem: Problem, history: Sequence[Trial], process: GaussianProcess) -> float:
+def _reached(problem: Problem, history: Sequence[Trial], processes: Mapping[str, GaussianProcess]) -> Reached | None:
     feasible = [t for t in history if may_be_best(problem, t)]
-    means, _ = process.predict(Encoding.of(problem.space).trials(feasible))
-    return min(problem.objective.loss(float(mean)) for mean in means)
+    if not feasible:
+        return None
+    rows, wanted = Encoding.of(problem.space).trials(feasible), [processes[o.name] for o in problem.objectives]
+    means = np.column_stack([process.predict(rows)[0] for process in wanted])
+    return Reached.of(problem, wanted, losses_of(problem.objectives, means))
 
 
 def measured(trials: Sequence[Trial], outcome: str) -> list[Trial]:

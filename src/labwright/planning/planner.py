@@ -8,7 +8,11 @@ from labwright.core.trial import Proposal, Trial
 
 
 class Planner(Protocol):
-    """Chooses what to try next; a pure function of its arguments."""
+    """Chooses what to try next; a pure function of its arguments.
+
+    One that heeds `Problem.beliefs`, and notes what is left to gain among the grounds of its proposals, has the class
+    attribute `learns = True`; a campaign file may say `beliefs` and `stop` to no other.
+    """
 
     def propose(
         self, problem: Problem, history: Sequence[Trial], pending: Sequence[Trial], count: int, *, seed: int

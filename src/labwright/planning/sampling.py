@@ -1,6 +1,6 @@
 """Points spread evenly over the space: the first design, and the plan of one who trusts no model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from pydantic import BaseModel
@@ -34,19 +34,24 @@ class SamplingPlanner:
         return one_by_one(count, pending, lambda running: sample(problem.space, [*history, *running], seed))
 
 
-def sample(space: Space, tried: Sequence[Trial], seed: int) -> Proposal:
+def sample(
+    space: Space, tried: Sequence[Trial], seed: int, *, moved: Callable[[Array], Array] | None = None
+) -> Proposal:
     """Return the point whose turn it is after the trials `tried`; see `SamplingPlanner`.
 
-    In a pool it is the candidate nearest to that point. Raises PoolExhausted when nothing is left.
+    In a pool it is the candidate nearest to that point. `moved` takes the point's row (d,) to where somebody expects
+    the best. Raises PoolExhausted when nothing is left.
     """
     candidates = remaining(space, tried)
     if candidates is None:
-        return _anywhere(space, tried, seed)
+        return _anywhere(space, tried, seed, moved)
     encoding, number = candidates.encoding, len(tried)
     unit = even(encoding.dimensions, 1, seed, skip=number - 1) if number else _centre(encoding.dimensions)
     target = encoding.spread(unit)[0]
-    point = candidates.point(_nearest(candidates, target, np.random.default_rng([seed, number])))
-    return Proposal(point=point, source="sampling", reason=f"{_turn(number)}, or the candidate nearest to it")
+    row = target if moved is None else moved(target)
+    point = candidates.point(_nearest(candidates, row, np.random.default_rng([seed, number])))
+    turn = _turn(number) if moved is None else _believed(number)
+    return Proposal(point=point, source="sampling", reason=f"{turn}, or the candidate nearest to it")
 
 
 def even(dimensions: int, count: int, seed: int, *, skip: int = 0) -> Array:
@@ -61,12 +66,15 @@ def even(dimensions: int, count: int, seed: int, *, skip: int = 0) -> Array:
     return points
 
 
-def _anywhere(space: Space, tried: Sequence[Trial], seed: int) -> Proposal:
+def _anywhere(
+    space: Space, tried: Sequence[Trial], seed: int, moved: Callable[[Array], Array] | None = None
+) -> Proposal:
     encoding, number = Encoding.of(space), len(tried)
-    points = (encoding.point(row) for rows in _spread(encoding, number, seed) for row in rows)
-    for point in points:
+    for row in (row for rows in _spread(encoding, number, seed) for row in rows):
+        point = encoding.point(row if moved is None else moved(row))
         if all(t.proposal.point != point for t in tried) and not (space.restrictions and space.problems(point)):
-            return Proposal(point=point, source="sampling", reason=_turn(number))
+            turn = _turn(number) if moved is None else _believed(number)
+            return Proposal(point=point, source="sampling", reason=turn)
     if not space.restrictions:
         raise PoolExhausted(f"Of {ATTEMPTS} points spread over the space each has been tried. Widen the space.")
     kept = f"none keeps all of these{' and is new' if tried else ''}: {'; '.join(map(str, space.restrictions))}"
@@ -119,6 +127,10 @@ def _nearest(candidates: Candidates, target: Array, rng: np.random.Generator) ->
     drawn = rng.choice(np.flatnonzero(distance <= distance.min() + 1e-12))
     distance[drawn] = -1.0
     return candidates.best(-distance)
+
+
+def _believed(number: int) -> str:
+    return "drawn from what people believe" if number else "where people believe the best to be"
 
 
 def _turn(number: int) -> str:

@@ -17,11 +17,12 @@ def proposal_record(proposal: Proposal) -> dict[str, Json]:
         "predictions": {name: [p.mean, p.sd] for name, p in proposal.predictions.items()},
         "acquisition": proposal.acquisition,
         "p_feasible": proposal.p_feasible,
+        "grounds": {heading: dict(numbers) for heading, numbers in proposal.grounds.items()},
     }
 
 
 def proposal_from(record: Mapping[str, Any]) -> Proposal:
-    """Read a proposal back."""
+    """Read a proposal back; one of an older database has no grounds."""
     predictions = {name: Prediction(mean=mean, sd=sd) for name, (mean, sd) in record["predictions"].items()}
     return Proposal(**{**record, "predictions": predictions})
 

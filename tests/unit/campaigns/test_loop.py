@@ -1,6 +1,7 @@
 """The loop on an instrument in memory: what is tried, refused, failed, and where it ends."""
 
 import asyncio
+import json
 import math
 import os
 import signal
@@ -11,6 +12,7 @@ from labwright.core.capability import Input, Output
 from labwright.core.command import Failure, Running
 from labwright.core.errors import CampaignHalted, ResourceUnavailable, StorageUnavailable
 from labwright.core.states import CampaignState, RunState
+from labwright.storage.database.ledger import entries
 from labwright.storage.runs import Runs
 from labwright.testing import FakeInstrument, FakePlanner, Session, SilentWatcher
 
@@ -349,3 +351,52 @@ async def test_a_result_is_kept_in_hand_while_storage_cannot_take_it(study, monk
 
     assert states(session) == ["observed"] * 3
     assert "not on record yet" in caplog.text
+
+
+ENOUGH = NARROW.replace("{trials: 3}", "{trials: 60}").replace(
+    "{kind: sampling, seed: 3}", "{kind: gp, seed: 3}\nstop: {when_gain_below: 0.5 J}"
+)
+
+
+async def test_a_campaign_with_nothing_to_gain_ends_before_its_budget_and_says_why(study):
+    session = study(FakeInstrument(), ENOUGH)
+
+    assert await session.conduct() is CampaignState.FINISHED
+
+    record, trials, _ = look(session)
+    assert 8 <= len(trials) < 30
+    assert min(t.outcomes["y"] for t in trials) < 0.5
+    assert record.why.startswith("the next experiment is expected to gain ")
+    assert record.why.endswith("it was to stop below 0.5 J")
+    laboratory = session.laboratory()
+    with laboratory.database.read() as connection:
+        last = list(entries(connection, f"campaign/{session.name}"))[-1]
+    laboratory.database.close()
+    assert (last.kind, json.loads(last.body)["why"]) == ("campaign.finish", record.why)
+
+
+async def test_a_campaign_that_a_person_extended_goes_on_to_its_budget(study):
+    session = study(FakeInstrument(), ENOUGH.replace("60", "25"))
+    await session.conduct()
+    assert len(look(session)[1]) < 25
+    laboratory = session.laboratory()
+    laboratory.hand(session.name).extend(3)
+    laboratory.database.close()
+
+    assert await session.conduct() is CampaignState.FINISHED
+
+    record, trials, _ = look(session)
+    assert len(trials) == 28
+    assert record.why == "the budget of 28 trials is spent"
+
+
+async def test_with_several_in_flight_it_waits_for_what_they_give_before_it_ends(study):
+    text = ENOUGH.replace("{trials: 60}", "{trials: 60, parallel: 3}")
+    session = study(FakeInstrument(duration_s=0.01), text)
+
+    assert await session.conduct() is CampaignState.FINISHED
+
+    _, trials, runs = look(session)
+    assert len(trials) < 40
+    assert {t.state.value for t in trials} == {"observed"}
+    assert {run.state for run in runs} == {RunState.DONE}

@@ -130,7 +130,7 @@ def test_the_reason_names_what_is_expected_and_what_is_best_so_far(play):
 
     last = history[-1].proposal
     assert last.source == "gp"
-    assert last.reason.startswith("expected improvement: y predicted ")
+    assert last.reason.startswith("exploring: y expected ")
     assert " ± " in last.reason
     assert "best so far" in last.reason
     assert last.predictions["y"].sd > 0

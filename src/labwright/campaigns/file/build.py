@@ -1,9 +1,11 @@
 """From the parts of a campaign file to a campaign."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from labwright.campaigns.file.approval import build_approvals
+from labwright.campaigns.file.choosing import build_beliefs, build_stop
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.quantities import common_unit, in_unit
 from labwright.campaigns.file.samples import check_lots, check_samples
@@ -15,14 +17,16 @@ from labwright.campaigns.file.schema import (
     LimitPart,
     ObjectivePart,
     OrdinalPart,
+    Quantity,
     ResourcePart,
 )
 from labwright.campaigns.file.space import build_space, places
 from labwright.campaigns.file.steps import check_references, read_steps
 from labwright.core.campaign import Campaign, Limit, PlugIn
 from labwright.core.errors import InvalidInput, InvalidUnit
-from labwright.core.problem import ContextVariable, Goal, Objective, OutcomeConstraint, Problem
+from labwright.core.problem import ContextVariable, Desirability, Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.procedure import Step
+from labwright.core.space import Space
 
 T = TypeVar("T")
 
@@ -41,9 +45,10 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
     context = [attempt(("context", n), _context, n, p) for n, p in part.context.items()]
     if problems.found or space is None:
         return None
-    problem = Problem(
-        space=space, objectives=_whole(objectives), constraints=_whole(constraints), context=_whole(context)
-    )
+    problem = attempt(("objectives",), _problem, space, objectives, constraints, context)
+    if problem is None:
+        return None
+    problem = replace(problem, beliefs=build_beliefs(part.planner.beliefs, problem.space, problems))
     _check_names(part, problem, steps, problems)
     return Campaign(
         name=part.name,
@@ -59,11 +64,21 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         parallel=part.budget.parallel,
         priority=part.priority,
         approvals=build_approvals(part.safety.approval, words, problem.space, problems),
+        stop=build_stop(part.stop, problem.objectives, problems),
     )
 
 
 def _resource(part: ResourcePart) -> PlugIn:
     return PlugIn(kind=part.kind, options=part.model_extra or {}, capacity=part.capacity)
+
+
+def _problem(
+    space: Space,
+    objectives: Sequence[Objective | None],
+    constraints: Sequence[OutcomeConstraint | None],
+    context: Sequence[ContextVariable | None],
+) -> Problem:
+    return Problem(space=space, objectives=_whole(objectives), constraints=_whole(constraints), context=_whole(context))
 
 
 def _whole(found: Sequence[T | None]) -> tuple[T, ...]:
@@ -75,9 +90,23 @@ def _context(name: str, part: ContextPart) -> ContextVariable:
 
 
 def _objective(name: str, part: ObjectivePart) -> Objective:
-    unit = common_unit(part.unit, [part.target])
-    target = None if part.target is None else in_unit(part.target, unit, "target")
-    return Objective(name=name, goal=Goal(part.goal), unit=unit, target=target)
+    wish = part.desirability
+    unit = common_unit(part.unit, [part.target, part.worst, *([wish.worst, wish.best] if wish else [])])
+    return Objective(
+        name=name,
+        goal=Goal(part.goal),
+        unit=unit,
+        target=_optional(part.target, unit, "target"),
+        worst=_optional(part.worst, unit, "worst"),
+        desirability=None
+        if wish is None
+        else Desirability(
+            worst=in_unit(wish.worst, unit, "worst"),
+            best=_optional(wish.best, unit, "best"),
+            weight=wish.weight,
+            shape=wish.shape,
+        ),
+    )
 
 
 def _constraint(name: str, part: ConstraintPart, objective: ObjectivePart | None) -> OutcomeConstraint:
@@ -106,6 +135,10 @@ def _limit(part: LimitPart) -> Limit:
     if low > high:
         raise InvalidInput(f"low {low} is above high {high}.")
     return Limit(low=low, high=high, unit=unit)
+
+
+def _optional(quantity: Quantity | None, unit: str | None, place: str) -> float | None:
+    return None if quantity is None else in_unit(quantity, unit, place)
 
 
 def _check_names(part: CampaignPart, problem: Problem, steps: Sequence[Step], problems: Problems) -> None:

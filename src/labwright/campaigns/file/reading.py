@@ -89,11 +89,22 @@ def _renamed(part: CampaignPart, name: str) -> CampaignPart:
 def _check_plugins(document: Document, problems: Problems) -> None:
     planner = document.at(("planner",))
     planner = {"kind": "gp"} | planner if isinstance(planner, dict) else {"kind": "gp"}
-    _check_plugin("labwright.planners", ("planner",), planner, {"kind", "seed"}, problems)
+    _check_plugin("labwright.planners", ("planner",), planner, {"kind", "seed", "beliefs"}, problems)
+    _check_learns(document, planner["kind"], problems)
     resources = document.at(("resources",))
     for name, options in resources.items() if isinstance(resources, dict) else ():
         if isinstance(options, dict):
             _check_plugin("labwright.resources", ("resources", name), options, {"kind", "capacity"}, problems)
+
+
+def _check_learns(document: Document, kind: Any, problems: Problems) -> None:
+    """What people believe, and what is left to gain, mean something to a planner that learns only."""
+    if kind not in plugins.installed("labwright.planners"):
+        return
+    if not getattr(plugins.load("labwright.planners", kind), "learns", False):
+        for path in (("planner", "beliefs"), ("stop",)):
+            if document.at(path):
+                problems.add(path, f"the planner {kind!r} takes no account of it; take it out, or choose `gp`.")
 
 
 def _check_plugin(group: str, path: Location, data: dict[str, Any], own: set[str], problems: Problems) -> None:

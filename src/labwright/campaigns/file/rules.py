@@ -45,9 +45,7 @@ def read_rule(text: str, folder: Path) -> LinearConstraint | Rule:
         return LinearConstraint(coefficients=terms, high=-constant)
     low, middle, high = sides if signs[0] == "<=" else sides[::-1]
     if signs[0] != signs[1] or low[0] or high[0]:
-        raise InvalidInput(
-            f"found {text!r}; with two signs a number stands at either end: '1 <= a + b <= 5'."
-        )
+        raise InvalidInput(f"found {text!r}; with two signs a number stands at either end: '1 <= a + b <= 5'.")
     return LinearConstraint(coefficients=middle[0], low=low[1] - middle[1], high=high[1] - middle[1])
 
 

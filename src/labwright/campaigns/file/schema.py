@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from labwright.campaigns.file.approval import ApprovalPart
 from labwright.core.errors import InvalidUnit
@@ -31,6 +31,11 @@ def _quantity(found: Any) -> Any:
     return {"value": found}
 
 
+def _gain(found: Any) -> Any:
+    number, _, unit = found.strip().partition(" ") if isinstance(found, str) else ("", "", "")
+    return {"value": number, "unit": NOISE} if unit.strip() == NOISE else _quantity(found)
+
+
 def _not_true_or_false(found: Any) -> Any:
     if isinstance(found, bool):
         raise ValueError("it is read as true or false; write a word in quotes, or a number")
@@ -46,6 +51,7 @@ def _one_or_more(found: Any) -> Any:
     return [found] if isinstance(found, str) else found
 
 
+NOISE = "noise"  # stands where a unit does: so many times the noise
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 # What a reader of the file takes in, besides what it is read as.
@@ -53,6 +59,7 @@ _Written = Annotated[str, Field(pattern=r"^\s*[-+]?\.?\d")]
 _Quantity = Annotated[float | _Written, Field(title="Quantity", description="A number, or one with its unit: 25 degC.")]
 
 Number = Annotated[Quantity, BeforeValidator(_quantity, json_schema_input_type=_Quantity)]
+Gain = Annotated[Quantity, BeforeValidator(_gain, json_schema_input_type=_Quantity)]
 Word = Annotated[str, BeforeValidator(_word, json_schema_input_type=str | float), Field(min_length=1)]
 Name = Annotated[str, Field(pattern=NAME, max_length=60)]
 CampaignName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
@@ -130,6 +137,26 @@ ParameterPart = Annotated[
 ]
 
 
+class DesirabilityPart(Part):
+    """How desirable a value is, from 0 to 1. The campaign then looks for the most desirable trial, all objectives taken
+    together: the weighted geometric mean of their desirabilities. Give every objective one, or none."""
+
+    worst: Number = Field(
+        description="The value at which it is 0, and beyond which a trial is of no use. Of a target: how far off is "
+        "too far, on either side."
+    )
+    best: Number | None = Field(
+        default=None,
+        description="The value at which it is 1; better counts no more. Not given where the goal is `match`.",
+    )
+    weight: Annotated[PositiveFloat, Whole] = Field(default=1.0, description="Its part in the whole.")
+    shape: Annotated[PositiveFloat, Whole] = Field(
+        default=1.0,
+        description="The power by which it rises: above 1 only values near the best count for much, below 1 it is "
+        "enough not to be the worst.",
+    )
+
+
 class ObjectivePart(Part):
     """What is wanted of one outcome."""
 
@@ -138,6 +165,14 @@ class ObjectivePart(Part):
     )
     unit: str | None = Field(default=None, description="The unit in which it is recorded.")
     target: Number | None = Field(default=None, description="Given when, and only when, the goal is `match`.")
+    worst: Number | None = Field(
+        default=None,
+        description="Among several objectives: the value from which on a trial is of no use. The front is improved on "
+        "this side of it; without it, of what was found.",
+    )
+    desirability: DesirabilityPart | None = Field(
+        default=None, description="How desirable its values are, to weigh several objectives against each other."
+    )
 
 
 class ConstraintPart(Part):
@@ -241,6 +276,20 @@ class BudgetPart(Part):
     parallel: Annotated[PositiveInt, Whole] = Field(default=1, description="How many trials may be in flight at once.")
 
 
+class BeliefPart(Part):
+    """Where the best is expected, of one parameter: `near` and `within` of a number, `likely` of a word."""
+
+    parameter: Annotated[Name, Whole] = Field(description="The parameter that it is about.")
+    near: Number | None = Field(default=None, description="The value that is expected to be the best.")
+    within: Number | None = Field(
+        default=None, description="How far from it the best may be, with two chances in three; as `5 K`."
+    )
+    likely: dict[Word, Annotated[float, Whole]] = Field(
+        default={}, description="How likely each word is the best: chances up to 1. Words not named share the rest."
+    )
+    weight: Annotated[float, Whole] = Field(default=1.0, description="How much it counts; 2 is twice as much.")
+
+
 class PlannerPart(BaseModel):
     """Which planner; its other keys are the planner's own options."""
 
@@ -249,6 +298,21 @@ class PlannerPart(BaseModel):
     kind: str = Field(default="gp", description="`gp`, `sampling`, or a plug-in's; the other keys are that kind's own.")
     seed: Annotated[int, Field(ge=0), Whole] = Field(
         default=0, description="The same seed and the same history give the same proposals."
+    )
+    beliefs: list[BeliefPart] = Field(
+        default=[], description="Where you expect the best to lie; measurements overrule it in time. For `gp`."
+    )
+
+
+class StopPart(Part):
+    """When the campaign ends before its budget is spent. Without it only the budget ends it."""
+
+    when_gain_below: Gain = Field(
+        description="The next trial is expected to gain less than this: `0.5 noise` is half the noise of a "
+        "measurement; or an amount in the unit of the objective."
+    )
+    not_before: Annotated[int, Field(ge=0), Whole] = Field(
+        default=0, description="How many trials are made in any case; the first design and a few more always are."
     )
 
 
@@ -273,7 +337,7 @@ class CampaignPart(Part):
     question: str = Field(default="", description="What you want to know, in your words.")
     space: dict[Name, ParameterPart] = Field(min_length=1, description="What may be chosen: a parameter by each name.")
     objectives: dict[Name, ObjectivePart] = Field(
-        min_length=1, description="What is wanted. The planner pursues the first; the others are only predicted."
+        min_length=1, description="What is wanted. Of several: their Pareto front, or the most desirable trial."
     )
     constraints: dict[Name, ConstraintPart] = Field(default={}, description="What must hold of a result.")
     rules: list[str] = Field(
@@ -290,6 +354,7 @@ class CampaignPart(Part):
     resources: dict[Name, ResourcePart] = Field(min_length=1, description="Who carries out the steps.")
     budget: BudgetPart = Field(description="How much may be spent.")
     planner: PlannerPart = Field(default=PlannerPart(), description="Who chooses.")
+    stop: StopPart | None = Field(default=None, description="When it ends before its budget is spent.")
     safety: SafetyPart = Field(default=SafetyPart(), description="The limits that hold besides those of the resources.")
     priority: Annotated[int, Whole] = Field(
         default=0, description="Among campaigns on the same resources, those with a higher number go first."

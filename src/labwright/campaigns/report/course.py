@@ -4,23 +4,36 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from labwright.campaigns.report.front import volume_course
 from labwright.campaigns.report.html import Html, element, joined, section
-from labwright.campaigns.report.marks import Mark, alone, marked, observed, records
+from labwright.campaigns.report.insight import outlook_words
+from labwright.campaigns.report.marks import DESIRABILITY, Mark, alone, marked, observed, records, scored
 from labwright.campaigns.report.pictures import gallery, picture
-from labwright.campaigns.report.plots import held_to, progress
-from labwright.campaigns.report.words import counted, with_unit
-from labwright.core.problem import Objective, OutcomeConstraint, Problem
+from labwright.campaigns.report.plots import held_to, progress, prospects
+from labwright.campaigns.report.words import counted, headed, with_unit
+from labwright.core.problem import Aim, Objective, OutcomeConstraint, Problem
 from labwright.core.trial import Trial
+from labwright.planning.stopping import noted
 
 SHOWN = 10
 
 
 def course(problem: Problem, trials: Sequence[Trial]) -> Html:
-    """Return the best so far over the trials, one picture per objective."""
+    """Return the best so far over the trials, one picture per objective; of several what they come to together."""
     if not trials:
         return section("course", "Trial by trial", element("p", "There is nothing to show yet."))
-    figures = [_progress(problem, objective, trials) for objective in problem.objectives]
-    return section("course", "Trial by trial", *figures, _losses(problem, trials))
+    figures = (_progress_of_all(problem, trials), _prospects(problem, trials), _losses(problem, trials))
+    return section("course", "Trial by trial", *figures)
+
+
+def _progress_of_all(problem: Problem, trials: Sequence[Trial]) -> Html:
+    match problem.aim:
+        case Aim.BEST:
+            return _progress(problem, problem.objective, trials)
+        case Aim.FRONT:
+            return volume_course(problem, trials)
+        case Aim.DESIRABILITY:
+            return _progress(problem, DESIRABILITY, scored(problem, trials))
 
 
 def limits(problem: Problem, trials: Sequence[Trial]) -> Html:
@@ -49,6 +62,18 @@ def _record_words(objective: Objective, held: Sequence[Trial]) -> str:
         f"{with_unit(t.outcomes[objective.name], objective.unit)} in trial {t.number}" for t in (held[0], held[-1])
     )
     return f"The best so far went from {first} to {last}." if len(held) > 1 else f"The best so far is {first}."
+
+
+def _prospects(problem: Problem, trials: Sequence[Trial]) -> Html:
+    """Show what was left to gain, from the second trial on that the model chose."""
+    found = {t.number: outlook for t in trials if (outlook := noted(t.proposal)) is not None}
+    words = outlook_words(problem, trials)
+    if words is None or len(found) < 2:
+        return joined(*([element("p", words)] if words else []))
+    objective = problem.objective
+    draw = partial(prospects, found=found, title=headed(objective.name, objective.unit))
+    alt = f"What was left to gain of {objective.name}, as it was judged before each trial. {words}"
+    return picture(draw, alt, words, width=10, height=3.2)
 
 
 def _nothing_words(problem: Problem, trials: Sequence[Trial]) -> str:

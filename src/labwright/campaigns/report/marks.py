@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from labwright.core.problem import Objective, OutcomeConstraint, Problem
+from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.states import TrialState
 from labwright.core.trial import Trial, may_be_best
 
@@ -64,7 +64,20 @@ def broken(problem: Problem, trial: Trial) -> list[OutcomeConstraint]:
 
 def alone(problem: Problem, objective: Objective) -> Problem:
     """Return the problem as if it had that objective only."""
-    return replace(problem, objectives=(objective,))
+    return replace(problem, objectives=(replace(objective, worst=None, desirability=None),))
+
+
+DESIRABILITY = Objective(name="desirability", goal=Goal.MAXIMIZE)
+
+
+def scored(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials with their desirability as a further outcome, where every objective was measured."""
+    return [
+        replace(t, outcomes={**t.outcomes, DESIRABILITY.name: problem.desirability(t.outcomes)})
+        if all(o.name in t.outcomes for o in problem.objectives)
+        else t
+        for t in trials
+    ]
 
 
 def records(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labwright.campaigns.report.canvas import FAINT, INK, Axes
-from labwright.campaigns.report.marks import VALUED, Mark, alone, drawable, marked, records
+from labwright.campaigns.report.marks import VALUED, Mark, alone, drawable, mark_of, marked, records
 from labwright.campaigns.report.scales import Scale, label, set_x, set_y, short
 from labwright.campaigns.report.words import headed, percent
-from labwright.core.problem import Objective, OutcomeConstraint, Problem
+from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.space import Parameter
 from labwright.core.trial import Trial, best
-from labwright.planning.fit import LeftOut
+from labwright.planning.fit import WITHIN_90, LeftOut
+from labwright.planning.stopping import Outlook
 
 # Okabe and Ito's colours, which the colour-blind tell apart; the shapes differ as well.
 BLUE, VERMILION, GOLD, PURPLE = "#0072b2", "#d55e00", "#e69f00", "#a8518a"
@@ -50,6 +51,36 @@ def progress(axes: Axes, problem: Problem, objective: Objective, trials: Sequenc
     _legend(axes)
 
 
+def gained(axes: Axes, found: Sequence[tuple[int, float]], last: int) -> None:
+    """Draw the hypervolume of the front over the trials."""
+    ends, volumes = [n for n, _ in found], [volume for _, volume in found]
+    axes.step([*ends, last], [*volumes, volumes[-1]], where="post", color=BLUE, linewidth=2)
+    axes.set_xlabel("trial")
+    axes.set_ylabel("hypervolume of the front")
+    axes.set_ylim(bottom=0)
+    _number(axes, last)
+
+
+def traded(
+    axes: Axes,
+    problem: Problem,
+    pair: tuple[Objective, Objective],
+    trials: Sequence[Trial],
+    found: Sequence[Trial],
+) -> None:
+    """Draw one objective over another; the front as stars, and as stairs where the two are all that is wanted."""
+    across, up = pair
+    known = [t for t in drawable(trials) if across.name in t.outcomes and up.name in t.outcomes]
+    known = [t for t in known if mark_of(problem, t) in VALUED]
+    _scatter(axes, problem, known, up.name, [t.outcomes[across.name] for t in known])
+    corners = [(t.outcomes[across.name], t.outcomes[up.name]) for t in drawable(found)]
+    if len(problem.objectives) == 2 and Goal.MATCH not in (across.goal, up.goal):
+        axes.step(*zip(*corners, strict=True), where="post", color=GOLD, linewidth=1.5, zorder=1.5)
+    axes.scatter(*zip(*corners, strict=True), label="on the front", **{**STAR, "s": 90})
+    axes.set_xlabel(label(headed(across.name, across.unit)))
+    axes.set_ylabel(label(headed(up.name, up.unit)))
+
+
 def against(
     axes: Axes, problem: Problem, objective: Objective, parameter: Parameter, scale: Scale, trials: Sequence[Trial]
 ) -> None:
@@ -86,18 +117,46 @@ def held_to(axes: Axes, problem: Problem, constraint: OutcomeConstraint, trials:
 
 
 def left_out(axes: Axes, found: Sequence[LeftOut], starred: LeftOut | None, title: str) -> None:
-    """Draw what was observed against what the model expected of it from all other trials, with one sd."""
+    """Draw what was observed against what the model expected of it from all other trials, with its 90 % interval."""
     means, observed = [f.mean for f in found], [f.observed for f in found]
     ends = [min(means + observed), max(means + observed)]
     axes.plot(ends, ends, color=FAINT, linewidth=1.2, linestyle="--", label="as expected")
     thin = {"elinewidth": 0.9, "markersize": 5 if len(found) <= MANY else 3}
     axes.errorbar(
-        observed, means, yerr=[f.sd for f in found], fmt="o", color=BLUE, ecolor="#9cc3dd", mec="white", mew=0.5, **thin
+        observed,
+        means,
+        yerr=[WITHIN_90 * f.sd for f in found],
+        fmt="o",
+        color=BLUE,
+        ecolor="#9cc3dd",
+        mec="white",
+        mew=0.5,
+        **thin,
     )
     if starred is not None:
         _star(axes, starred.observed, starred.mean)
     axes.set_xlabel(f"{label(title)}, observed")
-    axes.set_ylabel("predicted without it ± sd")
+    axes.set_ylabel("predicted without it, 90 % interval")
+
+
+def prospects(axes: Axes, found: Mapping[int, Outlook], title: str) -> None:
+    """Draw what each trial was expected to gain and what was left to gain at most, beside the noise."""
+    numbers = list(found)
+    lines = {
+        "left to gain at most": ([f.left for f in found.values()], VERMILION, "-"),
+        "expected gain of the next": ([f.gain for f in found.values()], BLUE, "-"),
+        "noise": ([f.noise for f in found.values()], FAINT, "--"),
+    }
+    for name, (heights, color, style) in lines.items():
+        # What is not above 0 has no place on an axis of ratios.
+        shown = [height if height > 0 else math.nan for height in heights]
+        axes.plot(numbers, shown, label=name, color=color, linestyle=style, linewidth=1.8, marker=".", markersize=4)
+    if any(f.gain > 0 or f.left > 0 or f.noise > 0 for f in found.values()):
+        axes.set_yscale("log")
+    axes.set_xlabel("trial")
+    axes.set_ylabel(label(title))
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    _legend(axes)
 
 
 def shares(axes: Axes, found: Mapping[str, float]) -> None:
@@ -151,9 +210,7 @@ def _shelf(axes: Axes, without: Sequence[tuple[Mark, Sequence[float]]], *, lying
 
 
 def _star(axes: Axes, x: float, y: float) -> None:
-    axes.scatter(
-        [x], [y], marker="*", s=190, color=GOLD, edgecolor=INK, linewidth=0.8, zorder=4, label="the best found"
-    )
+    axes.scatter([x], [y], label="the best found", **STAR)
 
 
 def _meaning(problem: Problem, mark: Mark) -> str:
@@ -165,6 +222,9 @@ def _legend(axes: Axes) -> None:
 
 
 def _number_trials(axes: Axes, trials: Sequence[Trial]) -> None:
-    last = max(t.number for t in trials)
+    _number(axes, max(t.number for t in trials))
+
+
+def _number(axes: Axes, last: int) -> None:
     axes.set_xlim(1 - 0.02 * last - 0.5, last + 0.02 * last + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)

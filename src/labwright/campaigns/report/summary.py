@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from labwright.campaigns.report.front import front_found
 from labwright.campaigns.report.html import Html, element, joined, section
+from labwright.campaigns.report.insight import build_on_words
 from labwright.campaigns.report.marks import Mark, alone, marked, observed
 from labwright.campaigns.report.words import (
     counted,
@@ -15,8 +17,8 @@ from labwright.campaigns.report.words import (
     with_unit,
 )
 from labwright.core.campaign import Campaign, CampaignRecord
-from labwright.core.problem import OutcomeConstraint, Problem
-from labwright.core.trial import Trial, best
+from labwright.core.problem import Aim, OutcomeConstraint, Problem
+from labwright.core.trial import Trial, best, winners
 
 
 def heading(campaign: Campaign, record: CampaignRecord, trials: Sequence[Trial]) -> Html:
@@ -34,10 +36,12 @@ def heading(campaign: Campaign, record: CampaignRecord, trials: Sequence[Trial])
 
 
 def best_found(campaign: Campaign, trials: Sequence[Trial]) -> Html:
-    """Return the best result in words, with the point that gave it."""
+    """Return the best result in words, with the point that gave it; or the front."""
     problem, winner = campaign.problem, best(campaign.problem, trials)
     if winner is None:
         return section("best", "The best found", *_nothing_yet(problem, trials))
+    if problem.aim is Aim.FRONT:
+        return front_found(campaign, trials)
     return section(
         "best",
         "The best found",
@@ -45,6 +49,7 @@ def best_found(campaign: Campaign, trials: Sequence[Trial]) -> Html:
         _kept(problem, winner),
         _point_table(problem, winner),
         _others(campaign, trials, winner),
+        *([element("p", words)] if (words := build_on_words(problem, trials)) else []),
     )
 
 
@@ -56,10 +61,8 @@ def _wishes(problem: Problem) -> str:
 
 def _tiles(campaign: Campaign, trials: Sequence[Trial]) -> Html:
     count = {mark: len(some) for mark, some in marked(campaign.problem, trials).items()}
-    spent, winner = sum(t.uses_budget for t in trials), best(campaign.problem, trials)
-    objective = campaign.problem.objective
-    found = "–" if winner is None else with_unit(winner.outcomes[objective.name], objective.unit)
-    tiles = [(f"best {objective.name}", found), ("experiments, of the budget", f"{spent} of {campaign.trials}")]
+    spent = sum(t.uses_budget for t in trials)
+    tiles = [_found(campaign.problem, trials), ("experiments, of the budget", f"{spent} of {campaign.trials}")]
     if campaign.problem.constraints:
         tiles.append(("results that keep every constraint", f"{count.get(Mark.KEEPS, 0)} of {len(observed(trials))}"))
     tiles += [("failed", str(count.get(Mark.FAILED, 0))), ("refused", str(count.get(Mark.REFUSED, 0)))]
@@ -68,14 +71,34 @@ def _tiles(campaign: Campaign, trials: Sequence[Trial]) -> Html:
     return element("dl", *(element("div", element("dt", n), element("dd", v)) for n, v in tiles), class_="tiles")
 
 
+def _found(problem: Problem, trials: Sequence[Trial]) -> tuple[str, str]:
+    """Return what was found as a tile: its name and its value."""
+    found, objective = winners(problem, trials), problem.objective
+    match problem.aim:
+        case Aim.FRONT:
+            return "trials on the front", str(len(found))
+        case Aim.DESIRABILITY:
+            return "best desirability", with_unit(problem.desirability(found[0].outcomes), None) if found else "–"
+        case Aim.BEST:
+            best = with_unit(found[0].outcomes[objective.name], objective.unit) if found else "–"
+            return f"best {objective.name}", best
+
+
 def _sentence(campaign: Campaign, winner: Trial, trials: Sequence[Trial]) -> Html:
     problem = campaign.problem
     outcomes = outcomes_words(winner, problem.outcomes, campaign.units)
     return joined(
         f"Trial {winner.number} of {len(trials)} gave ",
         element("strong", outcomes),
+        _desirable(problem, winner),
         f" at {point_words(problem.space, winner)}.",
     )
+
+
+def _desirable(problem: Problem, winner: Trial) -> str:
+    if problem.aim is not Aim.DESIRABILITY:
+        return ""
+    return f", a desirability of {with_unit(problem.desirability(winner.outcomes), None)},"
 
 
 def _kept(problem: Problem, winner: Trial) -> Html:

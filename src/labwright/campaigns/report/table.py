@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from labwright.campaigns.report.html import Html, element, section
 from labwright.campaigns.report.marks import broken
 from labwright.campaigns.report.words import headed, listed
-from labwright.core.problem import Problem
+from labwright.core.problem import Aim, Problem
 from labwright.core.space import Continuous, Discrete
-from labwright.core.trial import Statement, Trial, best
+from labwright.core.trial import Statement, Trial, winners
 from labwright.core.values import Value, is_number, show
 
 NUMERIC = (Continuous, Discrete)
@@ -24,12 +24,14 @@ def trials_table(
     if not trials:
         return section("trials", "All trials", element("p", "There is none yet."))
     names = _measured(problem, trials)
-    winner = best(problem, trials)
+    found = winners(problem, trials)
     said: dict[int, list[str]] = defaultdict(list)
     for statement in statements:
         said[statement.trial].append(str(statement))
     head = element("tr", *_titles(problem, names, units), *([_title("Who said what")] if said else []))
-    rows = [_row(problem, names, t, t is winner, ["; ".join(said[t.number])] if said else []) for t in trials]
+    rows = [
+        _row(problem, names, t, any(t is w for w in found), ["; ".join(said[t.number])] if said else []) for t in trials
+    ]
     table = element("table", element("thead", head), element("tbody", *rows), class_="trials")
     scroll = element("div", table, class_="scroll", tabindex="0", role="region", aria_labelledby="trials-title")
     return section("trials", "All trials", element("p", "A click on a title sorts by it.", class_="screen"), scroll)
@@ -78,7 +80,8 @@ def _cell(value: Value | None, *, wrong: bool = False) -> Html:
 
 def _came_of_it(problem: Problem, trial: Trial, is_best: bool) -> str:
     if is_best:
-        return f"the best found; {trial.remark}" if trial.remark else "the best found"
+        found = "on the front" if problem.aim is Aim.FRONT else "the best found"
+        return f"{found}; {trial.remark}" if trial.remark else found
     wrong = broken(problem, trial)
     said = [f"breaks {listed([str(c) for c in wrong])}"] if wrong else []
     return "; ".join(said + ([trial.remark] if trial.remark else []))

@@ -40,8 +40,19 @@ def outcomes_words(trial: Trial, names: Sequence[str], units: Mapping[str, str |
 def wanted(objective: Objective) -> str:
     """Write what is wanted of an objective."""
     if objective.goal is Goal.MATCH and objective.target is not None:
-        return f"{objective.name} to match {with_unit(objective.target, objective.unit)}"
-    return f"{objective.name} as {'low' if objective.goal is Goal.MINIMIZE else 'high'} as possible"
+        return f"{objective.name} to match {with_unit(objective.target, objective.unit)}{_weighed(objective)}"
+    return (
+        f"{objective.name} as {'low' if objective.goal is Goal.MINIMIZE else 'high'} as possible{_weighed(objective)}"
+    )
+
+
+def _weighed(objective: Objective) -> str:
+    wish = objective.desirability
+    if wish is None:
+        return "" if objective.worst is None else f" (of use from {with_unit(objective.worst, objective.unit)} on)"
+    best = "" if wish.best is None else f", best {with_unit(wish.best, objective.unit)}"
+    shape = "" if wish.shape == 1 else f", shape {show(wish.shape)}"
+    return f" (worst {with_unit(wish.worst, objective.unit)}{best}, weight {show(wish.weight)}{shape})"
 
 
 def edge_words(parameter: Parameter, value: Value) -> str | None:

@@ -9,14 +9,15 @@ from labwright.campaigns.spreadsheet.question import Question, Roles, read_roles
 from labwright.campaigns.spreadsheet.sheet import EXCEL, Cell, Dialect, Row, Sheet
 from labwright.campaigns.spreadsheet.trials import FAILED, read_rows
 from labwright.core.errors import InvalidInput
-from labwright.core.problem import Problem
+from labwright.core.problem import Aim, Problem
 from labwright.core.space import Continuous, Space
 from labwright.core.states import TrialState
-from labwright.core.trial import Proposal, Trial, best
+from labwright.core.trial import Proposal, Trial, winners
 from labwright.core.values import Point, Value
 from labwright.planning.planner import Planner
 
 MOST_ROWS = 3000  # time and memory grow with their square and more
+SHOWN = 10  # of a front
 SETTABLE = 2  # digits fewer than a planner keeps: a thousandth of the range is what a person can set
 
 
@@ -44,12 +45,21 @@ class Table:
         results, failed = (sum(t.state is s for t in self.trials) for s in (TrialState.OBSERVED, TrialState.FAILED))
         pending = sum(t.is_pending for t in self.trials)
         read = f"{self.sheet.name}: {results} with results, {pending} still to come, {failed} failed."
-        objective, leader = self.problem.objective, best(self.problem, self.trials)
-        if leader is None:
+        found = winners(self.problem, self.trials)
+        if not found:
             return (read, "Nothing meets all conditions yet." if results else "No result yet: this is a first design.")
-        value = self.numerals.write(leader.outcomes[objective.name])
-        unit = f" {objective.unit}" if objective.unit else ""
-        return (read, f"Best so far: {objective.name} = {value}{unit}, in {self.sheet.row_word} {leader.number}.")
+        if self.problem.aim is not Aim.FRONT:
+            return (read, f"Best so far: {self._result(found[0])}.")
+        front = [f"  {self._result(t)}" for t in found[:SHOWN]]
+        more = [f"  and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+        return (read, f"On the front so far, none better than another in everything: {len(found)}.", *front, *more)
+
+    def _result(self, trial: Trial) -> str:
+        values = [
+            f"{o.name} = {self.numerals.write(trial.outcomes[o.name])}{f' {o.unit}' if o.unit else ''}"
+            for o in self.problem.objectives
+        ]
+        return f"{', '.join(values)}, in {self.sheet.row_word} {trial.number}"
 
 
 def understand(sheet: Sheet, question: Question, *, decimal: str | None = None) -> Table:
@@ -70,7 +80,7 @@ def understand(sheet: Sheet, question: Question, *, decimal: str | None = None) 
         numerals=numerals,
         suffixes={h.name: percent_suffix(_numbers(sheet.column(h), numerals), h.unit) for h in used},
         trials=rows.trials,
-        notes=columns.notes + rows.notes + _undecided(roles),
+        notes=columns.notes + rows.notes,
     )
 
 
@@ -115,16 +125,6 @@ def _check_few(sheet: Sheet, used: int) -> None:
             f"{sheet.name} has {used:,} {sheet.row_word}s that can be used, but no more than {MOST_ROWS:,} can be "
             "learnt from. Keep those nearest to what is wanted in a copy, or average repeated ones, and ask again."
         )
-
-
-def _undecided(roles: Roles) -> tuple[str, ...]:
-    first, *others = [o.name for o in roles.objectives]
-    if not others:
-        return ()
-    named = ", ".join(others)
-    return (
-        f"The first goal, {first}, decides; {named}: predicted only. A limit decides too: --at-least or --at-most.",
-    )
 
 
 def _numbers(cells: Sequence[Cell], numerals: Numerals) -> list[Cell]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from labwright.campaigns.file import parse_campaign
 from labwright.core.errors import InvalidCampaign, InvalidInput
+from labwright.core.problem import Aim, Desirability
 from labwright.core.procedure import Constant, Reference
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal
 
@@ -126,3 +127,58 @@ def test_junk_anywhere_is_read_or_refused_but_never_a_crash(path, value, as_key)
         read(data)
     except InvalidInput as error:
         assert "line " in str(error)
+
+
+def with_objectives(**objectives):
+    data = copy.deepcopy(CAMPAIGN)
+    data["objectives"] = objectives
+    data["procedure"][1]["gives"] = {"z": "$peak", **dict.fromkeys(objectives, "$energy")}
+    return data
+
+
+def test_how_several_objectives_are_weighed_is_read_with_its_units():
+    wish = {"worst": "3 kJ", "best": 500, "weight": 2, "shape": 0.5}
+    data = with_objectives(
+        y={"goal": "minimize", "unit": "J", "desirability": wish},
+        w={"goal": "match", "target": "7 J", "desirability": {"worst": 9}},
+    )
+
+    problem = read(data).problem
+
+    assert problem.aim is Aim.DESIRABILITY
+    assert problem.objectives[0].desirability == Desirability(worst=3000, best=500, weight=2, shape=0.5)
+    assert problem.objectives[1].desirability == Desirability(worst=9)
+
+
+def test_what_bounds_a_front_is_read_with_its_unit():
+    data = with_objectives(y={"goal": "minimize", "unit": "J", "worst": "3 kJ"}, w={"goal": "maximize"})
+
+    problem = read(data).problem
+
+    assert problem.aim is Aim.FRONT
+    assert [o.worst for o in problem.objectives] == [3000, None]
+
+
+@pytest.mark.parametrize(
+    ("objectives", "said"),
+    [
+        (
+            {"y": {"goal": "minimize", "desirability": {"worst": 1, "best": 3}}},
+            "objectives.y: the desirability goes from",
+        ),
+        ({"y": {"goal": "minimize", "desirability": {"worst": 3, "best": 1, "weight": -1}}}, "weight"),
+        ({"y": {"goal": "minimize", "desirability": {"worst": 3, "best": 1, "wait": 1}}}, "weight"),
+        ({"y": {"goal": "minimize", "worst": 3}}, "objectives: y: worst bounds a front"),
+        (
+            {"y": {"goal": "minimize", "desirability": {"worst": 3, "best": 1}}, "w": {"goal": "maximize"}},
+            "objectives: y has a desirability and w has none. Give every objective one",
+        ),
+        ({"y": {"goal": "minimize", "unit": "J", "worst": "3 K"}, "w": {"goal": "maximize"}}, "objectives.y"),
+    ],
+)
+def test_objectives_that_do_not_fit_together_are_refused_with_their_line(objectives, said):
+    with pytest.raises(InvalidCampaign) as caught:
+        read(with_objectives(**objectives))
+
+    assert said in str(caught.value)
+    assert "line " in str(caught.value)

@@ -9,7 +9,7 @@ import pytest
 from labwright.campaigns.report import write_report
 from labwright.core.campaign import Campaign, CampaignRecord, PlugIn
 from labwright.core.errors import InvalidInput, MissingExtra
-from labwright.core.problem import Goal, Objective, Problem
+from labwright.core.problem import Desirability, Goal, Objective, Problem
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Space
 from labwright.core.states import CampaignState, TrialState
 from labwright.core.trial import Proposal, Trial
@@ -195,10 +195,57 @@ def test_each_objective_has_its_pictures_and_its_best(page, problem, observed):
     asked = replace(problem, objectives=(*problem.objectives, speed))
     shown = page([observed(n, heat=n, found=n, speed=float(n)) for n in range(1, 6)], asked=asked)
 
-    assert "Trial 5 of 5 gave yield = 5 %" in shown.section("best")
-    assert "By speed alone, trial 3 is the best" in shown.section("best")
+    best = shown.section("best")
+    assert "3 trials are on the front of yield and speed: none of them is better in everything than another." in best
+    assert "They keep every constraint: cost at most 5 USD." in best
+    assert ["5", "5", "5", "1", "5", "water"] in shown.rows
+    assert [row[-2] for row in shown.rows[-5:]] == ["", "", "on the front", "on the front", "on the front"]
+    assert "trials on the front" in shown.text
     assert "What speed depends on" in shown.section("parameters")
-    assert "target" in shown.drawings[1]
+
+
+def test_the_volume_of_a_front_is_drawn_over_the_trials(page, problem, observed):
+    speed = Objective(name="speed", goal=Goal.MINIMIZE, unit="m/s", worst=10.0)
+    asked = replace(problem, objectives=(*problem.objectives, speed))
+    shown = page([observed(n, heat=n, found=n, speed=n**2 / 5) for n in range(1, 7)], asked=asked)
+
+    course = shown.section("course")
+    assert "After trial 5 of 6 it had 90 % of what it has now, or more." in course
+    assert "It is counted from yield = 0.5 % and speed = 10 m/s." in course
+    assert "hypervolume of the front" in shown.drawings[1]
+    assert "speed as low as possible (of use from 10 m/s on)" in shown.text
+
+
+def test_three_objectives_are_shown_in_pairs(page, problem, observed):
+    more = [Objective(name=n, goal=Goal.MINIMIZE) for n in ("speed", "waste")]
+    asked = replace(problem, objectives=(*problem.objectives, *more))
+    shown = page([observed(n, heat=n, found=n, speed=9.0 - n, waste=n % 3) for n in range(1, 6)], asked=asked)
+
+    best = shown.section("best")
+    assert all(f"{pair};" in best for pair in ("speed against yield", "waste against yield", "waste against speed"))
+
+
+def test_a_front_without_any_result_that_counts_says_why(page, problem, observed):
+    asked = replace(problem, objectives=(*problem.objectives, Objective(name="speed", goal=Goal.MINIMIZE)))
+    shown = page([observed(1, heat=1, found=1, cost=9, speed=1.0), observed(2, heat=1, found=1)], asked=asked)
+
+    assert "No result counts yet" in shown.section("course")
+    assert "Nothing yet" in shown.section("best")
+
+
+def test_a_desirability_is_told_and_drawn_as_what_is_wanted(page, problem, observed):
+    wished = replace(problem.objective, desirability=Desirability(worst=0, best=10))
+    speed = Objective(
+        name="speed", goal=Goal.MATCH, target=3.0, unit="m/s", desirability=Desirability(worst=8, weight=2, shape=0.5)
+    )
+    asked = replace(problem, objectives=(wished, speed))
+    shown = page([observed(n, heat=n, found=n, speed=float(n)) for n in range(1, 6)], asked=asked)
+
+    best = shown.section("best")
+    assert "yield = 4 %, speed = 4 m/s and cost = 1 USD , a desirability of 0.68399," in best
+    assert "The best so far went from 0.391487 in trial 1 to 0.68399 in trial 4." in shown.section("course")
+    assert "speed to match 3 m/s (worst 8 m/s, weight 2, shape 0.5)" in shown.text
+    assert "desirability" in shown.drawings[0]
 
 
 def test_a_large_campaign_stays_small(html):

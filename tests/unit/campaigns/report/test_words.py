@@ -1,7 +1,7 @@
 import pytest
 
-from labwright.campaigns.report.fitness import fit_words, luck_words, matter_words
 from labwright.campaigns.report.html import Html, element, joined
+from labwright.campaigns.report.insight import fit_words, luck_words, matter_words
 from labwright.campaigns.report.scales import scale_of, short
 from labwright.campaigns.report.words import counted, edge_words, headed, listed, sentence, with_unit
 from labwright.core.space import Categorical, Continuous, Discrete
@@ -79,8 +79,9 @@ def test_the_words_on_the_fit_count_errors_and_honest_bars():
 
     words = fit_words(found, "yield", "%")
 
-    assert "The model explains 100\xa0% of the differences in yield; its typical error is 0.1\xa0%." in words
-    assert "Of 5 results, 4 lie within two standard deviations" in words
+    assert "The model explains 100\xa0% of the differences in yield; its typical error is 0.1\xa0%" in words
+    assert "where the results spread by 1.41\xa0%" in words
+    assert "Of 5 results, 4 lie within the 90\xa0% interval" in words
 
 
 def test_a_best_result_that_nobody_expected_is_worth_repeating():

@@ -242,10 +242,29 @@ def test_remarks_with_other_decimal_marks_do_not_matter_when_ignored(read):
     assert table.numerals.decimal == ","
 
 
-def test_with_several_goals_it_is_said_that_the_first_decides(read):
-    table = read("T,yield,cost\n20,1,3\n40,2,4\n", goals=("maximize:yield", "minimize:cost"))
+def test_with_several_goals_the_front_is_told_and_improved(read):
+    rows = "".join(f"{t},{t},{t * t}\n" for t in (20, 30, 40, 60)) + "50,10,9000\n"
+    table = read("T,yield,cost\n" + rows, goals=("maximize:yield", "minimize:cost"))
 
-    assert table.notes[-1].startswith("The first goal, yield, decides; cost: predicted only.")
+    (proposal,) = propose(table, GaussianProcessPlanner(GaussianProcessPlanner.Options(initial=1)), 1, seed=1)
+
+    assert table.summary[1:] == (
+        "On the front so far, none better than another in everything: 4.",
+        "  yield = 60, cost = 3600, in line 5",
+        "  yield = 40, cost = 1600, in line 4",
+        "  yield = 30, cost = 900, in line 3",
+        "  yield = 20, cost = 400, in line 2",
+    )
+    assert proposal.reason.startswith("expected improvement of the front: yield predicted")
+
+
+def test_of_a_large_front_the_first_are_told(read):
+    rows = "".join(f"{t},{t},{t}\n" for t in range(20, 34))
+
+    summary = read("T,yield,cost\n" + rows, goals=("maximize:yield", "minimize:cost")).summary
+
+    assert summary[-1] == "  and 4 more"
+    assert len(summary) == 13
 
 
 def test_nothing_is_called_best_that_breaks_a_limit(read):

@@ -65,9 +65,8 @@ def code_of(planner: str) -> str:
     if library := LIBRARIES.get(planner):
         return f"{library} {version(library)} {digest(PLANNING / f'{name}.py' for name in (planner, *SHARED))}"
     rooms = [PLANNING, PLANNING.parent / "inference"]
-    own = (
-        file for room in rooms for file in sorted(room.glob("*.py")) if file.stem not in (*LIBRARIES, *SHARED, REFUSALS)
-    )
+    foreign = (*LIBRARIES, *SHARED, REFUSALS)
+    own = (file for room in rooms for file in sorted(room.glob("*.py")) if file.stem not in foreign)
     return f"labwright {digest(own)}"
 
 

@@ -27,6 +27,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 BUDGET = 60
 LIBRARIES = {"ax": "ax-platform", "baybe": "baybe", "botorch": "botorch"}
 SHARED = ("foreign",)  # what the adapters of other libraries have in common
+REFUSALS = "refusals"  # says what they do not take; what they play does not depend on it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,8 @@ def code_of(planner: str) -> str:
     if library := LIBRARIES.get(planner):
         return f"{library} {version(library)} {digest(PLANNING / f'{name}.py' for name in (planner, *SHARED))}"
     rooms = [PLANNING, PLANNING.parent / "inference"]
-    own = (file for room in rooms for file in sorted(room.glob("*.py")) if file.stem not in (*LIBRARIES, *SHARED))
+    foreign = (*LIBRARIES, *SHARED, REFUSALS)
+    own = (file for room in rooms for file in sorted(room.glob("*.py")) if file.stem not in foreign)
     return f"labwright {digest(own)}"
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from labwright.campaigns.agreement import check_limits, check_step, with_units
-from labwright.campaigns.file import Problems
+from labwright.campaigns.file import Problems, check_rules
 from labwright.campaigns.materials import check_amounts, handlings_of, needs_of, takings_of
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability, Input, Output
@@ -18,6 +18,7 @@ from labwright.core.space import Pool
 from labwright.core.units import check_unit, convert_value
 from labwright.core.values import Point, Value, is_number, show
 from labwright.core.verdict import Action, Plan
+from labwright.planning.region import check_possible
 from labwright.storage.database.packing import pack, unpack
 
 Capabilities = Mapping[str, Capability]
@@ -89,6 +90,8 @@ def wire(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> 
             _check_inputs(campaign, i, capabilities[step.use], units, problems)
             check_step(i, step, capabilities[step.use], units, problems)
     check_amounts(campaign, units, problems)
+    check_rules(campaign.problem.space, problems)
+    problems.attempt(("rules",), check_possible, campaign.problem.space)
     problems.raise_any()
     capabilities = with_units(campaign, capabilities, units, problems)
     check_limits(campaign, capabilities, problems)

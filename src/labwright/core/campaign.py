@@ -79,8 +79,8 @@ class Campaign:
 
     @property
     def units(self) -> dict[str, str | None]:
-        """The unit that the campaign declares for each outcome."""
-        units = {c.name: c.unit for c in self.problem.constraints}
+        """The unit that the campaign declares for each outcome, and for the context."""
+        units = {v.name: v.unit for v in self.problem.context} | {c.name: c.unit for c in self.problem.constraints}
         return units | {o.name: o.unit for o in self.problem.objectives}
 
 

@@ -129,12 +129,21 @@ class OutcomeConstraint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContextVariable:
+    """What is recorded of every trial because it may matter, and cannot be chosen: the humidity of the day."""
+
+    name: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """The planner's whole question: where to look, what is wanted, what must hold, what people believe."""
 
     space: Space
     objectives: tuple[Objective, ...]
     constraints: tuple[OutcomeConstraint, ...] = ()
+    context: tuple[ContextVariable, ...] = ()
     beliefs: tuple[Belief, ...] = ()
 
     def __post_init__(self) -> None:
@@ -152,6 +161,11 @@ class Problem:
     def outcomes(self) -> tuple[str, ...]:
         """The names of everything that a trial must measure."""
         return tuple(dict.fromkeys([o.name for o in self.objectives] + [c.name for c in self.constraints]))
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The names of everything that is recorded of a trial: the outcomes, and the context."""
+        return (*self.outcomes, *(c.name for c in self.context))
 
     @property
     def objective(self) -> Objective:

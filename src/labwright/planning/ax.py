@@ -14,7 +14,8 @@ from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Point, Value
 from labwright.planning.batch import one_by_one
 from labwright.planning.candidates import remaining
-from labwright.planning.foreign import alone, is_tried, nearest, refuse_desirability, spread_instead, unmeasured
+from labwright.planning.foreign import alone, is_tried, nearest, spread_instead, unmeasured
+from labwright.planning.refusals import refuse_unknown
 
 
 class AxPlanner:
@@ -35,7 +36,7 @@ class AxPlanner:
         self, problem: Problem, history: Sequence[Trial], pending: Sequence[Trial], count: int, *, seed: int
     ) -> list[Proposal]:
         """Return `count` proposals; see `Planner.propose`. Raises MissingExtra without the extra `ax`."""
-        refuse_desirability(problem, "ax")
+        refuse_unknown(problem, "ax")
         try:
             import ax.api.client  # noqa: F401
         except ImportError as error:

@@ -14,7 +14,8 @@ from labwright.core.states import TrialState
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Point, Value
 from labwright.planning.candidates import Candidates, remaining
-from labwright.planning.foreign import alone, is_tried, nearest, refuse_desirability, spread_instead, turn_seed
+from labwright.planning.foreign import alone, is_tried, nearest, spread_instead, turn_seed
+from labwright.planning.refusals import refuse_unknown
 
 
 class BaybePlanner:
@@ -35,7 +36,7 @@ class BaybePlanner:
         self, problem: Problem, history: Sequence[Trial], pending: Sequence[Trial], count: int, *, seed: int
     ) -> list[Proposal]:
         """Return `count` proposals; see `Planner.propose`. Raises MissingExtra without the extra `baybe`."""
-        refuse_desirability(problem, "baybe")
+        refuse_unknown(problem, "baybe")
         try:
             import baybe  # noqa: F401
         except ImportError as error:

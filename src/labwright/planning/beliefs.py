@@ -51,7 +51,8 @@ def _moved(space: Space, beliefs: Sequence[Belief], row: Array, rng: np.random.G
     row = row.copy()
     for belief in beliefs:
         row[space.names.index(belief.parameter)] = _draw(space, belief, rng)
-    return row
+    moved: Array = Encoding.of(space).snap(row[None])[0]
+    return moved
 
 
 def _density(space: Space, belief: Belief, rows: Array) -> Array:
@@ -80,7 +81,7 @@ def _draw(space: Space, belief: Belief, rng: np.random.Generator | None) -> floa
 def _normal(space: Space, belief: Belief) -> tuple[float, float]:
     """Return the centre and the spread of a belief about a number, as the encoding scales it."""
     assert belief.near is not None and belief.within is not None
-    alone = Encoding(parameters=(space[belief.parameter],))
+    alone = Encoding.of(Space(parameters=(space[belief.parameter],)))
     centre, end = alone.columns({belief.parameter: [belief.near, belief.near + belief.within]})[:, 0]
     return float(centre), max(float(end - centre), 1e-6)
 

@@ -17,8 +17,9 @@ from labwright.inference.arrays import Array
 from labwright.planning.batch import one_by_one
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding, level_codes
-from labwright.planning.foreign import alone, is_tried, refuse_desirability, spread_instead, turn_seed, unmeasured
+from labwright.planning.foreign import alone, is_tried, spread_instead, turn_seed, unmeasured
 from labwright.planning.model import measured
+from labwright.planning.refusals import refuse_unknown
 
 RESTARTS, RAW_SAMPLES, SAMPLES = 10, 512, 512
 ENUMERATED = 10  # combinations of levels that are gone through one by one; BoTorch alternates where there are more
@@ -44,7 +45,7 @@ class BotorchPlanner:
         self, problem: Problem, history: Sequence[Trial], pending: Sequence[Trial], count: int, *, seed: int
     ) -> list[Proposal]:
         """Return `count` proposals; see `Planner.propose`. Raises MissingExtra without the extra `botorch`."""
-        refuse_desirability(problem, "botorch")
+        refuse_unknown(problem, "botorch")
         try:
             import botorch  # noqa: F401
         except ImportError as error:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,44 +13,120 @@ from labwright.core.trial import Trial
 from labwright.core.values import Value
 from labwright.inference.arrays import Array
 from labwright.planning.encoding import Encoding, level_codes
+from labwright.planning.region import Places
 
 LISTED = 10_000
+DUST = 1e-9  # that sums of equal numbers may differ by
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Listing:
+    """Every row (n, d) of a pool, or of a space of a few levels.
+
+    `places` (m,) are those of the rows that keep the constraints. Whether a rule allows a row is asked when it is to be
+    chosen: there may be a million of them.
+    """
+
+    rows: Array
+    places: Places
+
+    @classmethod
+    def of(cls, space: Space) -> "Listing | None":
+        """Return the listing of a space, made once; None where its points cannot be listed."""
+        if "listing" not in space.memo:
+            encoding = Encoding.of(space)
+            rows = _rows(space, encoding)
+            space.memo["listing"] = None if rows is None else cls(rows=rows, places=encoding.keeping(rows))
+        found: Listing | None = space.memo["listing"]
+        return found
+
+    def without(self, tried: Array) -> Places:
+        """Return the places of the rows that equal none of those tried (t, d)."""
+        left = np.zeros(len(self.rows), dtype=bool)
+        left[self.places] = True
+        keys, order = self._sorted
+        sought = tried @ _weights(tried)
+        ends = zip(np.searchsorted(keys, sought - DUST), np.searchsorted(keys, sought + DUST), strict=True)
+        for row, (start, end) in zip(tried, ends, strict=True):
+            alike = order[start:end]
+            left[alike[(self.rows[alike] == row).all(axis=1)]] = False
+        return np.flatnonzero(left)
+
+    @cached_property
+    def _sorted(self) -> tuple[Array, Places]:
+        """A weighted sum of each row, rising, and the places of the rows: equal rows stand together."""
+        keys = self.rows @ _weights(self.rows)
+        order = np.argsort(keys)
+        return keys[order], order
+
+
+def _weights(rows: Array) -> Array:
+    return np.random.default_rng(0).random((rows.shape[1],))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidates:
-    """The rows (n, d) that have not been tried; `places` (n,) are their places in the pool, if there is one."""
+    """What has not been tried of a listing: the places (n,) of its rows."""
 
     encoding: Encoding
-    rows: Array
-    places: Sequence[int]
+    listing: Listing
+    places: Places
     pool: Pool | None = None
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.places)
+
+    @cached_property
+    def rows(self) -> Array:
+        """The rows (n, d)."""
+        every = self.listing.rows
+        return every if len(self.places) == len(every) else every[self.places]
 
     def point(self, index: int) -> dict[str, Value]:
         """Return one candidate as a point."""
-        return self.encoding.point(self.rows[index]) if self.pool is None else self.pool.row(int(self.places[index]))
+        place = int(self.places[index])
+        return self.encoding.point(self.listing.rows[place]) if self.pool is None else self.pool.row(place)
+
+    def best(self, values: Array) -> int:
+        """Return which candidate has the largest value (n,) of those that every rule allows; -inf is not looked at.
+
+        Raises PoolExhausted where the rules leave none.
+        """
+        best = int(values.argmax())
+        if not self.encoding.space.rules or not self.encoding.space.problems(self.point(best)):
+            return best
+        for index in np.argsort(-values, kind="stable"):
+            if values[index] > -np.inf and not self.encoding.space.problems(self.point(int(index))):
+                return int(index)
+        raise _exhausted(self.encoding.space, len(self.places))
 
 
 def remaining(space: Space, tried: Sequence[Trial]) -> Candidates | None:
     """Return what is left of the pool, or of a space of a few levels; None where the points cannot be listed.
 
-    Rows that equal a tried one are tried. Raises PoolExhausted when nothing is left.
+    Rows that equal a tried one are tried, and rows that break a constraint are left out; the rules are asked later.
+    Raises PoolExhausted when nothing is left.
     """
-    encoding = Encoding.of(space)
-    rows = _listed(space, encoding)
-    if rows is None:
+    listing = Listing.of(space)
+    if listing is None:
         return None
-    used = {row.tobytes() for row in _plain(encoding.trials(tried))} if tried else set()
-    places = np.flatnonzero([row.tobytes() not in used for row in _plain(rows)])
+    encoding = Encoding.of(space)
+    places = listing.without(encoding.trials(tried)) if tried else listing.places
     if not len(places):
-        raise PoolExhausted(f"All {len(rows)} candidates have been tried. Widen the space, or end the campaign.")
-    return Candidates(encoding=encoding, rows=rows[places], places=places.tolist(), pool=space.pool)
+        raise _exhausted(space, len(listing.places))
+    return Candidates(encoding=encoding, listing=listing, places=places, pool=space.pool)
 
 
-def _listed(space: Space, encoding: Encoding) -> Array | None:
+def _exhausted(space: Space, count: int) -> PoolExhausted:
+    if not space.restrictions:
+        return PoolExhausted(f"All {count} candidates have been tried. Widen the space, or end the campaign.")
+    kept = (
+        f"All {count} candidates that keep the constraints have been tried" if count else "No candidate keeps them all"
+    )
+    return PoolExhausted(f"{kept}: {'; '.join(map(str, space.restrictions))}. Widen them, or end the campaign.")
+
+
+def _rows(space: Space, encoding: Encoding) -> Array | None:
     if space.pool is not None:
         return encoding.columns(space.pool.columns)
     if any(isinstance(p, Continuous) for p in space.parameters):
@@ -57,9 +134,5 @@ def _listed(space: Space, encoding: Encoding) -> Array | None:
     codes = [level_codes(p) for p in space.parameters]
     if math.prod(len(c) for c in codes if c is not None) > LISTED:
         return None
-    return np.stack(np.meshgrid(*[c for c in codes if c is not None], indexing="ij"), axis=-1).reshape(-1, len(codes))
-
-
-def _plain(rows: Array) -> Array:
-    # Rows are compared by their bytes: minus zero must be zero.
-    return rows + 0.0
+    own = np.stack(np.meshgrid(*[c for c in codes if c is not None], indexing="ij"), axis=-1).reshape(-1, len(codes))
+    return encoding.described(own)

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from labwright.core.errors import InvalidInput
-from labwright.core.problem import Aim, Problem
+from labwright.core.problem import Problem
 from labwright.core.states import TrialState
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Point, Value
@@ -65,15 +64,6 @@ def nearest_row(candidates: Candidates, target: Array) -> int:
 def is_tried(point: Point, tried: Sequence[Trial]) -> bool:
     """Say whether a trial has been made at exactly that point."""
     return any(t.point == point for t in tried)
-
-
-def refuse_desirability(problem: Problem, kind: str) -> None:
-    """Raise InvalidInput where a person has weighed the objectives: these planners would trade them as a front."""
-    if problem.aim is Aim.DESIRABILITY:
-        raise InvalidInput(
-            f"The planner {kind!r} knows no desirability, but the objectives of this campaign have one. "
-            "Take it out, or choose a planner that pursues it: gp."
-        )
 
 
 def spread_instead(problem: Problem, tried: Sequence[Trial], seed: int, why: str) -> Proposal:

@@ -19,7 +19,8 @@ from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
 from labwright.planning.model import Model, learn
 from labwright.planning.reasons import first_design, grounds_of, reason
-from labwright.planning.sampling import even, sample
+from labwright.planning.sampling import sample, starts
+from labwright.planning.screening import Screen
 from labwright.planning.search import around, climb
 
 EVEN = 512
@@ -58,20 +59,21 @@ class GaussianProcessPlanner:
             if model is None or model.empty or len(tried) < initial:
                 moved = drawn(problem.space, problem.beliefs, len(tried), seed) if len(tried) < initial else None
                 return first_design(sample(problem.space, tried, seed, moved=moved), len(tried), initial)
-            return _best(model, history, running, seed)
+            return _best(model, history, running, seed, screen)
 
+        screen = Screen(np.random.default_rng([seed, len(history) + len(pending)]))
         return one_by_one(count, pending, choose)
 
 
-def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int) -> Proposal:
+def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int, screen: Screen) -> Proposal:
     space, tried = model.problem.space, [*history, *running]
     believed = model.believing(Encoding.of(space).trials(running)) if running else model
     candidates = remaining(space, tried)
     if candidates is None:
         point, looked_at = _searched(believed, tried, seed)
     else:
-        looked_at = candidates.rows
-        point = candidates.point(int(believed.worth(looked_at).argmax()))
+        index, looked_at = screen.best(believed.worth, candidates, believed.lengthscales)
+        point = candidates.point(index)
     return _proposal(believed, history, point, looked_at)
 
 
@@ -79,16 +81,16 @@ def _searched(model: Model, tried: Sequence[Trial], seed: int) -> tuple[dict[str
     """Return the best new point, and the rows that were looked at."""
     encoding = Encoding.of(model.problem.space)
     rng = np.random.default_rng([seed, len(tried)])
-    starts = [encoding.spread(even(len(encoding.parameters), EVEN, int(rng.integers(2**31))))]
+    begin = [starts(encoding, EVEN, rng)]
     near = _some(model.winners, rng)
-    starts += [around(row, AROUND // len(near), encoding, rng) for row in encoding.trials(near)] if near else []
+    begin += [around(row, AROUND // len(near), encoding, rng) for row in encoding.trials(near)] if near else []
     if beliefs := model.problem.beliefs:
-        starts.append(around_beliefs(model.problem.space, beliefs, starts[0][:BELIEVED], rng))
-    rows, used = np.vstack(starts), [dict(t.point) for t in tried]
-    climbed = climb(_score_of_new(model, encoding.trials(tried)), rows, encoding, rng)
+        begin.append(around_beliefs(model.problem.space, beliefs, begin[0][:BELIEVED], rng))
+    rows, used = np.vstack(begin), [dict(t.point) for t in tried]
+    climbed = climb(_worth_of_new(model, encoding, tried), rows, encoding, rng)
     for row in [*climbed, *rows]:
         point = encoding.point(row)
-        if point not in used:
+        if point not in used and not (encoding.space.restrictions and encoding.space.problems(point)):
             return point, np.vstack([climbed, rows])
     raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
 
@@ -99,14 +101,17 @@ def _some(winners: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
     return [winners[i] for i in rng.choice(len(winners), SOME, replace=False)]
 
 
-def _score_of_new(model: Model, tried: Array) -> Callable[[Array], Array]:
-    """Return the model's worth, which is nothing where a trial was: among levels the climb must not end there."""
+def _worth_of_new(model: Model, encoding: Encoding, tried: Sequence[Trial]) -> Callable[[Array], Array]:
+    """Return the model's worth, which is nothing where a trial was or may not be: the climb must not end there."""
+    known = encoding.trials(tried)
 
-    def score(rows: Array) -> Array:
-        old = (rows[:, None] == tried).all(axis=2).any(axis=1)
-        return np.where(old, -np.inf, model.worth(rows))
+    def worth(rows: Array) -> Array:
+        values = np.full(len(rows), -np.inf)
+        new = encoding.allows(rows) & ~(rows[:, None] == known).all(axis=2).any(axis=1)
+        values[new] = model.worth(rows[new])
+        return values
 
-    return score
+    return worth
 
 
 def _proposal(model: Model, history: Sequence[Trial], point: dict[str, Value], looked_at: Array) -> Proposal:

@@ -13,6 +13,7 @@ from labwright.inference import GaussianProcess, Observations
 from labwright.inference.arrays import Array
 from labwright.planning.acquisition import log_probability
 from labwright.planning.beliefs import log_belief, pull
+from labwright.planning.censoring import going_on
 from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
 from labwright.planning.objectives import Reached, losses_of
@@ -27,7 +28,8 @@ class Model:
 
     `winners` are the trials that satisfy every constraint and are the best: one, or a front. `reached` is what is
     expected where trials satisfied them, or should once they end: what was measured has luck in it; None before there
-    is one. An outcome without any observation has no process. `success` is a process of 1 where a trial was observed
+    is one. An outcome without any observation has no process. `stopped` are those of outcomes that a trial ends at a
+    constraint's limit, as if they had gone on. `success` is a process of 1 where a trial was observed
     and 0 where it failed or was refused; None where all succeeded. `caution` is how much P(success) weighs: one more
     for each of the latest trials that ended without a result, so that they do not go on for long. `observed` is how
     many trials were.
@@ -36,6 +38,7 @@ class Model:
     problem: Problem
     outcomes: Mapping[str, GaussianProcess]
     success: GaussianProcess | None
+    stopped: Mapping[str, GaussianProcess]
     winners: tuple[Trial, ...]
     reached: Reached | None
     caution: int = 1
@@ -51,6 +54,13 @@ class Model:
         """Whether something is known that could make a point infeasible."""
         return self.success is not None or any(c.name in self.outcomes for c in self.problem.constraints)
 
+    @property
+    def lengthscales(self) -> Array:
+        """The shortest lengthscale of each column among the processes, (d,): what is near, and what is far."""
+        processes = [*self.outcomes.values(), *([self.success] if self.success else [])]
+        shortest: Array = np.array([p.hyperparameters.lengthscales for p in processes]).min(axis=0)
+        return shortest
+
     def believing(self, rows: Array) -> "Model":
         """Return the model as it will be if trials at these points turn out as expected (kriging believer)."""
         reached = self.reached
@@ -62,6 +72,7 @@ class Model:
             reached=reached,
             outcomes={name: process.believing(rows) for name, process in self.outcomes.items()},
             success=self.success and self.success.believing(rows),
+            stopped={name: process.believing(rows) for name, process in self.stopped.items()},
         )
 
     def _expected(self, rows: Array) -> tuple[Array, Array]:
@@ -102,7 +113,8 @@ class Model:
         total = np.zeros(len(rows))
         for constraint in self.problem.constraints:
             if constraint.name in self.outcomes:
-                mean, variance = self.outcomes[constraint.name].predict(rows)
+                process = self.stopped.get(constraint.name, self.outcomes[constraint.name])
+                mean, variance = process.predict(rows)
                 total += log_probability(mean, np.sqrt(variance), constraint.low, constraint.high)
         return total
 
@@ -121,6 +133,7 @@ def learn(problem: Problem, history: Sequence[Trial], fits: Fits | None = None) 
         problem=problem,
         outcomes=processes,
         success=_fit_success(problem, history, fits),
+        stopped=_fit_stopped(problem, processes, fits),
         winners=tuple(winners(problem, history)),
         reached=_reached(problem, history, processes),
         caution=1 + _without_result(history),
@@ -163,6 +176,14 @@ def _fit_success(problem: Problem, history: Sequence[Trial], fits: Fits) -> Gaus
     encoding = Encoding.of(problem.space)
     # A step would be fitted by a short lengthscale, which forgets at once what failed.
     return fits.process(Observations.of(encoding.trials(ended), succeeded, encoding.categorical), shortest=0.3)
+
+
+def _fit_stopped(
+    problem: Problem, processes: Mapping[str, GaussianProcess], fits: Fits
+) -> Mapping[str, GaussianProcess]:
+    known = ((c, processes[c.name].data) for c in problem.constraints if c.name in processes)
+    found = {c.name: going_on(data, c, fits.process) for c, data in known}
+    return {name: process for name, process in found.items() if process is not None}
 
 
 def _without_result(history: Sequence[Trial]) -> int:

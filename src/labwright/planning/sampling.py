@@ -45,9 +45,9 @@ def sample(
     candidates = remaining(space, tried)
     if candidates is None:
         return _anywhere(space, tried, seed, moved)
-    number = len(tried)
-    unit = even(len(space.parameters), 1, seed, skip=number - 1) if number else _centre(len(space.parameters))
-    target = candidates.encoding.spread(unit)[0]
+    encoding, number = candidates.encoding, len(tried)
+    unit = even(encoding.dimensions, 1, seed, skip=number - 1) if number else _centre(encoding.dimensions)
+    target = encoding.spread(unit)[0]
     row = target if moved is None else moved(target)
     point = candidates.point(_nearest(candidates, row, np.random.default_rng([seed, number])))
     turn = _turn(number) if moved is None else _believed(number)
@@ -70,21 +70,50 @@ def _anywhere(
     space: Space, tried: Sequence[Trial], seed: int, moved: Callable[[Array], Array] | None = None
 ) -> Proposal:
     encoding, number = Encoding.of(space), len(tried)
-    for unit in _spread(len(space.parameters), number, seed):
-        row = encoding.spread(unit[None])[0]
+    for row in (row for rows in _spread(encoding, number, seed) for row in rows):
         point = encoding.point(row if moved is None else moved(row))
-        if all(t.proposal.point != point for t in tried):
+        if all(t.proposal.point != point for t in tried) and not (space.restrictions and space.problems(point)):
             turn = _turn(number) if moved is None else _believed(number)
             return Proposal(point=point, source="sampling", reason=turn)
-    raise PoolExhausted(f"Of {ATTEMPTS} points spread over the space each has been tried. Widen the space.")
+    if not space.restrictions:
+        raise PoolExhausted(f"Of {ATTEMPTS} points spread over the space each has been tried. Widen the space.")
+    kept = f"none keeps all of these{' and is new' if tried else ''}: {'; '.join(map(str, space.restrictions))}"
+    raise PoolExhausted(f"Of {ATTEMPTS} points spread over the space and of those near to them {kept}. Widen them.")
 
 
-def _spread(dimensions: int, number: int, seed: int) -> Iterator[Array]:
-    """Yield the points (d,) of the unit cube that come after so many, the centre first of all."""
+def _spread(encoding: Encoding, number: int, seed: int) -> Iterator[Array]:
+    """Yield rows (n, d) of the points that come after so many, the centre first of all.
+
+    Where no even spread keeps the constraints there follow the points nearest to it that may, and the region's corners.
+    """
     if not number:
-        yield _centre(dimensions)[0]
+        centre = encoding.spread(_centre(encoding.dimensions))
+        yield centre
+        yield encoding.snap(centre) if encoding.space.restrictions else centre[:0]
     for skip in range(0, ATTEMPTS, AT_ONCE):
-        yield from even(dimensions, AT_ONCE, seed, skip=max(number - 1, 0) + skip)
+        rows = encoding.spread(even(encoding.dimensions, AT_ONCE, seed, skip=max(number - 1, 0) + skip))
+        yield rows[encoding.keeping(rows)]
+    if encoding.space.restrictions:
+        yield beside(encoding, even(encoding.dimensions, ATTEMPTS, seed), np.random.default_rng([seed, number]))
+
+
+def beside(encoding: Encoding, unit: Array, rng: np.random.Generator) -> Array:
+    """Return rows (n, d) that keep the constraints, near to points of the unit cube and at the region's corners."""
+    rows = np.vstack([encoding.snap(encoding.spread(unit)), encoding.corners(rng)])
+    return rows[encoding.keeping(rows)]
+
+
+def starts(encoding: Encoding, count: int, rng: np.random.Generator) -> Array:
+    """Return rows (n, d) spread evenly over what the constraints leave possible, to begin a search from.
+
+    They are `count`, but for what the constraints exclude; where they exclude most, some more are moved to their edge.
+    """
+    unit = even(encoding.dimensions, count, int(rng.integers(2**31)))
+    rows = encoding.spread(unit)
+    kept = encoding.keeping(rows)
+    if len(kept) > count // 4:
+        return rows[kept]
+    return np.vstack([rows[kept], beside(encoding, unit, rng)])
 
 
 def _centre(dimensions: int) -> Array:
@@ -95,7 +124,9 @@ def _nearest(candidates: Candidates, target: Array, rng: np.random.Generator) ->
     """Return the candidate nearest to a row (d,); of equally near ones, one drawn at random: a table may be sorted."""
     away = candidates.rows - target
     distance = np.where(candidates.encoding.categorical, away != 0, away**2).sum(axis=1)
-    return int(rng.choice(np.flatnonzero(distance <= distance.min() + 1e-12)))
+    drawn = rng.choice(np.flatnonzero(distance <= distance.min() + 1e-12))
+    distance[drawn] = -1.0
+    return candidates.best(-distance)
 
 
 def _believed(number: int) -> str:

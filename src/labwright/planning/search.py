@@ -7,6 +7,7 @@ import numpy as np
 from labwright.core.space import Categorical, Continuous
 from labwright.inference.arrays import Array
 from labwright.planning.encoding import Encoding
+from labwright.planning.region import Places
 
 CLIMBERS = 8
 CHILDREN = 24
@@ -43,14 +44,26 @@ def around(row: Array, count: int, encoding: Encoding, rng: np.random.Generator)
 
 def _moved(rows: Array, step: float, encoding: Encoding, rng: np.random.Generator) -> Array:
     """Return the rows (n, d) moved by about `step`; levels change at random, a category to any other."""
-    n, d = rows.shape
+    n, d = len(rows), len(encoding.parameters)
+    rows = rows[:, :d]
     change = rng.random((n, d)) < np.where(np.arange(n) % 2, 1.0, 1 / d)[:, None]
     moves = step * rng.standard_normal((n, d))
-    unit = encoding.spread(rng.random((n, d)))
+    unit = encoding.spread(rng.random((n, encoding.dimensions)))
     moved = np.clip(rows + change * moves, 0, 1)
     for j, p in enumerate(encoding.parameters):
         if isinstance(p, Continuous):
             continue
         jump = change[:, j] & (rng.random(n) < (1 / d if isinstance(p, Categorical) else 0.5))
         moved[:, j] = np.where(jump, unit[:, j], rows[:, j] if isinstance(p, Categorical) else moved[:, j])
+    for group in encoding.region.groups.values():
+        moved = _swapped(moved, group, rng)
     return encoding.snap(moved)
+
+
+def _swapped(rows: Array, group: Places, rng: np.random.Generator) -> Array:
+    """Return the rows with, in every fourth or so, the amounts of two parts exchanged: small moves bring in no part."""
+    chosen = np.flatnonzero(rng.random(len(rows)) < 0.25)
+    pairs = np.array([rng.choice(group, 2, replace=False) for _ in chosen]).reshape(-1, 2)
+    swapped = rows.copy()
+    swapped[chosen, pairs[:, 0]], swapped[chosen, pairs[:, 1]] = rows[chosen, pairs[:, 1]], rows[chosen, pairs[:, 0]]
+    return swapped

@@ -4,11 +4,13 @@ from labwright.campaigns.file.copies import find_file, renamed
 from labwright.campaigns.file.document import DocumentError, parse
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.reading import CampaignFile, parse_campaign, read_campaign
+from labwright.campaigns.file.rules import check_rules
 
 __all__ = [
     "CampaignFile",
     "DocumentError",
     "Problems",
+    "check_rules",
     "find_file",
     "parse",
     "parse_campaign",

@@ -7,27 +7,26 @@ from typing import TypeVar
 from labwright.campaigns.file.approval import build_approvals
 from labwright.campaigns.file.choosing import build_beliefs, build_stop
 from labwright.campaigns.file.problems import Problems
+from labwright.campaigns.file.quantities import common_unit, in_unit
 from labwright.campaigns.file.samples import check_lots, check_samples
 from labwright.campaigns.file.schema import (
     CampaignPart,
     CategoricalPart,
     ConstraintPart,
-    ContinuousPart,
-    DiscretePart,
+    ContextPart,
     LimitPart,
     ObjectivePart,
     OrdinalPart,
-    ParameterPart,
     Quantity,
     ResourcePart,
 )
+from labwright.campaigns.file.space import build_space, places
 from labwright.campaigns.file.steps import check_references, read_steps
 from labwright.core.campaign import Campaign, Limit, PlugIn
 from labwright.core.errors import InvalidInput, InvalidUnit
-from labwright.core.problem import Desirability, Goal, Objective, OutcomeConstraint, Problem
+from labwright.core.problem import ContextVariable, Desirability, Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.procedure import Step
-from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter, Space
-from labwright.core.units import convert, parse_unit
+from labwright.core.space import Space
 
 T = TypeVar("T")
 
@@ -36,16 +35,17 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
     """Return the campaign; what does not fit together goes to `problems`, and None may be returned."""
     attempt = problems.attempt
     wanted = part.objectives
-    parameters = [attempt(("space", n), _parameter, n, p) for n, p in part.space.items()]
+    space = build_space(part, problems)
     objectives = [attempt(("objectives", n), _objective, n, p) for n, p in wanted.items()]
     constraints = [attempt(("constraints", n), _constraint, n, p, wanted.get(n)) for n, p in part.constraints.items()]
     words = {name for name, p in part.space.items() if isinstance(p, OrdinalPart | CategoricalPart)}
     steps = read_steps(part.procedure, words, problems)
     _check_batches(part, problems)
     limits = _limits(part.safety.limits, problems)
-    if problems.found:
+    context = [attempt(("context", n), _context, n, p) for n, p in part.context.items()]
+    if problems.found or space is None:
         return None
-    problem = attempt(("objectives",), _problem, parameters, objectives, constraints)
+    problem = attempt(("objectives",), _problem, space, objectives, constraints, context)
     if problem is None:
         return None
     problem = replace(problem, beliefs=build_beliefs(part.planner.beliefs, problem.space, problems))
@@ -73,34 +73,25 @@ def _resource(part: ResourcePart) -> PlugIn:
 
 
 def _problem(
-    parameters: Sequence[Parameter | None],
+    space: Space,
     objectives: Sequence[Objective | None],
     constraints: Sequence[OutcomeConstraint | None],
+    context: Sequence[ContextVariable | None],
 ) -> Problem:
-    return Problem(
-        space=Space(parameters=_whole(parameters)), objectives=_whole(objectives), constraints=_whole(constraints)
-    )
+    return Problem(space=space, objectives=_whole(objectives), constraints=_whole(constraints), context=_whole(context))
 
 
 def _whole(found: Sequence[T | None]) -> tuple[T, ...]:
     return tuple(one for one in found if one is not None)
 
 
-def _parameter(name: str, part: ParameterPart) -> Parameter:
-    if isinstance(part, ContinuousPart):
-        unit = _common_unit(part.unit, [part.low, part.high])
-        low, high = (_in_unit(q, unit, key) for key, q in (("low", part.low), ("high", part.high)))
-        return Continuous(name=name, low=low, high=high, unit=unit, log=part.log)
-    if isinstance(part, DiscretePart):
-        unit = _common_unit(part.unit, part.values)
-        return Discrete(name=name, values=tuple(_in_unit(q, unit, "values") for q in part.values), unit=unit)
-    kind = Ordinal if isinstance(part, OrdinalPart) else Categorical
-    return kind(name=name, levels=tuple(part.levels))
+def _context(name: str, part: ContextPart) -> ContextVariable:
+    return ContextVariable(name=name, unit=common_unit(part.unit, []))
 
 
 def _objective(name: str, part: ObjectivePart) -> Objective:
     wish = part.desirability
-    unit = _common_unit(part.unit, [part.target, part.worst, *([wish.worst, wish.best] if wish else [])])
+    unit = common_unit(part.unit, [part.target, part.worst, *([wish.worst, wish.best] if wish else [])])
     return Objective(
         name=name,
         goal=Goal(part.goal),
@@ -110,7 +101,7 @@ def _objective(name: str, part: ObjectivePart) -> Objective:
         desirability=None
         if wish is None
         else Desirability(
-            worst=_in_unit(wish.worst, unit, "worst"),
+            worst=in_unit(wish.worst, unit, "worst"),
             best=_optional(wish.best, unit, "best"),
             weight=wish.weight,
             shape=wish.shape,
@@ -119,13 +110,13 @@ def _objective(name: str, part: ObjectivePart) -> Objective:
 
 
 def _constraint(name: str, part: ConstraintPart, objective: ObjectivePart | None) -> OutcomeConstraint:
-    unit = _common_unit(part.unit, [part.at_least, part.at_most])
+    unit = common_unit(part.unit, [part.at_least, part.at_most])
     if objective is not None and objective.unit != unit:
         raise InvalidUnit(f"the unit here is {unit!r}, but the objective of that name has {objective.unit!r}.")
     bounds = {}
     for bound, quantity in (("low", part.at_least), ("high", part.at_most)):
         if quantity is not None:
-            bounds[bound] = _in_unit(quantity, unit, "at_least" if bound == "low" else "at_most")
+            bounds[bound] = in_unit(quantity, unit, "at_least" if bound == "low" else "at_most")
     return OutcomeConstraint(name=name, unit=unit, **bounds)
 
 
@@ -139,28 +130,15 @@ def _limits(part: str | Mapping[str, LimitPart], problems: Problems) -> dict[str
 
 
 def _limit(part: LimitPart) -> Limit:
-    unit = _common_unit(part.unit, [part.low, part.high])
-    low, high = _in_unit(part.low, unit, "low"), _in_unit(part.high, unit, "high")
+    unit = common_unit(part.unit, [part.low, part.high])
+    low, high = in_unit(part.low, unit, "low"), in_unit(part.high, unit, "high")
     if low > high:
         raise InvalidInput(f"low {low} is above high {high}.")
     return Limit(low=low, high=high, unit=unit)
 
 
-def _common_unit(declared: str | None, quantities: Sequence[Quantity | None]) -> str | None:
-    """Return the declared unit, or else the first that a number was written with."""
-    unit = declared or next((q.unit for q in quantities if q is not None and q.unit), None)
-    if unit is not None:
-        parse_unit(unit)
-    return unit
-
-
-def _in_unit(quantity: Quantity, unit: str | None, place: str) -> float:
-    """Return a number in the unit declared beside it; one written without a unit is taken to be in that unit."""
-    return quantity.value if quantity.unit is None else convert(quantity.value, quantity.unit, unit, place)
-
-
 def _optional(quantity: Quantity | None, unit: str | None, place: str) -> float | None:
-    return None if quantity is None else _in_unit(quantity, unit, place)
+    return None if quantity is None else in_unit(quantity, unit, place)
 
 
 def _check_names(part: CampaignPart, problem: Problem, steps: Sequence[Step], problems: Problems) -> None:
@@ -174,13 +152,21 @@ def _check_names(part: CampaignPart, problem: Problem, steps: Sequence[Step], pr
     used = {name for step in steps for name in step.references}
     for name in problem.space.names:
         if name not in used:
-            problems.add(("space", name), "no step uses this parameter; bind it under `with`, or take it out.")
+            place = places(part.space)[name]
+            problems.add(place, "no step uses this parameter; bind it under `with`, or take it out.")
     given = {name for step in steps for name in step.gives}
-    for kind, outcomes in (("objectives", problem.objectives), ("constraints", problem.constraints)):
+    for kind, outcomes in (
+        ("objectives", problem.objectives),
+        ("constraints", problem.constraints),
+        ("context", problem.context),
+    ):
         for outcome in outcomes:
             if outcome.name not in given:
                 listed = ", ".join(sorted(given))
                 problems.add((kind, outcome.name), f"no step gives this outcome; given: {listed or 'nothing'}.")
+    for one in problem.context:
+        if one.name in problem.outcomes:
+            problems.add(("context", one.name), "it is an outcome; what is wanted or must hold is no context.")
 
 
 def _check_batches(part: CampaignPart, problems: Problems) -> None:

@@ -154,7 +154,7 @@ def _is_other_branch(location: Sequence[str | int], found: Any) -> bool:
     return isinstance(found, dict) and bool(location) and str(location[-1]).startswith("literal[")
 
 
-_KINDS = "continuous, discrete, ordinal, categorical"
+_KINDS = "continuous, discrete, ordinal, categorical, composition"
 _NAME = "a name of letters, digits and _ was expected"
 _PATTERNS: dict[Location, str] = {
     ("name",): "letters, digits, '.', '_' and '-' were expected",

@@ -102,10 +102,39 @@ class CategoricalPart(Part):
     """One of a few words without an order."""
 
     kind: Literal["categorical"] = Field(description="Says that it is categorical.")
-    levels: list[Word] = Field(min_length=1, description="The words.")
+    levels: list[Word] | dict[str, dict[Name, float]] = Field(
+        min_length=1,
+        description="The words; or each word with numbers that tell what it is like: `water: {polarity: 80}`.",
+    )
 
 
-ParameterPart = Annotated[ContinuousPart | DiscretePart | OrdinalPart | CategoricalPart, Field(discriminator="kind")]
+class PartLimits(Part):
+    """The least and the most of one part."""
+
+    low: Number | None = Field(default=None, description="The least of it; without it 0: it may be absent.")
+    high: Number | None = Field(default=None, description="The most of it; without it the total.")
+
+
+class CompositionPart(Part):
+    """Parts that sum to a total. Each part is a parameter of its own."""
+
+    kind: Literal["composition"] = Field(description="Says that it is a composition.")
+    parts: Annotated[list[Name], Field(min_length=2)] | Annotated[dict[Name, PartLimits], Field(min_length=2)] = Field(
+        description="The names of the parts; or each with its limits: `Ni: {low: 0.1, high: 0.5}`."
+    )
+    total: Number = Field(default=Quantity(value=1.0), description="What the parts sum to, as `100 %`.")
+    unit: str | None = Field(default=None, description="The unit of the total and of the parts.")
+    at_least_parts: Annotated[int, Field(ge=1), Whole] = Field(
+        default=1, description="How many of the parts must be above 0."
+    )
+    at_most_parts: Annotated[int, Field(ge=1), Whole] | None = Field(
+        default=None, description="How many of the parts may be above 0; without it all."
+    )
+
+
+ParameterPart = Annotated[
+    ContinuousPart | DiscretePart | OrdinalPart | CategoricalPart | CompositionPart, Field(discriminator="kind")
+]
 
 
 class DesirabilityPart(Part):
@@ -155,6 +184,12 @@ class ConstraintPart(Part):
         default=None,
         description="The unit in which it is recorded; that of the objective, where one has the same name.",
     )
+
+
+class ContextPart(Part):
+    """What is measured beside the outcomes because it may matter, and cannot be chosen."""
+
+    unit: str | None = Field(default=None, description="The unit in which it is recorded.")
 
 
 class StepPart(Part):
@@ -305,6 +340,14 @@ class CampaignPart(Part):
         min_length=1, description="What is wanted. Of several: their Pareto front, or the most desirable trial."
     )
     constraints: dict[Name, ConstraintPart] = Field(default={}, description="What must hold of a result.")
+    rules: list[str] = Field(
+        default=[],
+        description="What must hold between the parameters of a point: a sum as `2*temp + 3*time <= 500`, in their "
+        "units, or a function as `rules.py:allowed` that takes the point as a dict and returns True or False.",
+    )
+    context: dict[Name, ContextPart] = Field(
+        default={}, description="What a step measures that cannot be chosen but may matter, such as the humidity."
+    )
     procedure: list[StepPart] = Field(
         min_length=1, description="How one point is tried: steps in order, or as a graph."
     )

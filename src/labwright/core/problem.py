@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from labwright.core.belief import Belief
 from labwright.core.errors import InvalidInput
+from labwright.core.source import Source
 from labwright.core.space import Space
 from labwright.core.values import show
 
@@ -138,13 +139,14 @@ class ContextVariable:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """The planner's whole question: where to look, what is wanted, what must hold, what people believe."""
+    """The planner's whole question: where to look, what is wanted, what must hold, what others believe and answer."""
 
     space: Space
     objectives: tuple[Objective, ...]
     constraints: tuple[OutcomeConstraint, ...] = ()
     context: tuple[ContextVariable, ...] = ()
     beliefs: tuple[Belief, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     def __post_init__(self) -> None:
         weighed = [o.name for o in self.objectives if o.desirability is not None]
@@ -156,6 +158,11 @@ class Problem:
             )
         if len(self.objectives) == 1 and self.objective.worst is not None:
             raise InvalidInput(f"{self.objective.name}: worst bounds a front, of several objectives; here is one.")
+        names = [source.name for source in self.sources]
+        if len(set(names)) != len(names):
+            raise InvalidInput(f"Each source needs a name of its own; found {', '.join(names)}.")
+        for source in self.sources:
+            source.check(self.space, self.outcomes)
 
     @property
     def outcomes(self) -> tuple[str, ...]:

@@ -62,9 +62,13 @@ def test_the_prediction_agrees_with_the_direct_inverse(x, y):
     np.testing.assert_allclose(variance, y.var() * (1 - np.diag(cross @ inverse @ cross.T)), rtol=1e-6)
 
 
-def posterior_of(x, z):
+def hints_of(x):
+    return np.column_stack([np.sin(3 * x[:, 0]), x[:, 1] ** 2 - (x[:, 2] == 0)])
+
+
+def posterior_of(x, z, hints=0):
     ratios, known = np.linspace(0.5, 2, len(z)), np.linspace(0, 0.01, len(z))
-    return LogPosterior(x=x, z=z, categorical=CATEGORICAL, ratios=ratios, known=known)
+    return LogPosterior(x=x, z=z, categorical=CATEGORICAL, ratios=ratios, known=known, hints=hints_of(x)[:, :hints])
 
 
 def test_the_marginal_likelihood_is_that_of_a_multivariate_normal(x, y):
@@ -78,15 +82,61 @@ def test_the_marginal_likelihood_is_that_of_a_multivariate_normal(x, y):
     assert found == pytest.approx(multivariate_normal.logpdf(z, np.full(len(x), 0.2), covariance), abs=1e-6)
 
 
-def test_the_gradient_of_the_posterior_agrees_with_finite_differences(x, y):
-    posterior = posterior_of(x, (y - y.mean()) / y.std())
+def test_with_hints_it_is_that_of_a_sum_proportional_to_them_and_of_the_rest(x, y):
+    z, (one, other) = (y - y.mean()) / y.std(), hints_of(x).T
+    theta = np.array([-0.5, 0.4, 0.1, np.log(0.3 / 0.2), np.log(0.5 / 0.2), -3.0, 0.2])
 
-    for theta in np.random.default_rng(5).normal([-0.5, 0.0, 0.5, -3.0, 0.0], 0.7, (5, 5)):
+    found, _ = posterior_of(x, z, hints=2).log_marginal_likelihood(theta)
+
+    covariance = 0.2 * covariance_by_definition(x, x, np.exp(theta[:3]))
+    covariance += 0.3 * np.outer(one, one) + 0.5 * np.outer(other, other)
+    covariance += np.diag(np.exp(-3.0) * np.linspace(0.5, 2, len(x)) + np.linspace(0, 0.01, len(x)))
+    assert found == pytest.approx(multivariate_normal.logpdf(z, np.full(len(x), 0.2), covariance), abs=1e-6)
+
+
+@pytest.mark.parametrize("hints", [0, 1, 2])
+def test_the_gradient_of_the_posterior_agrees_with_finite_differences(x, y, hints):
+    posterior = posterior_of(x, (y - y.mean()) / y.std(), hints)
+    centre = [-0.5, 0.0, 0.5, *[0.0] * hints, -3.0, 0.0]
+
+    for theta in np.random.default_rng(5).normal(centre, 0.7, (5, len(centre))):
         _, gradient = posterior(theta)
 
         steps = 1e-6 * np.eye(len(theta))
         differences = [(posterior(theta + s)[0] - posterior(theta - s)[0]) / 2e-6 for s in steps]
         np.testing.assert_allclose(gradient, differences, rtol=1e-5, atol=1e-5)
+
+
+def hinted(x, y, hint) -> GaussianProcess:
+    data = Observations.of(x, y, CATEGORICAL, hints=(hint,))
+    return condition(data, fit(data))
+
+
+def test_with_a_hint_the_prediction_is_a_regression_on_it_and_a_process_of_the_rest(x, y):
+    new = np.array([[0.2, 0.9, 0], [0.7, 0.1, 1], [0.4, 0.3, 2]])
+    process = hinted(x, y, lambda rows: hints_of(rows)[:, 0])
+    hyper, spread = process.hyperparameters, y.std()
+
+    mean, variance = process.predict(new)
+
+    share, rows = hyper.shares[0], np.vstack([x, new])
+    h = hints_of(rows)[:, 0]
+    prior = (1 - share) * covariance_by_definition(rows, rows, hyper.lengthscales) + share * np.outer(h, h)
+    n = len(x)
+    gain = prior[n:, :n] @ np.linalg.inv(prior[:n, :n] + hyper.noise * np.eye(n))
+    expected = hyper.mean + gain @ ((y - y.mean()) / spread - hyper.mean)
+    np.testing.assert_allclose(mean, y.mean() + spread * expected, rtol=1e-6)
+    np.testing.assert_allclose(variance, spread**2 * np.diag(prior[n:, n:] - gain @ prior[:n, n:]), rtol=1e-5)
+
+
+def test_a_hint_that_is_right_takes_the_signal_and_a_wrong_one_leaves_it(x, y):
+    shuffled = dict(zip(map(tuple, x), np.random.default_rng(8).permutation(y - y.mean()) / y.std(), strict=True))
+
+    right = hinted(x, y, lambda rows: 0.3 - (7 * np.sin(5 * rows[:, 0]) * rows[:, 1] + 3 * (rows[:, 2] == 1)) / 4)
+    wrong = hinted(x, y, lambda rows: np.array([shuffled[tuple(row)] for row in rows]))
+
+    assert right.hyperparameters.shares[0] > 0.8
+    assert wrong.hyperparameters.shares[0] < 0.1
 
 
 def test_the_priors_are_lognormal_densities():

@@ -126,6 +126,16 @@ class GaussianProcess:
         parts = [self._predict(x[start : start + CHUNK]) for start in range(0, max(len(x), 1), CHUNK)]
         return np.concatenate([m for m, _ in parts]), np.concatenate([v for _, v in parts])
 
+    def expect(self, x: Array) -> Array:
+        """Return the mean (m,) alone at points (m, d), in the outcome's units."""
+        hyper = self.hyperparameters
+        return np.concatenate(
+            [
+                hyper.offset + hyper.spread * (hyper.mean + self.alpha @ _covariance(self.data, part, hyper)[0])
+                for part in (x[start : start + CHUNK] for start in range(0, max(len(x), 1), CHUNK))
+            ]
+        )
+
     def _predict(self, x: Array) -> tuple[Array, Array]:
         hyper = self.hyperparameters
         cross, prior = _covariance(self.data, x, hyper)

@@ -105,10 +105,14 @@ class LogPosterior:
         by_weight = np.where(self.categorical, self.distances @ (pairs * by_pair), self.distances @ (slope * by_pair))
         by_scatter = alpha**2 - inverse.diagonal()
         by_noise = 0.5 * noise * float(self.ratios @ by_scatter)
-        by_share = 0.5 * shares * (
-            (alpha @ self.hints) ** 2
-            - (cholesky.solve_lower(factor, self.hints) ** 2).sum(axis=0)
-            - (alpha @ residual - n - scatter @ by_scatter)
+        by_share = (
+            0.5
+            * shares
+            * (
+                (alpha @ self.hints) ** 2
+                - (cholesky.solve_lower(factor, self.hints) ** 2).sum(axis=0)
+                - (alpha @ residual - n - scatter @ by_scatter)
+            )
         )
         return float(likelihood), np.concatenate([weights * by_weight, by_share, [by_noise, alpha.sum()]])
 

@@ -1,13 +1,12 @@
 """Chooses by a Gaussian process of each outcome: the most to gain, where it is likely to be feasible."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from pydantic import BaseModel, PositiveInt
 
-from labwright.core.errors import PoolExhausted
 from labwright.core.problem import Problem
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Value
@@ -21,7 +20,8 @@ from labwright.planning.model import Model, learn
 from labwright.planning.reasons import first_design, grounds_of, reason
 from labwright.planning.sampling import sample, starts
 from labwright.planning.screening import Screen
-from labwright.planning.search import around, climb
+from labwright.planning.search import around, best_new
+from labwright.planning.sources import FIRST, Sources, Voice, advised
 
 EVEN = 512
 AROUND = 128
@@ -46,23 +46,32 @@ class GaussianProcessPlanner:
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or self.Options()
         self._fits = Fits()
+        self._sources = Sources(self._fits)
 
     def propose(
         self, problem: Problem, history: Sequence[Trial], pending: Sequence[Trial], count: int, *, seed: int
     ) -> list[Proposal]:
         """Return `count` proposals; see `Planner.propose`."""
-        initial = self.options.initial or INITIAL
-        model = learn(problem, history, self._fits) if len(history) + len(pending) + count > initial else None
+        initial, voices = self.options.initial or INITIAL, self._sources.voices(problem)
+        enough = len(history) + len(pending) + count > initial
+        model = learn(problem, history, self._fits, voices) if enough else None
 
         def choose(running: Sequence[Trial]) -> Proposal:
             tried = [*history, *running]
             if model is None or model.empty or len(tried) < initial:
-                moved = drawn(problem.space, problem.beliefs, len(tried), seed) if len(tried) < initial else None
-                return first_design(sample(problem.space, tried, seed, moved=moved), len(tried), initial)
+                return first_design(_first(problem, voices, tried, initial, seed), len(tried), initial)
             return _best(model, history, running, seed, screen)
 
         screen = Screen(np.random.default_rng([seed, len(history) + len(pending)]))
         return one_by_one(count, pending, choose)
+
+
+def _first(problem: Problem, voices: Sequence[Voice], tried: Sequence[Trial], initial: int, seed: int) -> Proposal:
+    """Return a point of the first design: where the sources or the beliefs expect the best, or of an even spread."""
+    if voices and len(tried) < min(FIRST, initial):
+        return advised(problem, voices, tried, seed)
+    moved = drawn(problem.space, problem.beliefs, len(tried), seed) if len(tried) < initial else None
+    return sample(problem.space, tried, seed, moved=moved)
 
 
 def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int, screen: Screen) -> Proposal:
@@ -86,32 +95,13 @@ def _searched(model: Model, tried: Sequence[Trial], seed: int) -> tuple[dict[str
     begin += [around(row, AROUND // len(near), encoding, rng) for row in encoding.trials(near)] if near else []
     if beliefs := model.problem.beliefs:
         begin.append(around_beliefs(model.problem.space, beliefs, begin[0][:BELIEVED], rng))
-    rows, used = np.vstack(begin), [dict(t.point) for t in tried]
-    climbed = climb(_worth_of_new(model, encoding, tried), rows, encoding, rng)
-    for row in [*climbed, *rows]:
-        point = encoding.point(row)
-        if point not in used and not (encoding.space.restrictions and encoding.space.problems(point)):
-            return point, np.vstack([climbed, rows])
-    raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
+    return best_new(model.worth, np.vstack(begin), encoding, tried, rng)
 
 
 def _some(winners: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
     if len(winners) <= SOME:
         return list(winners)
     return [winners[i] for i in rng.choice(len(winners), SOME, replace=False)]
-
-
-def _worth_of_new(model: Model, encoding: Encoding, tried: Sequence[Trial]) -> Callable[[Array], Array]:
-    """Return the model's worth, which is nothing where a trial was or may not be: the climb must not end there."""
-    known = encoding.trials(tried)
-
-    def worth(rows: Array) -> Array:
-        values = np.full(len(rows), -np.inf)
-        new = encoding.allows(rows) & ~(rows[:, None] == known).all(axis=2).any(axis=1)
-        values[new] = model.worth(rows[new])
-        return values
-
-    return worth
 
 
 def _proposal(model: Model, history: Sequence[Trial], point: dict[str, Value], looked_at: Array) -> Proposal:

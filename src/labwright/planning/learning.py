@@ -29,12 +29,13 @@ class Fits:
         return condition(data, self._hyperparameters(data.some(_fitted(len(data))), shortest))
 
     def _hyperparameters(self, data: Observations, shortest: float) -> Hyperparameters:
-        arrays = (data.x, data.y, data.ratios, data.known, data.categorical, np.array([shortest]))
+        arrays = (data.x, data.y, data.ratios, data.known, data.categorical, np.array([shortest]), data.hinted)
         key = tuple(a.tobytes() for a in arrays)
         if key not in self._kept:
             self._kept[key] = fit(data, shortest=shortest)
             if len(self._kept) > REMEMBERED:
                 self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
         return self._kept[key]
 
 

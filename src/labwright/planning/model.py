@@ -18,6 +18,7 @@ from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
 from labwright.planning.objectives import Reached, losses_of
 from labwright.planning.scatter import ratios
+from labwright.planning.sources import Voice, heeding
 
 UNSUCCESSFUL = frozenset({TrialState.FAILED, TrialState.REFUSED})
 
@@ -32,7 +33,7 @@ class Model:
     constraint's limit, as if they had gone on. `success` is a process of 1 where a trial was observed
     and 0 where it failed or was refused; None where all succeeded. `caution` is how much P(success) weighs: one more
     for each of the latest trials that ended without a result, so that they do not go on for long. `observed` is how
-    many trials were.
+    many trials were. `voices`: what sources say, heeded or not.
     """
 
     problem: Problem
@@ -43,6 +44,7 @@ class Model:
     reached: Reached | None
     caution: int = 1
     observed: int = 0
+    voices: tuple[Voice, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -124,10 +126,18 @@ class Model:
         return {name: Prediction(mean=float(m[0]), sd=float(np.sqrt(v[0]))) for name, (m, v) in expected.items()}
 
 
-def learn(problem: Problem, history: Sequence[Trial], fits: Fits | None = None) -> Model:
-    """Return the model of some ended trials. What a trial did not measure is left out of that outcome's process."""
+def learn(
+    problem: Problem,
+    history: Sequence[Trial],
+    fits: Fits | None = None,
+    voices: Sequence[Voice] = (),
+) -> Model:
+    """Return the model of some ended trials, and of what sources say as far as it helps.
+
+    What a trial did not measure is left out of that outcome's process.
+    """
     fits = fits or Fits()
-    fitted = {name: fit_outcome(problem, history, name, fits) for name in problem.outcomes}
+    fitted = {name: fit_outcome(problem, history, name, fits, voices) for name in problem.outcomes}
     processes = {name: process for name, process in fitted.items() if process is not None}
     return Model(
         problem=problem,
@@ -138,6 +148,7 @@ def learn(problem: Problem, history: Sequence[Trial], fits: Fits | None = None) 
         reached=_reached(problem, history, processes),
         caution=1 + _without_result(history),
         observed=sum(t.state is TrialState.OBSERVED for t in history),
+        voices=tuple(voices),
     )
 
 
@@ -156,7 +167,11 @@ def measured(trials: Sequence[Trial], outcome: str) -> list[Trial]:
 
 
 def fit_outcome(
-    problem: Problem, trials: Sequence[Trial], outcome: str, fits: Fits | None = None
+    problem: Problem,
+    trials: Sequence[Trial],
+    outcome: str,
+    fits: Fits | None = None,
+    voices: Sequence[Voice] = (),
 ) -> GaussianProcess | None:
     """Return the process of one outcome; None where no trial measured it."""
     known = measured(trials, outcome)
@@ -165,7 +180,7 @@ def fit_outcome(
     encoding = Encoding.of(problem.space)
     x, y = encoding.trials(known), np.array([t.outcomes[outcome] for t in known])
     data = Observations.of(x, y, encoding.categorical, ratios=ratios(x, y, encoding.categorical))
-    return (fits or Fits()).process(data)
+    return heeding(data, [v for v in voices if v.outcome == outcome], fits or Fits())
 
 
 def _fit_success(problem: Problem, history: Sequence[Trial], fits: Fits) -> GaussianProcess | None:

@@ -1,10 +1,13 @@
 """Looking for the best point of a space whose points cannot be listed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from labwright.core.errors import PoolExhausted
 from labwright.core.space import Categorical, Continuous
+from labwright.core.trial import Trial
+from labwright.core.values import Value
 from labwright.inference.arrays import Array
 from labwright.planning.encoding import Encoding
 from labwright.planning.region import Places
@@ -12,6 +15,39 @@ from labwright.planning.region import Places
 CLIMBERS = 8
 CHILDREN = 24
 STEPS = (0.2, 0.1, 0.1, 0.05, 0.05, 0.02, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005)
+
+
+def best_new(
+    score: Callable[[Array], Array],
+    starts: Array,
+    encoding: Encoding,
+    tried: Sequence[Trial],
+    rng: np.random.Generator,
+) -> tuple[dict[str, Value], Array]:
+    """Return the best point that is new and allowed, climbing from rows (n, d), and the rows that were looked at.
+
+    Raises PoolExhausted where none of them is.
+    """
+    used = [dict(t.point) for t in tried]
+    climbed = climb(_of_new(score, encoding, tried), starts, encoding, rng)
+    for row in [*climbed, *starts]:
+        point = encoding.point(row)
+        if point not in used and not (encoding.space.restrictions and encoding.space.problems(point)):
+            return point, np.vstack([climbed, starts])
+    raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
+
+
+def _of_new(score: Callable[[Array], Array], encoding: Encoding, tried: Sequence[Trial]) -> Callable[[Array], Array]:
+    """Return a score that is nothing where a trial was or may not be: the climb must not end there."""
+    known = encoding.trials(tried) if tried else np.empty((0, len(encoding.categorical)))
+
+    def of_new(rows: Array) -> Array:
+        values = np.full(len(rows), -np.inf)
+        new = encoding.allows(rows) & ~(rows[:, None] == known).all(axis=2).any(axis=1)
+        values[new] = score(rows[new])
+        return values
+
+    return of_new
 
 
 def climb(score: Callable[[Array], Array], starts: Array, encoding: Encoding, rng: np.random.Generator) -> Array:

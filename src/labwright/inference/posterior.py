@@ -105,20 +105,17 @@ class LogPosterior:
         by_weight = np.where(self.categorical, self.distances @ (pairs * by_pair), self.distances @ (slope * by_pair))
         by_scatter = alpha**2 - inverse.diagonal()
         by_noise = 0.5 * noise * float(self.ratios @ by_scatter)
-        by_share = (
-            0.5
-            * shares
-            * (
-                (alpha @ self.hints) ** 2
-                - (cholesky.solve_lower(factor, self.hints) ** 2).sum(axis=0)
-                - (alpha @ residual - n - scatter @ by_scatter)
-            )
-        )
+        by_share = shares
+        if len(shares):
+            squares = (alpha @ self.hints) ** 2 - (cholesky.solve_lower(factor, self.hints) ** 2).sum(axis=0)
+            by_share = 0.5 * shares * (squares - (alpha @ residual - n - scatter @ by_scatter))
         return float(likelihood), np.concatenate([weights * by_weight, by_share, [by_noise, alpha.sum()]])
 
 
 def shares_of(ratios: Array) -> Array:
     """Return the hints' shares (k,) of the signal's variance, by the logarithm of each over the kernel's own."""
+    if not len(ratios):
+        return ratios
     odds = np.exp(ratios)
     shares: Array = odds / (1 + odds.sum())
     return shares

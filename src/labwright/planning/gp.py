@@ -11,13 +11,14 @@ from labwright.core.problem import Problem
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Value
 from labwright.inference.arrays import Array
+from labwright.planning.asking import Asking
 from labwright.planning.batch import one_by_one
 from labwright.planning.beliefs import around_beliefs, drawn
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
 from labwright.planning.model import Model, learn
-from labwright.planning.reasons import first_design, grounds_of, reason
+from labwright.planning.reasons import first_design, grounds_of, having_asked, reason
 from labwright.planning.sampling import sample, starts
 from labwright.planning.screening import Screen
 from labwright.planning.search import around, best_new
@@ -47,11 +48,13 @@ class GaussianProcessPlanner:
         self.options = options or self.Options()
         self._fits = Fits()
         self._sources = Sources(self._fits)
+        self._asking = Asking(self._fits, self._sources)
 
     def propose(
         self, problem: Problem, history: Sequence[Trial], pending: Sequence[Trial], count: int, *, seed: int
     ) -> list[Proposal]:
         """Return `count` proposals; see `Planner.propose`."""
+        problem, asked = self._asking.told(problem, history, seed)
         initial, voices = self.options.initial or INITIAL, self._sources.voices(problem)
         enough = len(history) + len(pending) + count > initial
         model = learn(problem, history, self._fits, voices) if enough else None
@@ -63,7 +66,8 @@ class GaussianProcessPlanner:
             return _best(model, history, running, seed, screen)
 
         screen = Screen(np.random.default_rng([seed, len(history) + len(pending)]))
-        return one_by_one(count, pending, choose)
+        found = one_by_one(count, pending, choose)
+        return [having_asked(proposal, asked) for proposal in found] if asked else found
 
 
 def _first(problem: Problem, voices: Sequence[Voice], tried: Sequence[Trial], initial: int, seed: int) -> Proposal:

@@ -16,6 +16,7 @@ from labwright.planning.beliefs import log_belief, pull
 from labwright.planning.encoding import Encoding
 from labwright.planning.fit import shares
 from labwright.planning.model import Model
+from labwright.planning.sources import weights
 from labwright.planning.stopping import outlook
 
 TRIED = frozenset({TrialState.OBSERVED, TrialState.FAILED})
@@ -38,6 +39,8 @@ def grounds_of(model: Model, history: Sequence[Trial], row: Array, looked_at: Ar
         process = model.outcomes[objective.name]
         found["matters"] = {n: _digits(s) for n, s in shares(process, model.problem.space.names, most=SAMPLE).items()}
         found["nearest"] = _nearest(model, history, row)
+        if model.problem.sources:
+            found["sources"] = {name: _digits(share) for name, share in weights(process, model.problem).items()}
     if model.reached is not None and model.problem.aim is Aim.BEST:
         expected = float(np.exp(model.log_gain(row)[0]))
         found["gain"] = {"expected": _digits(expected), "better": _digits(_better(model, row))}
@@ -95,7 +98,7 @@ def reason(model: Model, history: Sequence[Trial], proposal: Proposal) -> str:
     else:
         aimed = _better_words(model, proposal) if problem.aim is Aim.BEST else _together(model, proposal)
         start = f"{aimed}{f'; {threat}' if threat else ''}"
-    return "; ".join([start, *_neighbour(problem, history, proposal), *_belief(found)])
+    return "; ".join([start, *_neighbour(problem, history, proposal), *_sources(found), *_belief(found)])
 
 
 def _better_words(model: Model, proposal: Proposal) -> str:
@@ -171,6 +174,15 @@ def differences(problem: Problem, before: Point, now: Point, matters: Mapping[st
     return [f"{p.name} {show(before[p.name])} → {show(now[p.name])}{units[p.name]}" for p in ranked]
 
 
+def _sources(found: Grounds) -> list[str]:
+    """Say which sources are heeded, and how much; or that none is."""
+    weighed = found.get("sources", {})
+    heeded = [f"{name} ({share:.0%})" for name, share in weighed.items() if share > 0]
+    if heeded:
+        return [f"following {' and '.join(heeded)}"]
+    return [f"not heeding {' nor '.join(weighed)}"] if weighed else []
+
+
 def _belief(found: Grounds) -> list[str]:
     """Say that a belief speaks for a point or against it, while it still counts."""
     if "belief" not in found or abs(np.log(found["belief"]["density"]) * found["belief"]["power"]) < 0.1:
@@ -182,6 +194,12 @@ def first_design(proposal: Proposal, number: int, initial: int) -> Proposal:
     """Return a sampled proposal with the reason why no model chose it; `number` trials came before."""
     turn = f"first design, {number + 1} of {initial}" if number < initial else "nothing was measured yet to learn from"
     return replace(proposal, reason=f"{turn}: {proposal.reason}")
+
+
+def having_asked(proposal: Proposal, found: Grounds) -> Proposal:
+    """Return a proposal that says how often sources were asked before, and which gave no answer."""
+    silent = [f"{name} gave no answer {n:g} times" for name, n in found["unanswered"].items() if n]
+    return replace(proposal, grounds={**proposal.grounds, **found}, reason="; ".join([proposal.reason, *silent]))
 
 
 def plus_minus(prediction: Prediction) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,13 +19,14 @@ from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign
 from labwright.campaigns.hand import Imported
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, Wanted, attend
+from labwright.campaigns.sources import changed, digests, left_out, with_sources
 from labwright.campaigns.spreadsheet import read_sheet, write_sheet
 from labwright.campaigns.waits import Waits
 from labwright.campaigns.wiring import Wiring, wire
 from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
-from labwright.core.errors import CampaignChanged, InvalidInput, PlatformError, StorageUnavailable
+from labwright.core.errors import CampaignChanged, InvalidInput, NotFound, PlatformError, StorageUnavailable
 from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.need import Supply
 from labwright.core.person import Person
@@ -33,7 +34,7 @@ from labwright.core.reason import stated
 from labwright.core.run import Run
 from labwright.core.states import CampaignState
 from labwright.core.task import PostedTask
-from labwright.core.trial import Proposal
+from labwright.core.trial import Proposal, Trial
 from labwright.core.values import digest
 from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
@@ -311,9 +312,18 @@ class App:
     async def _check(self, file: CampaignFile) -> Checked:
         async with self._equipment.opened(file, file.path.absolute().parent) as resources:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
+        wiring = self._with_sources(wiring, file)
         first = planner_of(file.campaign).propose(wiring.problem, [], [], 1, seed=file.campaign.seed)[0]
         verdict = gate_of(wiring).review(wiring.plan(first.point))
         return Checked(wiring=wiring, first=first, verdict=verdict, supplies=self._supplies(wiring, file))
+
+    def _with_sources(self, wiring: Wiring, file: CampaignFile) -> Wiring:
+        """Return the wiring with what its sources know; a database is not made for that."""
+        folder = file.path.absolute().parent
+        if not any(origin.campaign for origin in file.campaign.sources):
+            return with_sources(wiring, folder, _nothing_earlier, file.problems())
+        with self.laboratory(folder) as laboratory:
+            return with_sources(wiring, folder, laboratory.earlier, file.problems())
 
     def _supplies(self, wiring: Wiring, file: CampaignFile) -> tuple[Supply, ...] | None:
         """Hold what is left of a campaign against the lots on record; a database is not made for that."""
@@ -333,12 +343,16 @@ class App:
         folder, name = file.path.absolute().parent, file.campaign.name
         async with self._equipment.opened(file, folder) as resources:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
+            wiring = with_sources(wiring, folder, laboratory.earlier, file.problems())
             posts = self._equipment.posts(file.campaign, resources, folder)
             with at_work(laboratory.presence, f"campaign {name}"):
                 if not await self._hold(laboratory, name, faces.tell):
                     return
                 keys = {n: post.key for n, post in posts.items()}
-                _begin(laboratory.campaigns, file, said_by(wiring, keys))
+                sources = digests(wiring.problem, file.campaign.sources, folder)
+                for words in [*left_out(wiring.problem), *changed(laboratory.sources_of(name), sources)]:
+                    faces.tell(words)
+                _begin(laboratory.campaigns, file, said_by(wiring, keys, sources))
                 laboratory.runs.follow(name, keys, wiring.movable)
                 with closing(StorageThread(laboratory.database)) as thread:
                     served = list(posts.values()) if serve else []
@@ -427,6 +441,10 @@ class App:
 def _is_over(laboratory: Laboratory, record: CampaignRecord) -> bool:
     """Whether nothing is left to do: a process may have died before it recorded what a stopped campaign had begun."""
     return record.state in ENDED and not laboratory.runs.open(record.name)
+
+
+def _nothing_earlier(name: str) -> tuple[Campaign, Sequence[Trial]]:
+    raise NotFound(f"No campaign named {name!r}: there is no database.")
 
 
 def planner_of(campaign: Campaign) -> Planner:

@@ -10,7 +10,7 @@ from typing import Self
 from uuid import uuid4
 
 from labwright.app.record import TrialRecord
-from labwright.campaigns.crew import Crew, assemble, brief_of, can_do, keys_of
+from labwright.campaigns.crew import Crew, assemble, brief_of, can_do, keys_of, sources_of
 from labwright.campaigns.decision import observation_of, words_of
 from labwright.campaigns.file import CampaignFile, find_file, parse_campaign
 from labwright.campaigns.hand import Hand
@@ -180,6 +180,15 @@ class Laboratory:
         record = self.campaigns.get(name)
         owned = self.presence.holder(campaign_what(name)) is not None
         return Standing(file=file_of(record), record=record, trials=self.trials.of(name), owned=owned)
+
+    def earlier(self, name: str) -> tuple[Campaign, list[Trial]]:
+        """Return a campaign with its trials, for another to learn from; an unknown name raises NotFound."""
+        return file_of(self.campaigns.get(name)).campaign, self.trials.of(name)
+
+    def sources_of(self, name: str) -> dict[str, str]:
+        """Return the sha256 of what each source of a campaign said when it was last taken up."""
+        record = self.campaigns.find(name)
+        return sources_of(record.declared if record else None)
 
     def record(self, name: str, number: int) -> TrialRecord:
         """Return all that is on record of a trial; an unknown one raises NotFound."""

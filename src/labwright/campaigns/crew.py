@@ -12,7 +12,7 @@ from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability
 from labwright.core.recorder import Recorder
 from labwright.core.run import Run
-from labwright.core.values import canonical
+from labwright.core.values import Json, canonical
 from labwright.planning.planner import Planner
 from labwright.safety.approval import ApprovalReviewer
 from labwright.safety.gate import Gate
@@ -75,9 +75,19 @@ def device_gate_of(wiring: Wiring) -> Gate:
     return Gate([LimitsReviewer(wiring.capabilities, wiring.campaign.limits)])
 
 
-def said_by(wiring: Wiring, keys: Mapping[str, str]) -> str:
-    """Return what another process must know to serve a campaign's resources, as JSON; read back by `brief_of`."""
-    return canonical({"keys": dict(keys), "capabilities": declared(wiring)})
+def said_by(wiring: Wiring, keys: Mapping[str, str], sources: Mapping[str, str] | None = None) -> str:
+    """Return what another process must know to serve a campaign's resources, as JSON; read back by `brief_of`.
+
+    `sources`: the sha256 of what each source says, for the record.
+    """
+    said: dict[str, Json] = {"keys": dict(keys), "capabilities": declared(wiring)}
+    return canonical(said | ({"sources": dict(sources)} if sources else {}))
+
+
+def sources_of(said: str | None) -> dict[str, str]:
+    """Return the sha256 of what each source said, from what `said_by` wrote; none before a campaign began."""
+    found: dict[str, str] = json.loads(said or "{}").get("sources", {})
+    return found
 
 
 def keys_of(said: str) -> dict[str, str]:

@@ -79,6 +79,13 @@ def _grounds(record: TrialRecord) -> Iterator[str]:
     if matters := grounds.get("matters"):
         ranked = sorted(matters.items(), key=lambda item: -item[1])
         yield f"  what mattered for {objective.name}, by the model then: {', '.join(f'{n} {s:.0%}' for n, s in ranked)}"
+    if weighed := grounds.get("sources"):
+        said = ", ".join(f"{name} {share:.0%}" if share else f"{name} not heeded" for name, share in weighed.items())
+        yield f"  what others expect of {objective.name}, and how much it counted: {said}"
+    if asked := grounds.get("asked"):
+        silent = grounds.get("unanswered", {})
+        said = ", ".join(f"{n} {k:g} times, {silent.get(n, 0):g} without an answer" for n, k in asked.items())
+        yield f"  asked before: {said}"
     if belief := grounds.get("belief"):
         yield (
             f"  beliefs: this point is {show(belief['density'])} times as likely the best as the likeliest; "

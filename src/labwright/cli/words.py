@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from labwright.app import Standing
-from labwright.campaigns.report.insight import build_on_words, outlook_words
+from labwright.campaigns.report.insight import build_on_words, outlook_words, source_words
 from labwright.cli.exits import Exit
 from labwright.core.capability import Capability, Input
 from labwright.core.problem import Aim, Objective, Problem
@@ -74,11 +74,12 @@ def weighing_words(objective: Objective) -> str:
 
 
 def judged_words(standing: Standing) -> list[str]:
-    """Say which trial to build on, where that is not the best measured, and what there is left to gain."""
+    """Say which trial to build on, if not the best measured, what is left to gain, and how much sources count."""
     problem, trials = standing.campaign.problem, standing.trials
     said = [build_on_words(problem, trials)]
     if "left to gain" not in (standing.record.why or ""):
         said.append(outlook_words(problem, trials))
+    said.append(source_words(trials))
     return [plain(words) for words in said if words is not None]
 
 

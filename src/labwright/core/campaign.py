@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from labwright.core.approval import ApprovalRule
 from labwright.core.problem import Problem
 from labwright.core.procedure import Step
+from labwright.core.source import Origin
 from labwright.core.states import CampaignState
 from labwright.core.values import Json, show
 
@@ -60,6 +61,7 @@ class Campaign:
 
     `parallel`: the most trials in flight; `priority`: campaigns with a higher one go first on shared resources.
     `approvals`: when people must approve a trial before it begins. `stop`: when it ends before its budget is spent.
+    `sources`: where else answers to its question are to be had.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Campaign:
     priority: int = 0
     approvals: tuple[ApprovalRule, ...] = ()
     stop: StopRule | None = None
+    sources: tuple[Origin, ...] = ()
 
     @property
     def units(self) -> dict[str, str | None]:

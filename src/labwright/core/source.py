@@ -79,6 +79,17 @@ class Source:
         return f"{len(strange)} of {len(self.answers)} answers are left out, as the first of them: {strange[0]}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where the answers of a source are to be had: from one campaign, one table, or one function with its cost."""
+
+    name: str
+    campaign: str | None = None
+    table: str | None = None
+    function: str | None = None
+    cost: float | None = None
+
+
 def _is_numeric(parameter: Parameter) -> bool:
     return not isinstance(parameter, Ordinal | Categorical)
 

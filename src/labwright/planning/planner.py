@@ -10,8 +10,9 @@ from labwright.core.trial import Proposal, Trial
 class Planner(Protocol):
     """Chooses what to try next; a pure function of its arguments.
 
-    One that heeds `Problem.beliefs`, and notes what is left to gain among the grounds of its proposals, has the class
-    attribute `learns = True`; a campaign file may say `beliefs` and `stop` to no other.
+    One that heeds `Problem.beliefs` and `Problem.sources`, and notes what is left to gain among the grounds of its
+    proposals, has the class attribute `learns = True`; a campaign file may say `beliefs`, `sources` and `stop` to no
+    other.
     """
 
     def propose(

@@ -7,6 +7,7 @@ from labwright.app import Laboratory, capabilities_of, planner_of
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import said_by
 from labwright.campaigns.file import CampaignFile, parse_campaign
+from labwright.campaigns.sources import with_sources
 from labwright.campaigns.wiring import wire
 from labwright.core.states import CampaignState
 from labwright.planning.planner import Planner
@@ -53,6 +54,7 @@ class Session:
         try:
             laboratory = Laboratory.of(database)
             wiring = wire(self.file.campaign, capabilities_of(self._resources), self.file.problems())
+            wiring = with_sources(wiring, self.file.path.parent, laboratory.earlier, self.file.problems())
             self._begin(laboratory)
             named = self.file.campaign.resources
             keys = self._keys

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labwright.core.errors import InvalidInput
 from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.source import Answer, Source
 from labwright.core.space import Categorical, Continuous, Pool, Space
 from labwright.planning.gp import GaussianProcessPlanner
 from labwright.planning.learning import Fits
+from labwright.planning.refusals import refuse_unknown
 from labwright.planning.sampling import even
 from labwright.planning.sources import FEWEST, Sources
 
@@ -217,3 +219,9 @@ def test_a_source_that_raises_now_and_then_is_used_where_it_answers(play):
 
     assert 0 < history[-1].proposal.grounds["unanswered"]["twin"] < history[-1].proposal.grounds["asked"]["twin"]
     assert history[-1].proposal.grounds["sources"]["twin"] > 0.5
+
+
+@pytest.mark.parametrize("kind", ["ax", "baybe", "botorch"])
+def test_planners_of_other_libraries_refuse_sources(kind):
+    with pytest.raises(InvalidInput, match=f"{kind}' heeds no sources, but this campaign has bench"):
+        refuse_unknown(with_sources(source()), kind)

@@ -26,6 +26,7 @@ from labwright.core.campaign import Campaign, Limit, PlugIn
 from labwright.core.errors import InvalidInput, InvalidUnit
 from labwright.core.problem import ContextVariable, Desirability, Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.procedure import Step
+from labwright.core.source import Origin
 from labwright.core.space import Space
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         priority=part.priority,
         approvals=build_approvals(part.safety.approval, words, problem.space, problems),
         stop=build_stop(part.stop, problem.objectives, problems),
+        sources=tuple(Origin(name=name, **source.model_dump()) for name, source in part.sources.items()),
     )
 
 

@@ -98,11 +98,11 @@ def _check_plugins(document: Document, problems: Problems) -> None:
 
 
 def _check_learns(document: Document, kind: Any, problems: Problems) -> None:
-    """What people believe, and what is left to gain, mean something to a planner that learns only."""
+    """What people believe and others answer, and what is left to gain, mean something to a planner that learns only."""
     if kind not in plugins.installed("labwright.planners"):
         return
     if not getattr(plugins.load("labwright.planners", kind), "learns", False):
-        for path in (("planner", "beliefs"), ("stop",)):
+        for path in (("planner", "beliefs"), ("sources",), ("stop",)):
             if document.at(path):
                 problems.add(path, f"the planner {kind!r} takes no account of it; take it out, or choose `gp`.")
 

@@ -1,8 +1,8 @@
 """What a campaign file may say: the shape of every part, and what each key means."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from labwright.campaigns.file.approval import ApprovalPart
 from labwright.core.errors import InvalidUnit
@@ -290,6 +290,34 @@ class BeliefPart(Part):
     weight: Annotated[float, Whole] = Field(default=1.0, description="How much it counts; 2 is twice as much.")
 
 
+class SourcePart(Part):
+    """Where else answers to the question are to be had: one of `campaign`, `table` and `function`."""
+
+    campaign: Annotated[CampaignName, Whole] | None = Field(
+        default=None, description="An earlier campaign in the same database; its results are compared by name."
+    )
+    table: str | None = Field(
+        default=None, description="A spreadsheet or CSV file, its columns named like the parameters and outcomes."
+    )
+    function: str | None = Field(
+        default=None,
+        description="A function as `twin.py:predict` that takes the point as a dict and returns the outcomes as one.",
+    )
+    cost: Annotated[float, Field(gt=0, lt=1), Whole] | None = Field(
+        default=None, description="What it costs to ask the function once, as a fraction of a trial."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        kinds = [kind for kind in ("campaign", "table", "function") if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            found = " and ".join(kinds) or "none of them"
+            raise ValueError(f"one of campaign, table and function is expected, not {found}")
+        if (self.function is None) != (self.cost is None):
+            raise ValueError("a cost is given with a function, and only with it, such as 0.01")
+        return self
+
+
 class PlannerPart(BaseModel):
     """Which planner; its other keys are the planner's own options."""
 
@@ -354,6 +382,11 @@ class CampaignPart(Part):
     resources: dict[Name, ResourcePart] = Field(min_length=1, description="Who carries out the steps.")
     budget: BudgetPart = Field(description="How much may be spent.")
     planner: PlannerPart = Field(default=PlannerPart(), description="Who chooses.")
+    sources: dict[Name, SourcePart] = Field(
+        default={},
+        description="Who else has answers to the question, right or wrong: they are heeded as far as the trials bear "
+        "them out. For `gp`.",
+    )
     stop: StopPart | None = Field(default=None, description="When it ends before its budget is spent.")
     safety: SafetyPart = Field(default=SafetyPart(), description="The limits that hold besides those of the resources.")
     priority: Annotated[int, Whole] = Field(

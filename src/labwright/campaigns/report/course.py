@@ -6,7 +6,7 @@ from functools import partial
 
 from labwright.campaigns.report.front import volume_course
 from labwright.campaigns.report.html import Html, element, joined, section
-from labwright.campaigns.report.insight import outlook_words
+from labwright.campaigns.report.insight import outlook_words, source_words
 from labwright.campaigns.report.marks import DESIRABILITY, Mark, alone, marked, observed, records, scored
 from labwright.campaigns.report.pictures import gallery, picture
 from labwright.campaigns.report.plots import held_to, progress, prospects
@@ -22,7 +22,12 @@ def course(problem: Problem, trials: Sequence[Trial]) -> Html:
     """Return the best so far over the trials, one picture per objective; of several what they come to together."""
     if not trials:
         return section("course", "Trial by trial", element("p", "There is nothing to show yet."))
-    figures = (_progress_of_all(problem, trials), _prospects(problem, trials), _losses(problem, trials))
+    figures = (
+        _progress_of_all(problem, trials),
+        _prospects(problem, trials),
+        _sources(trials),
+        _losses(problem, trials),
+    )
     return section("course", "Trial by trial", *figures)
 
 
@@ -74,6 +79,12 @@ def _prospects(problem: Problem, trials: Sequence[Trial]) -> Html:
     draw = partial(prospects, found=found, title=headed(objective.name, objective.unit))
     alt = f"What was left to gain of {objective.name}, as it was judged before each trial. {words}"
     return picture(draw, alt, words, width=10, height=3.2)
+
+
+def _sources(trials: Sequence[Trial]) -> Html:
+    """Say how much others were heeded; nothing where there are none."""
+    words = source_words(trials)
+    return joined(*([element("p", words)] if words else []))
 
 
 def _nothing_words(problem: Problem, trials: Sequence[Trial]) -> str:

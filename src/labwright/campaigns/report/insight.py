@@ -84,6 +84,18 @@ def build_on_words(problem: Problem, trials: Sequence[Trial]) -> str | None:
     )
 
 
+def source_words(trials: Sequence[Trial]) -> str | None:
+    """Say how much each source counted when the model chose last; None where there is none."""
+    weighed = next((found for t in reversed(trials) if (found := t.proposal.grounds.get("sources"))), None)
+    if weighed is None:
+        return None
+    heeded = listed([f"{name} ({percent(share)})" for name, share in weighed.items() if share > 0])
+    others = listed([name for name, share in weighed.items() if share == 0])
+    said = [f"Of what the model expected last, this much followed its sources: {heeded}."] if heeded else []
+    said += [f"Not heeded, for the results do not bear it out: {others}."] if others else []
+    return " ".join(said)
+
+
 def outlook_words(problem: Problem, trials: Sequence[Trial]) -> str | None:
     """Say what was left to gain when the model chose last; None where it has not."""
     found = stopping.latest(trials)

@@ -92,7 +92,7 @@ def source_words(trials: Sequence[Trial]) -> str | None:
     heeded = listed([f"{name} ({percent(share)})" for name, share in weighed.items() if share > 0])
     others = listed([name for name, share in weighed.items() if share == 0])
     said = [f"Of what the model expected last, this much followed its sources: {heeded}."] if heeded else []
-    said += [f"Not heeded, for the results do not bear it out: {others}."] if others else []
+    said += [f"Not heeded, as what they say does not help to expect the results: {others}."] if others else []
     return " ".join(said)
 
 

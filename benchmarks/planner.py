@@ -25,7 +25,7 @@ from rich.progress import track
 from rich.table import Table as Grid
 
 from labwright.planning.gp import GaussianProcessPlanner
-from planner import peers, speed
+from planner import peers, speed, transfer
 from planner.arena import BUDGET, Run, all_tables, code_of, on_record, play
 from planner.picture import draw
 from planner.score import Ratio, random_mean, ratio
@@ -131,6 +131,24 @@ def table_by_table(tables: Sequence[Table], runs: dict[str, list[Run]], budget: 
     return round(statistics.geometric_mean(over), 3) if over else None
 
 
+def transferred(figures: dict[str, float | None], folder: Path) -> None:
+    """Print what earlier campaigns save, and cost with their outcomes shuffled; fill in the two figures."""
+    found = transfer.measured(folder)
+    if found.missing:
+        print(f"Transfer: {found.missing} runs of the present code are not on record; --run plays them.")
+    grid = Grid(title=f"Geometric mean of the experiments to the top 1 %, {transfer.SEEDS} seeds, with a source")
+    for heading in ("from and to", "source", "experiments"):
+        grid.add_column(heading)
+    for case, kind, mean in transfer.needed(folder):
+        grid.add_row(case, kind, f"{mean:.1f}")
+    Console(width=100).print(grid)
+    print(f"No source over a source: {_told(found.gain)}; without what tables share by error: {_told(found.apart)}.")
+    if found.gain and found.cost and not found.missing:
+        worst = max(found.cost.by_table, key=lambda case: found.cost.by_table[case])
+        print(f"Shuffled over no source: {_told(found.cost)}; worst {found.cost.by_table[worst]:.2f}, {worst}.")
+        figures["transfer_gain"], figures["shuffled_cost"] = round(found.gain.mean, 3), round(found.cost.mean, 3)
+
+
 def timed(tables: Sequence[Table], figures: dict[str, float | None]) -> None:
     """Measure what one choice costs."""
     table = next((t for t in tables if t.name == SPEED), None)
@@ -176,7 +194,9 @@ def main() -> None:
     else:
         if chosen.run:
             peers.play_all(OURS, OUR_SEEDS, PEERS, THEIR_SEEDS, screen)
+            transfer.play_missing(chosen.tables)
         runs = compare(tables, figures)
+        transferred(figures, chosen.tables)
         figures["random_over_gp_top1"] = table_by_table(tables, runs, BUDGET)
         if chosen.run:
             draw(tables, runs)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from labwright.app import Checked, Standing
 from labwright.campaigns.report.insight import model_words
+from labwright.campaigns.sources import left_out
 from labwright.campaigns.wiring import Wiring
 from labwright.cli.words import (
     best_words,
@@ -57,6 +58,8 @@ def print_checked(checked: Checked, place: str) -> None:
         f"It would run {campaign.trials} trials of {len(campaign.procedure)} step(s), "
         f"chosen by {campaign.planner.kind} with seed {campaign.seed}."
     )
+    for words in left_out(wiring.problem):
+        console.print(words)
     _print_supplies(console, checked, place)
     point = ", ".join(f"{n} = {with_unit(checked.first.point[n], p.unit)}" for n, p in _parameters(wiring.problem))
     console.print(f"The first would be {point}; the gate would {_verdict_words(checked.verdict)}.")

@@ -13,6 +13,7 @@ from labwright.core.source import Answer, Source
 from labwright.core.space import Categorical, Continuous, Pool, Space
 from labwright.planning.gp import GaussianProcessPlanner
 from labwright.planning.learning import Fits
+from labwright.planning.model import learn
 from labwright.planning.refusals import refuse_unknown
 from labwright.planning.sampling import even
 from labwright.planning.sources import FEWEST, Sources
@@ -106,6 +107,17 @@ def test_answers_by_chance_are_hardly_ever_trusted(count):
 @given(count=st.integers(1, FEWEST - 1))
 def test_a_few_answers_are_too_few_to_be_trusted(count):
     assert not Sources(Fits()).voices(with_sources(source(count=count)))
+
+
+def test_without_sources_nothing_of_them_enters_a_choice(play):
+    history = play(GaussianProcessPlanner(), PROBLEM, worth, 7)
+
+    model = learn(PROBLEM, history)
+    assert not model.voices
+    assert not model.outcomes["y"].data.hints
+    assert not {"sources", "asked", "unanswered"} & set(history[-1].proposal.grounds)
+    assert [t.proposal.reason.split(":")[0] for t in history[:2]] == ["first design, 1 of 5", "first design, 2 of 5"]
+    assert history[0].proposal.source == "sampling"
 
 
 def test_the_first_trials_are_where_the_source_expects_the_best_and_not_side_by_side(play):

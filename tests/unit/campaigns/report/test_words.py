@@ -1,10 +1,12 @@
 import pytest
 
 from labwright.campaigns.report.html import Html, element, joined
-from labwright.campaigns.report.insight import fit_words, luck_words, matter_words
+from labwright.campaigns.report.insight import fit_words, luck_words, matter_words, source_words
 from labwright.campaigns.report.scales import scale_of, short
 from labwright.campaigns.report.words import counted, edge_words, headed, listed, sentence, with_unit
 from labwright.core.space import Categorical, Continuous, Discrete
+from labwright.core.states import TrialState
+from labwright.core.trial import Proposal, Trial
 from labwright.planning.fit import LeftOut
 
 
@@ -96,3 +98,19 @@ def test_what_matters_is_named_in_order():
     words = matter_words({"a": 0.05, "b": 0.3, "c": 0.65}, "yield")
 
     assert words == "By the model, yield depends most on c (65\xa0%) and b (30\xa0%). a matters little."
+
+
+def chosen(number, **grounds):
+    proposal = Proposal(point={"x": 1.0}, source="gp", reason="a test", grounds=grounds)
+    return Trial(number=number, proposal=proposal, state=TrialState.OBSERVED)
+
+
+def test_it_is_said_how_much_each_source_counted_last():
+    before, last = chosen(6, sources={"bench": 0.1, "twin": 0.5}), chosen(7, sources={"bench": 0.62, "twin": 0.0})
+
+    said = source_words([before, last, chosen(8)])
+
+    assert said is not None
+    assert "this much followed its sources: bench (62\xa0%)." in said
+    assert said.endswith("Not heeded, as what they say does not help to expect the results: twin.")
+    assert source_words([chosen(1)]) is None

@@ -3,8 +3,9 @@
 from labwright.campaigns.spreadsheet.files import check_free, next_to, read_sheet, write_sheet
 from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals, percent_suffix
 from labwright.campaigns.spreadsheet.question import Question
-from labwright.campaigns.spreadsheet.sheet import Cell, Heading, Row, Sheet
+from labwright.campaigns.spreadsheet.sheet import Cell, Row, Sheet
 from labwright.campaigns.spreadsheet.suggestion import Table, as_sheet, propose, understand
+from labwright.core.heading import Heading
 
 __all__ = [
     "Cell",

@@ -4,8 +4,9 @@ import csv
 import io
 from collections.abc import Sequence
 
-from labwright.campaigns.spreadsheet.sheet import Dialect, Row, Sheet, read_headings
+from labwright.campaigns.spreadsheet.sheet import Dialect, Row, Sheet
 from labwright.core.errors import InvalidInput
+from labwright.core.heading import read_headings
 
 DELIMITERS = (";", "\t", ",")
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}

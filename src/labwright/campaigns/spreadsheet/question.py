@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from labwright.campaigns.spreadsheet.sheet import Heading, Sheet
+from labwright.campaigns.spreadsheet.sheet import Sheet
 from labwright.core.errors import InvalidInput, InvalidUnit
+from labwright.core.heading import Heading
 from labwright.core.problem import Goal, Objective, OutcomeConstraint
 from labwright.core.units import convert, parse_quantity
 

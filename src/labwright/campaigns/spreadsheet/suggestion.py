@@ -1,24 +1,24 @@
 """The next experiments for a table: read it, ask the planner, write the answer as rows of the same table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from labwright.campaigns.spreadsheet.columns import Columns, read_columns
 from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals, percent_suffix
 from labwright.campaigns.spreadsheet.question import Question, Roles, read_roles
 from labwright.campaigns.spreadsheet.sheet import EXCEL, Cell, Dialect, Row, Sheet
-from labwright.campaigns.spreadsheet.trials import FAILED, read_rows
+from labwright.campaigns.spreadsheet.trials import read_rows
 from labwright.core.errors import InvalidInput
 from labwright.core.problem import Aim, Problem
-from labwright.core.space import Continuous, Space
+from labwright.core.space import Space
 from labwright.core.states import TrialState
 from labwright.core.trial import Proposal, Trial, winners
-from labwright.core.values import Point, Value
+from labwright.core.values import Value
 from labwright.planning.planner import Planner
+from labwright.planning.rows import is_failed, next_rows
 
 MOST_ROWS = 3000  # time and memory grow with their square and more
 SHOWN = 10  # of a front
-SETTABLE = 2  # digits fewer than a planner keeps: a thousandth of the range is what a person can set
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,16 +86,7 @@ def understand(sheet: Sheet, question: Question, *, decimal: str | None = None) 
 
 def propose(table: Table, planner: Planner, count: int, *, seed: int) -> list[Proposal]:
     """Return the next experiments, their numbers rounded to what a person can set."""
-    pending = [t for t in table.trials if t.is_pending]
-    history = [t for t in table.trials if not t.is_pending]
-    taken = [dict(t.point) for t in table.trials]
-    proposals = []
-    for proposal in planner.propose(table.problem, history, pending, count, seed=seed):
-        point = _settable(table.problem.space, proposal.point)
-        point = point if point not in taken else dict(proposal.point)
-        taken.append(point)
-        proposals.append(replace(proposal, point=point))
-    return proposals
+    return next_rows(table.problem, table.trials, planner, count, seed=seed)
 
 
 def as_sheet(table: Table, proposals: Sequence[Proposal], name: str) -> Sheet:
@@ -129,17 +120,5 @@ def _check_few(sheet: Sheet, used: int) -> None:
 
 def _numbers(cells: Sequence[Cell], numerals: Numerals) -> list[Cell]:
     """Return the filled cells of a column of numbers; none of a column of words."""
-    filled = [cell for cell in cells if cell.text and cell.text.casefold() != FAILED]
+    filled = [cell for cell in cells if cell.text and not is_failed(cell.text)]
     return filled if all(numerals.read(cell.text) is not None for cell in filled) else []
-
-
-def _settable(space: Space, point: Point) -> dict[str, Value]:
-    return {name: _rounded(space, name, value) for name, value in point.items()}
-
-
-def _rounded(space: Space, name: str, value: Value) -> Value:
-    parameter = space[name]
-    if not isinstance(parameter, Continuous):
-        return value
-    rounded = round(float(value), parameter.decimals - SETTABLE)
-    return min(max(rounded, parameter.low), parameter.high)

@@ -1,7 +1,8 @@
 import pytest
 
-from labwright.campaigns.spreadsheet.sheet import Dialect, Sheet, read_headings
+from labwright.campaigns.spreadsheet.sheet import Dialect, Sheet
 from labwright.core.errors import InvalidInput
+from labwright.core.heading import read_headings
 
 
 @pytest.mark.parametrize(

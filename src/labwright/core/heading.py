@@ -1,9 +1,11 @@
-"""Titles of columns as people write them: a name, and perhaps a unit, `T (degC)`."""
+"""Titles of columns as people write them: a name, and perhaps a unit, `T (degC)`; and numbers in that unit."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labwright.core.errors import InvalidInput
+from labwright.core.errors import InvalidInput, InvalidUnit
+from labwright.core.units import convert, parse_quantity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +68,29 @@ def _opening(text: str) -> int:
         if depth == 0:
             return i
     return 0
+
+
+def number_in(text: str, heading: Heading, place: str) -> float:
+    """Read `45` or `45 degC`, in the column's unit; a number alone is taken to be in that unit."""
+    value, unit = quantity_in(text, heading, place)
+    if not math.isfinite(value):
+        raise InvalidInput(f"{place}: found {text!r}, expected a finite number.")
+    return in_unit_of(heading, value, unit, place)
+
+
+def quantity_in(text: str, heading: Heading, place: str) -> tuple[float, str | None]:
+    """Read a number with or without a unit; the header's own unit needs no meaning: `5 wt%`."""
+    number, _, unit = text.strip().partition(" ")
+    return parse_quantity(number if unit.strip() == heading.unit else text, place)
+
+
+def in_unit_of(heading: Heading, value: float, unit: str | None, place: str) -> float:
+    """Return a number in the unit of a column; without a unit of its own it is taken to be in that one."""
+    if unit is None or unit == heading.unit:
+        return value
+    if heading.unit is None:
+        raise InvalidUnit(f"{place}: the header {heading.text!r} names no unit. Write it there, or leave it out here.")
+    try:
+        return convert(value, unit, heading.unit, place)
+    except InvalidUnit as error:
+        raise InvalidUnit(f"{error} The header is {heading.text!r}.") from error

@@ -159,6 +159,10 @@ class Pool:
 
     def has(self, point: Point) -> bool:
         """Say whether a point is among the candidates; numbers are compared to twelve digits."""
+        return self.find(point) is not None
+
+    def find(self, point: Point) -> int | None:
+        """Return the first candidate that is this point; see `has`."""
         import numpy as np
 
         left: NDArray[np.intp] | None = None
@@ -166,7 +170,7 @@ class Pool:
             some = column if left is None else np.asarray(column)[left]
             places = np.flatnonzero(_alike(some, point[name]))
             left = places if left is None else left[places]
-        return left is not None and bool(len(left))
+        return int(left[0]) if left is not None and len(left) else None
 
 
 def _array(column: Column) -> Column:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labwright.core.errors import InvalidInput, InvalidUnit
-from labwright.core.units import convert, parse_quantity
+from labwright.core.units import convert, parse_quantity, parse_unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,3 +94,14 @@ def in_unit_of(heading: Heading, value: float, unit: str | None, place: str) -> 
         return convert(value, unit, heading.unit, place)
     except InvalidUnit as error:
         raise InvalidUnit(f"{error} The header is {heading.text!r}.") from error
+
+
+def check_same_unit(name: str, unit: str | None, heading: Heading) -> None:
+    """Raise InvalidUnit where something is declared in another unit than its column has."""
+    if unit is None or heading.unit in (None, unit):
+        return
+    if parse_unit(unit) != parse_unit(str(heading.unit)):
+        raise InvalidUnit(
+            f"{name} is declared in {unit!r}, but the column is {heading.text!r}. Declare it in {heading.unit!r}, or "
+            f"convert the column."
+        )

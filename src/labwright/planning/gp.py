@@ -22,6 +22,7 @@ from labwright.planning.reasons import first_design, grounds_of, reason
 from labwright.planning.sampling import sample, starts
 from labwright.planning.screening import Screen
 from labwright.planning.search import around, climb
+from labwright.planning.thinning import thinned
 
 EVEN = 512
 AROUND = 128
@@ -52,20 +53,24 @@ class GaussianProcessPlanner:
     ) -> list[Proposal]:
         """Return `count` proposals; see `Planner.propose`."""
         initial = self.options.initial or INITIAL
-        model = learn(problem, history, self._fits) if len(history) + len(pending) + count > initial else None
+        taught = thinned(problem, history)
+        model = learn(problem, taught, self._fits) if len(history) + len(pending) + count > initial else None
 
         def choose(running: Sequence[Trial]) -> Proposal:
             tried = [*history, *running]
             if model is None or model.empty or len(tried) < initial:
                 moved = drawn(problem.space, problem.beliefs, len(tried), seed) if len(tried) < initial else None
                 return first_design(sample(problem.space, tried, seed, moved=moved), len(tried), initial)
-            return _best(model, history, running, seed, screen)
+            return _proposal(*_best(model, history, running, seed, screen), taught)
 
         screen = Screen(np.random.default_rng([seed, len(history) + len(pending)]))
         return one_by_one(count, pending, choose)
 
 
-def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int, screen: Screen) -> Proposal:
+def _best(
+    model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int, screen: Screen
+) -> tuple[Model, dict[str, Value], Array]:
+    """Return the model after what is running, the best new point by it, and the rows that were looked at."""
     space, tried = model.problem.space, [*history, *running]
     believed = model.believing(Encoding.of(space).trials(running)) if running else model
     candidates = remaining(space, tried)
@@ -74,7 +79,7 @@ def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed
     else:
         index, looked_at = screen.best(believed.worth, candidates, believed.lengthscales)
         point = candidates.point(index)
-    return _proposal(believed, history, point, looked_at)
+    return believed, point, looked_at
 
 
 def _searched(model: Model, tried: Sequence[Trial], seed: int) -> tuple[dict[str, Value], Array]:
@@ -114,7 +119,7 @@ def _worth_of_new(model: Model, encoding: Encoding, tried: Sequence[Trial]) -> C
     return worth
 
 
-def _proposal(model: Model, history: Sequence[Trial], point: dict[str, Value], looked_at: Array) -> Proposal:
+def _proposal(model: Model, point: dict[str, Value], looked_at: Array, history: Sequence[Trial]) -> Proposal:
     row = Encoding.of(model.problem.space).points([point])
     proposal = Proposal(
         point=point,

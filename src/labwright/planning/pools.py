@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from labwright.core.errors import InvalidInput
-from labwright.core.heading import Heading
+from labwright.core.heading import Heading, check_same_unit
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter, Pool, Space
 from labwright.core.values import show
-from labwright.planning import frames, wishes
+from labwright.planning import frames
 from labwright.planning.frames import Frame, required
 from labwright.planning.wishes import heading_of
 
@@ -75,7 +75,7 @@ def within(space: Space, candidates: Frame) -> Space:
     columns: dict[str, Cells] = {}
     for parameter in space.parameters:
         heading = candidates.find(parameter.name, "pool")
-        wishes.check_same_unit(parameter.name, parameter.unit, heading)
+        check_same_unit(parameter.name, parameter.unit, heading)
         column = _read(candidates, heading, words=isinstance(parameter, Ordinal | Categorical))
         check_allowed(parameter, column, lambda row, heading=heading: candidates.place(row, heading))  # type: ignore[misc]
         columns[parameter.name] = column
@@ -95,7 +95,7 @@ def space_of(frame: Frame, candidates: Frame, outcomes: Sequence[str]) -> Space:
     for heading in shared:
         column = columns[heading.name] = _read(candidates, heading)
         own = heading_of(heading.name, frame, "pool")
-        wishes.check_same_unit(heading.name, heading.unit, own)
+        check_same_unit(heading.name, heading.unit, own)
         known = _known(frame, own) if isinstance(column, list) else ()
         unit = heading.unit or own.unit
         parameters.append(parameter_of(heading.name, column, unit, known=known, leave_out=LEAVE_OUT))

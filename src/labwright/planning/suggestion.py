@@ -46,8 +46,7 @@ def suggest(
     # Imported here because it needs numpy and scipy, and `labwright.planning` is imported without need of them.
     from labwright.planning.gp import GaussianProcessPlanner
 
-    _check_whole(count, 1, "count")
-    _check_whole(seed, 0, "seed")
+    _check_whole(count=(count, 1), seed=(seed, 0))
     frame = read_frame(trials, "the table")
     candidates = None if pool is None else read_frame(pool, "the pool")
     if problem is None:
@@ -62,9 +61,10 @@ def suggest(
     )
 
 
-def _check_whole(value: object, least: int, name: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidInput(f"{name}: found {value!r}, expected a whole number, at least {least}.")
+def _check_whole(**found: tuple[object, int]) -> None:
+    for name, (value, least) in found.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise InvalidInput(f"{name}: found {value!r}, expected a whole number, at least {least}.")
 
 
 def _problem(

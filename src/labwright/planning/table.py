@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labwright.core.heading import Heading
+from labwright.core.heading import Heading, check_same_unit
 from labwright.core.problem import Problem
 from labwright.core.space import Continuous, Discrete, Parameter
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Point
-from labwright.planning import frames, wishes
+from labwright.planning import frames
 from labwright.planning.frames import Frame, required
 from labwright.planning.rows import as_trial, is_failed, strangers
 from labwright.planning.wishes import heading_of
@@ -35,7 +35,7 @@ class Table:
         settings = {p.name: heading_of(p.name, frame, "space") for p in problem.space.parameters}
         results = {name: heading_of(name, frame, "objective or constraint") for name in problem.outcomes}
         for declared in (*problem.space.parameters, *problem.objectives, *problem.constraints):
-            wishes.check_same_unit(declared.name, declared.unit, (settings | results)[declared.name])
+            check_same_unit(declared.name, declared.unit, (settings | results)[declared.name])
         return cls(frame=frame, problem=problem, settings=settings, results=results, candidates=candidates)
 
     def trials(self) -> list[Trial]:

@@ -4,16 +4,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
-from labwright.core.errors import InvalidInput, InvalidUnit
-from labwright.core.heading import Heading, in_unit_of, number_in
+from labwright.core.errors import InvalidInput
+from labwright.core.heading import Heading, check_same_unit, in_unit_of, number_in
 from labwright.core.problem import Goal, Objective, OutcomeConstraint
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter
-from labwright.core.units import parse_unit
 from labwright.planning.frames import Frame, number, plain, word
 
-T = TypeVar("T")
 Wish: TypeAlias = str | Objective
 Bound: TypeAlias = str | OutcomeConstraint
 Choice: TypeAlias = Parameter | Iterable[object]
@@ -28,11 +26,6 @@ def heading_of(name: str, frame: Frame, asked_by: str) -> Heading:
     if not len(frame) and not frame.has(name):
         return Heading(text=name, name=name, index=-1)
     return frame.find(name, asked_by)
-
-
-def listed(one: T | Sequence[T], kind: type | tuple[type, ...]) -> tuple[T, ...]:
-    """Return one wish or several as several."""
-    return (one,) if isinstance(one, kind) else tuple(one)  # type: ignore[arg-type,return-value]
 
 
 def read_objective(wish: Wish, frame: Frame) -> Objective:
@@ -117,14 +110,3 @@ def _levels(name: str, choice: Sequence[object], heading: Heading) -> Discrete |
     if any(isinstance(level, str | bool) for level in levels):
         return Categorical(name=name, levels=tuple(str(word(level, place)) for level in levels))
     return Discrete(name=name, values=tuple(sorted({float(level or 0) for level in levels})), unit=heading.unit)
-
-
-def check_same_unit(name: str, unit: str | None, heading: Heading) -> None:
-    """Raise InvalidUnit where a value is declared in another unit than its column says it has."""
-    if unit is None or heading.unit in (None, unit):
-        return
-    if parse_unit(unit) != parse_unit(str(heading.unit)):
-        raise InvalidUnit(
-            f"{name} is declared in {unit!r}, but the column is {heading.text!r}. Declare it in {heading.unit!r}, or "
-            f"convert the column."
-        )

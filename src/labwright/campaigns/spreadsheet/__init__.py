@@ -1,5 +1,6 @@
 """The spreadsheet way: the next experiments for a table, without a database."""
 
+from labwright.campaigns.spreadsheet.candidates import read_candidates
 from labwright.campaigns.spreadsheet.files import check_free, next_to, read_sheet, write_sheet
 from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals, percent_suffix
 from labwright.campaigns.spreadsheet.question import Question
@@ -21,6 +22,7 @@ __all__ = [
     "next_to",
     "percent_suffix",
     "propose",
+    "read_candidates",
     "read_sheet",
     "understand",
     "write_sheet",

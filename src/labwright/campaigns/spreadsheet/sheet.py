@@ -46,7 +46,7 @@ class Sheet:
     @property
     def row_word(self) -> str:
         """What a row is called where people look it up."""
-        return "row" if self.name.lower().endswith(EXCEL) else "line"
+        return row_word(self.name)
 
     def column(self, heading: Heading) -> list[Cell]:
         """Return every cell below a heading."""
@@ -60,6 +60,11 @@ class Sheet:
     def find(self, name: str, asked_by: str) -> Heading:
         """Return the heading of that name: with or without its unit, in any case where only one fits."""
         return find_heading(self.headings, name, asked_by, self.name)
+
+
+def row_word(file: str) -> str:
+    """Say what a row of a file is called where people look it up."""
+    return "row" if file.lower().endswith(EXCEL) else "line"
 
 
 def option(flag: str, name: str, value: str = "") -> str:

@@ -30,9 +30,14 @@ def find_heading(headings: Sequence[Heading], name: str, asked_by: str, table: s
 
 
 def read_headings(texts: Sequence[str], file: str) -> tuple[Heading, ...]:
+    """Split each text into a name and a unit; none may be empty, or like another but for its case."""
+    _check_unlike([" ".join(text.split()) for text in texts], file)
+    return split_headings(texts)
+
+
+def split_headings(texts: Sequence[str]) -> tuple[Heading, ...]:
     """Split each text into a name and a unit; a name that stands twice keeps its unit."""
     texts = [" ".join(text.split()) for text in texts]
-    _check_unlike(texts, file)
     split = [_split(text) for text in texts]
     names = [name for name, _ in split]
     return tuple(

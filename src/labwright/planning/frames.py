@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from labwright.core.errors import InvalidInput
-from labwright.core.heading import Heading, find_heading, read_headings
+from labwright.core.heading import Heading, find_heading, split_headings
 
 F = TypeVar("F")
 Columns = Mapping[str, Sequence[Any]]
@@ -59,8 +59,7 @@ class Frame:
 def read_frame(given: object, name: str) -> Frame:
     """Read a table of any kind; anything that is none, or has a column without a name of its own, is an error."""
     columns = _columns(given, name)
-    headings = read_headings(list(columns), name)
-    return Frame(name=name, headings=headings, columns=columns, keys=tuple(columns))
+    return Frame(name=name, headings=split_headings(list(columns)), columns=columns, keys=tuple(columns))
 
 
 def same_kind(given: F, columns: Mapping[str, list[Any]]) -> F:
@@ -88,7 +87,7 @@ def _is_frame(given: object) -> bool:
 
 
 def _columns(given: object, name: str) -> Columns:
-    if hasattr(given, "collect") and hasattr(given, "columns"):
+    if hasattr(given, "collect"):
         raise InvalidInput(f"{name} is a {type(given).__name__}, which holds no rows yet. Give it after .collect().")
     if isinstance(given, Mapping):
         return _of_equal_length({key: _listed(key, given[key], name) for key in _names(given, name)}, name)
@@ -98,7 +97,7 @@ def _columns(given: object, name: str) -> Columns:
     if isinstance(given, Sequence) and all(isinstance(row, Mapping) for row in given):
         keys = _names(dict.fromkeys(key for row in given for key in row), name)
         return {key: [row.get(key) for row in given] for key in keys}
-    raise InvalidInput(f"{name} is a {type(given).__name__}, expected {ACCEPTED}.")
+    raise InvalidInput(f"{name}: found {type(given).__name__}, expected {ACCEPTED}.")
 
 
 def _names(found: Iterable[object], name: str) -> list[str]:
@@ -106,6 +105,8 @@ def _names(found: Iterable[object], name: str) -> list[str]:
     for column in names:
         if not isinstance(column, str) or not column.strip():
             raise InvalidInput(f"{name} has a column named {column!r}, expected a text. Rename it.")
+        if names.count(column) > 1:
+            raise InvalidInput(f"{name} has more than one column named {column!r}. Each needs its own name.")
     return [str(column) for column in names]
 
 

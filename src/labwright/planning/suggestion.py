@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import TypeVar
 
 from labwright.core.belief import Belief
@@ -57,13 +58,13 @@ def suggest(
         problem = replace(problem, space=within(problem.space, candidates))
     table = Table.of(frame, problem, candidates)
     return same_kind(
-        trials, table.answer(next_rows(problem, table.trials(), GaussianProcessPlanner(), count, seed=seed))
+        trials, table.answer(next_rows(problem, table.trials(), GaussianProcessPlanner(), int(count), seed=int(seed)))
     )
 
 
 def _check_whole(**found: tuple[object, int]) -> None:
     for name, (value, least) in found.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
             raise InvalidInput(f"{name}: found {value!r}, expected a whole number, at least {least}.")
 
 
@@ -77,11 +78,15 @@ def _problem(
 ) -> Problem:
     if not objective:
         raise InvalidInput("Say what is wanted, such as objective='maximize yield', or give `problem`.")
+    if isinstance(objective, Problem):
+        raise InvalidInput("objective: found a Problem. Give it by its name: suggest(table, problem=...).")
     wanted = [wishes.read_objective(o, frame) for o in ([objective] if isinstance(objective, One) else objective)]
     bounds = wishes.read_constraints([constraints] if isinstance(constraints, One) else constraints, frame)
     names = [o.name for o in wanted]
     if len(set(names)) < len(names):
         raise InvalidInput(f"objective: each column can be wanted once; found {', '.join(names)}.")
+    if space is not None and not isinstance(space, Mapping | Space):
+        raise InvalidInput(f"space: found {type(space).__name__}, expected a dict: for each column {wishes.CHOICES}.")
     outcomes = [*names, *(b.name for b in bounds)]
     if space is None and candidates is None:
         raise InvalidInput(

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labwright.core.errors import InvalidInput
 from labwright.core.heading import Heading, check_same_unit
 from labwright.core.problem import Problem
-from labwright.core.space import Continuous, Discrete, Parameter
+from labwright.core.space import Categorical, Continuous, Discrete, Parameter
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Point
 from labwright.planning import frames
@@ -36,6 +37,9 @@ class Table:
         results = {name: heading_of(name, frame, "objective or constraint") for name in problem.outcomes}
         for declared in (*problem.space.parameters, *problem.objectives, *problem.constraints):
             check_same_unit(declared.name, declared.unit, (settings | results)[declared.name])
+        own = [REASON, *(f"{h.text} {what}" for h in results.values() for what in ("mean", "sd"))]
+        if taken := [h.text for h in (*settings.values(), *results.values()) if h.text in own]:
+            raise InvalidInput(f"The column {taken[0]!r} has the name of one that an answer has besides. Rename it.")
         return cls(frame=frame, problem=problem, settings=settings, results=results, candidates=candidates)
 
     def trials(self) -> list[Trial]:
@@ -94,11 +98,15 @@ class Table:
         return None if pool is None or self.candidates is None else pool.find(point)
 
     def _given(self, name: str, point: Point, row: int | None) -> Any:
-        """Return a setting as the pool holds it, and a word that stands for True or False as that."""
+        """Return a setting as the pool holds it, or as its levels were given: whole numbers, True and False."""
         if row is not None and self.candidates is not None:
             return _scalar(self.candidates.column(self.candidates.find(name, "pool"))[row])
-        levels = getattr(self.problem.space[name], "levels", ("",))
-        return point[name] == "True" if set(levels) <= {"True", "False"} else point[name]
+        parameter, value = self.problem.space[name], point[name]
+        if isinstance(parameter, Categorical) and set(parameter.levels) <= {"True", "False"}:
+            return value == "True"
+        if isinstance(parameter, Discrete) and all(level.is_integer() for level in map(float, parameter.values)):
+            return int(value)
+        return value
 
     def _besides(self) -> list[Heading]:
         """Return the columns of the pool that are neither settings nor results, such as a name."""

@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
@@ -10,6 +11,7 @@ from labwright.core.errors import InvalidInput
 from labwright.core.heading import Heading, check_same_unit, in_unit_of, number_in
 from labwright.core.problem import Goal, Objective, OutcomeConstraint
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter
+from labwright.core.values import show
 from labwright.planning.frames import Frame, number, plain, word
 
 Wish: TypeAlias = str | Objective
@@ -82,9 +84,10 @@ def _parameter(name: str, choice: Choice, frame: Frame) -> Parameter:
         return choice
     if isinstance(choice, tuple) and len(choice) in (2, 3) and not isinstance(choice[0], str | bool):
         return _range(name, choice, heading)
-    if isinstance(choice, str) or not isinstance(choice, Iterable):
+    if isinstance(choice, str | Mapping) or not isinstance(choice, Iterable):
         raise InvalidInput(f"{place}: found {choice!r}, expected {CHOICES}.")
-    return _levels(name, list(choice), heading)
+    levels = sorted(choice, key=str) if isinstance(choice, set | frozenset) else list(choice)
+    return _levels(name, levels, heading, frame)
 
 
 def _range(name: str, choice: tuple[object, ...], heading: Heading) -> Continuous:
@@ -102,11 +105,24 @@ def _range(name: str, choice: tuple[object, ...], heading: Heading) -> Continuou
     return Continuous(name=name, low=low, high=high, unit=unit or heading.unit)
 
 
-def _levels(name: str, choice: Sequence[object], heading: Heading) -> Discrete | Categorical:
+def _levels(name: str, choice: Sequence[object], heading: Heading, frame: Frame) -> Discrete | Categorical:
     place = f"space[{name!r}]"
     levels = [plain(level, place) for level in choice]
     if any(level is None for level in levels):
         raise InvalidInput(f"{place}: one of the levels {choice} is empty. Take it out.")
     if any(isinstance(level, str | bool) for level in levels):
         return Categorical(name=name, levels=tuple(str(word(level, place)) for level in levels))
-    return Discrete(name=name, values=tuple(sorted({float(level or 0) for level in levels})), unit=heading.unit)
+    found = Discrete(name=name, values=tuple(sorted({float(level or 0) for level in levels})), unit=heading.unit)
+    _warn_of_range(found, heading, frame)
+    return found
+
+
+def _warn_of_range(levels: Discrete, heading: Heading, frame: Frame) -> None:
+    """Warn where two levels look like the ends of a range: the table has values between them."""
+    if len(levels.values) != 2 or heading.index < 0:
+        return
+    low, high = levels.values
+    cells = (number(c, frame.place(i, heading), "") for i, c in enumerate(frame.column(heading)))
+    if any(cell is not None and low < cell < high for cell in cells):
+        said = f"space[{levels.name!r}]: only {show(low)} and {show(high)} may be chosen, though the table has values "
+        warnings.warn(f"{said}between them. A range is written ({show(low)}, {show(high)}).", stacklevel=6)

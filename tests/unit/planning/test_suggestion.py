@@ -48,6 +48,7 @@ def points(answer, *names):
     return list(zip(*(list(columns[name]) for name in names or ("T", "solvent")), strict=True))
 
 
+X = Continuous(name="x", low=0, high=1)
 KINDS = ("rows", "columns", "pandas", "polars")
 
 
@@ -218,8 +219,18 @@ def test_true_and_false_may_be_levels():
 def test_levels_that_are_numbers_stay_among_themselves():
     answer = suggest([], "minimize cost", {"n": [6, 8, 10], "t": range(1, 4)}, count=6)
 
+    assert {type(row["n"]) for row in answer} == {int}
     assert {row["n"] for row in answer} <= {6, 8, 10}
     assert {row["t"] for row in answer} <= {1, 2, 3}
+
+
+def test_two_levels_with_results_between_them_look_like_a_range_and_a_warning_says_so():
+    with pytest.warns(
+        UserWarning, match=r"space\['T'\]: only 20 and 80 may be chosen, .* A range is written \(20, 80\)"
+    ):
+        (answer,) = suggest(ROWS, "maximize yield", {"T": [20, 80]})
+
+    assert answer["T"] in (20, 80)
 
 
 def test_a_result_must_keep_its_constraints():
@@ -369,6 +380,9 @@ def test_a_lazy_frame_is_asked_for_its_rows():
         ({"objective": "maximize T"}, "'T' cannot be both a setting and a result"),
         ({"space": None}, "Say what may be chosen: space="),
         ({"space": {"T": "20:80"}}, r"space\['T'\]: found '20:80', expected a range \(20, 80\)"),
+        ({"space": {"T": {"low": 20, "high": 80}}}, r"space\['T'\]: found \{'low': 20, 'high': 80\}, expected a range"),
+        ({"space": [Continuous(name="T", low=0, high=1)]}, "space: found list, expected a dict"),
+        ({"objective": Problem(space=Space(parameters=(X,)), objectives=())}, "Give it by its name"),
         ({"space": {"T": (20, 80, 90)}}, r"A tuple is a range, a list holds levels"),
         ({"space": {"T": (80, 20)}}, "low 80.0 and high 20.0 must be finite, and low below high"),
         ({"space": {"T": Categorical(name="t", levels=("a",))}}, "is a parameter named 't'. Give it the same name"),
@@ -381,6 +395,12 @@ def test_a_lazy_frame_is_asked_for_its_rows():
 def test_what_is_asked_wrongly_is_one_clear_error(asked, message):
     with pytest.raises(InvalidInput, match=message):
         suggest(ROWS, **ASKED | asked)
+
+
+def test_a_setting_is_never_named_as_what_an_answer_adds():
+    for name in ("reason", "y mean"):
+        with pytest.raises(InvalidInput, match=f"'{name}' has the name of one that an answer has besides. Rename it"):
+            suggest([], "maximize y", {name: (0, 1)})
 
 
 def test_neither_pandas_nor_polars_nor_numpy_is_loaded_by_the_import():

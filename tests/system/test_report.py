@@ -34,7 +34,7 @@ def test_a_finished_run_gives_a_page_that_needs_nothing_else(folder):
     )
     assert "Which grind, temperature and time give the best cup?" in page
     assert "The budget of 9 trials is spent." in page
-    assert page.count("<img") == page.count('src="data:image/svg+xml,') == 1 + 1 + 4 + 2 * 2
+    assert page.count("<img") == page.count('src="data:image/svg+xml,') == 1 + 1 + 1 + 4 + 2 * 2
 
 
 def test_without_a_name_for_it_the_page_is_named_after_the_campaign(folder):

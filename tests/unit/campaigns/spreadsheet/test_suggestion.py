@@ -255,7 +255,7 @@ def test_with_several_goals_the_front_is_told_and_improved(read):
         "  yield = 30, cost = 900, in line 3",
         "  yield = 20, cost = 400, in line 2",
     )
-    assert proposal.reason.startswith("expected improvement of the front: yield predicted")
+    assert proposal.reason.startswith("to improve the front: yield expected")
 
 
 def test_of_a_large_front_the_first_are_told(read):

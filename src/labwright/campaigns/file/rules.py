@@ -15,10 +15,10 @@ from labwright.resources.function import load_function
 
 _CALL = re.compile(r"[^\s<>=*+]+:[A-Za-z_]\w*")
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_NAME = r"\$?([A-Za-z_]\w*)"
+_NAME = r"[A-Za-z_]\w*"
 _TERM = re.compile(
-    rf"\s*(?P<sign>[-+]?)\s*(?:(?P<factor>{_NUMBER})\s*\*?\s*{_NAME}|{_NAME}\s*(?P<by>[*/])\s*(?P<after>{_NUMBER})"
-    rf"|{_NAME}|(?P<alone>{_NUMBER}))\s*(?=[-+]|$)"
+    rf"\s*(?P<sign>[-+]?)\s*(?:(?P<alone>{_NUMBER})|(?P<before>{_NUMBER})\s*\*?\s*\$?(?P<many>{_NAME})"
+    rf"|\$?(?P<part>{_NAME})\s*(?P<by>[*/])\s*(?P<after>{_NUMBER})|\$?(?P<one>{_NAME}))\s*(?=[-+]|$)"
 )
 _EXPECTED = (
     "a sum of parameters held against a number was expected, such as '2*temp + 3*time <= 500' or "
@@ -61,7 +61,7 @@ def _sum(side: str, text: str) -> _Sum:
         if found is None or (place and not found["sign"]):
             raise InvalidInput(f"found {side.strip() or text!r}; {_EXPECTED}.")
         place, sign = found.end(), -1.0 if found["sign"] == "-" else 1.0
-        name = found[3] or found[4] or found[7]
+        name = found["many"] or found["part"] or found["one"]
         if name is None:
             constant += sign * float(found["alone"])
             continue
@@ -70,8 +70,8 @@ def _sum(side: str, text: str) -> _Sum:
 
 
 def _factor(term: re.Match[str], text: str) -> float:
-    if term["factor"]:
-        return float(term["factor"])
+    if term["before"]:
+        return float(term["before"])
     number = float(term["after"] or 1.0)
     if term["by"] == "/" and not number:
         raise InvalidInput(f"found {text!r}; nothing can be divided by 0.")

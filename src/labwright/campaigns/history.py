@@ -13,7 +13,7 @@ from labwright.core.space import Continuous, Parameter
 from labwright.core.states import TrialState
 from labwright.core.trial import Proposal
 from labwright.core.units import check_unit, convert
-from labwright.core.values import Point, Value
+from labwright.core.values import Point, Value, show
 from labwright.storage.trials import Earlier
 
 FAILED = "failed"
@@ -175,7 +175,7 @@ class _Reader:
         """Return what a row tells; None where something is wrong with it."""
         before = len(self.wrong)
         point = {p.name: v for p in self._space.parameters if (v := self._value(row, p)) is not None}
-        beyond = self._space.problems(point) if len(point) == len(self._space.parameters) else []
+        beyond = self._beyond(point)
         conclusion = self._conclusion(row)
         if beyond:
             self._note_outside(row, beyond, outside)
@@ -183,6 +183,12 @@ class _Reader:
             return None
         reason = f"{self._sheet.row_word} {row.line}"
         return Earlier(proposal=Proposal(point=point, source=self._origin, reason=reason), conclusion=conclusion)
+
+    def _beyond(self, point: Point) -> list[str]:
+        """Say why a point lies outside the space, as far as it could be read."""
+        known = [p for p in self._space.parameters if p.name in point]
+        wrong = [f"{p.name} = {show(point[p.name])} is not {p}" for p in known if not p.allows(point[p.name])]
+        return wrong if wrong or len(point) < len(self._space.parameters) else self._space.problems(point)
 
     def _note_outside(self, row: Row, beyond: Sequence[str], outside: bool) -> None:
         where = f"{self._sheet.row_word} {row.line}: {', '.join(beyond)}"

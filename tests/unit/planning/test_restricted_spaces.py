@@ -14,14 +14,12 @@ from labwright.core.values import canonical, is_number
 from labwright.planning.gp import GaussianProcessPlanner
 from labwright.planning.sampling import SamplingPlanner
 
-PLANNERS = {"gp": GaussianProcessPlanner, "sampling": SamplingPlanner}
 TOTALS = (1.0, 100.0, 0.3, 7e-6)
-THOROUGH = settings(
-    max_examples=25,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+
+
+def hypothesis_settings(count):
+    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(max_examples=count, deadline=None, derandomize=True, suppress_health_check=slow)
 
 
 def minimize(space):
@@ -155,19 +153,7 @@ def _some(space, count, seed=4):
     return proposals
 
 
-def check(space, earlier, proposals):
-    for proposal in proposals:
-        assert space.problems(proposal.point) == []
-        if space.pool is not None:
-            assert space.pool.has(proposal.point)
-    points = [canonical(dict(t.point)) for t in [*earlier, *proposals]]
-    assert len(set(points)) == len(points)
-
-
-@pytest.mark.parametrize("name", sorted(PLANNERS))
-@THOROUGH
-@given(data=st.data())
-def test_a_batch_keeps_every_restriction_repeats_nothing_and_comes_again(name, data):
+def check_a_batch(planner, data):
     space = data.draw(restricted())
     if data.draw(st.booleans()):
         space = pool_of(space, 20)
@@ -176,15 +162,38 @@ def test_a_batch_keeps_every_restriction_repeats_nothing_and_comes_again(name, d
     history, seed = earlier[: len(earlier) - len(pending)], data.draw(st.integers(0, 2**32))
 
     try:
-        proposals = PLANNERS[name]().propose(minimize(space), history, pending, 8, seed=seed)
+        proposals = planner().propose(minimize(space), history, pending, 8, seed=seed)
     except PoolExhausted:
         return
 
-    check(space, earlier, proposals)
-    assert PLANNERS[name]().propose(minimize(space), history, pending, 8, seed=seed) == proposals
+    for proposal in proposals:
+        assert space.problems(proposal.point) == []
+        assert space.pool is None or space.pool.has(proposal.point)
+    points = [canonical(dict(t.point)) for t in [*earlier, *proposals]]
+    assert len(set(points)) == len(points)
+    assert planner().propose(minimize(space), history, pending, 8, seed=seed) == proposals
 
 
-@THOROUGH
+@hypothesis_settings(40)
+@given(data=st.data())
+def test_an_even_spread_keeps_every_restriction_repeats_nothing_and_comes_again(data):
+    check_a_batch(SamplingPlanner, data)
+
+
+@hypothesis_settings(10)
+@given(data=st.data())
+def test_what_the_model_chooses_keeps_every_restriction_repeats_nothing_and_comes_again(data):
+    check_a_batch(GaussianProcessPlanner, data)
+
+
+@pytest.mark.soak
+@hypothesis_settings(300)
+@given(data=st.data())
+def test_in_many_more_spaces_the_model_keeps_every_restriction(data):
+    check_a_batch(GaussianProcessPlanner, data)
+
+
+@hypothesis_settings(60)
 @given(space=restricted(rules=False))
 def test_a_point_is_found_wherever_one_keeps_every_sum(space):
     (proposal,) = SamplingPlanner().propose(minimize(space), [], [], 1, seed=1)

@@ -69,6 +69,14 @@ def test_what_must_hold_between_parameters_is_refused_and_never_broken(kind, res
 
 
 @pytest.mark.parametrize("kind", PLANNERS)
+def test_descriptors_are_refused_and_not_left_aside(kind):
+    space = Space(parameters=(Categorical(name="acid", levels=("HCl", "HF"), descriptors={"pKa": (-6.0, 3.2)}),))
+
+    with pytest.raises(InvalidInput, match=f"The planner '{kind}' knows no descriptors, but acid has some"):
+        PLANNERS[kind]().propose(problem(space), [], [], 1, seed=1)
+
+
+@pytest.mark.parametrize("kind", PLANNERS)
 def test_of_a_pool_every_planner_may_choose_whatever_must_hold(kind):
     constraint = LinearConstraint(coefficients={"a": 1.0}, high=0.5)
     pool = Pool(columns={"a": [0.1, 0.9]})

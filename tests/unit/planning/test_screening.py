@@ -93,6 +93,16 @@ def test_rows_that_break_a_constraint_or_a_rule_are_never_chosen():
     assert len(asked) < ROWS / 10
 
 
+def test_the_one_row_that_a_rule_leaves_is_found_however_poor_it_is():
+    row = pool_space(rows=60_000).pool.row(43_210)
+    space = pool_space(rows=60_000, constraints=(Rule(name="one", holds=lambda point: point == row),))
+    history = trials(space, 12)
+
+    proposals = GaussianProcessPlanner().propose(problem_of(space), history, [], 2, seed=1)
+
+    assert [dict(p.point) for p in proposals] == [row]
+
+
 def test_a_pool_of_which_a_rule_leaves_nothing_says_so():
     space = pool_space(rows=200, constraints=(Rule(name="nothing", holds=lambda point: False),))
 

@@ -40,9 +40,10 @@ def read_rule(text: str, folder: Path) -> LinearConstraint | Rule:
         )
     sides = [_sum(side, text) for side in re.split("[<>]=", text)]
     if len(sides) == 2:
-        left, right = sides if signs[0] == "<=" else sides[::-1]
-        terms, constant = _less(left, right)
-        return LinearConstraint(coefficients=terms, high=-constant)
+        # As it is written, so that it is said again in these words; the names to the left.
+        (left, right), is_most = (sides, signs[0] == "<=") if sides[0][0] else (sides[::-1], signs[0] == ">=")
+        terms, constant = _difference(left, right)
+        return LinearConstraint(coefficients=terms, **{"high" if is_most else "low": -constant})
     low, middle, high = sides if signs[0] == "<=" else sides[::-1]
     if signs[0] != signs[1] or low[0] or high[0]:
         raise InvalidInput(f"found {text!r}; with two signs a number stands at either end: '1 <= a + b <= 5'.")
@@ -78,7 +79,7 @@ def _factor(term: re.Match[str], text: str) -> float:
     return 1 / number if term["by"] == "/" else number
 
 
-def _less(left: _Sum, right: _Sum) -> _Sum:
+def _difference(left: _Sum, right: _Sum) -> _Sum:
     names = dict.fromkeys([*left[0], *right[0]])
     return {n: left[0].get(n, 0.0) - right[0].get(n, 0.0) for n in names}, left[1] - right[1]
 

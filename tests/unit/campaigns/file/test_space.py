@@ -95,7 +95,8 @@ def test_a_rule_is_a_sum_or_a_function_of_the_point(tmp_path):
     [
         ("heat <= 50", {"heat": 1}, -math.inf, 50),
         ("50 >= heat", {"heat": 1}, -math.inf, 50),
-        ("heat >= time", {"time": 1, "heat": -1}, -math.inf, 0),
+        ("heat >= time", {"heat": 1, "time": -1}, 0, math.inf),
+        ("30 <= heat", {"heat": 1}, 30, math.inf),
         ("1 <= heat/2 + time <= 5e1", {"heat": 0.5, "time": 1}, 1, 50),
         ("50 >= 0.5*heat - 3 time + 2 >= -1", {"heat": 0.5, "time": -3}, -3, 48),
         ("$heat + $heat * 2 - 10 <= time + 99", {"heat": 3, "time": -1}, -math.inf, 109),

@@ -26,7 +26,8 @@ from rich.table import Table as Grid
 
 from labwright.planning.gp import GaussianProcessPlanner
 from planner import peers, pools, speed
-from planner.arena import BUDGET, Run, all_tables, code_of, on_record, play
+from planner.arena import BUDGET, LIBRARIES, AnyTable, Run, all_tables, code_of, on_record, play
+from planner.emulator import SUFFIX, all_emulated
 from planner.picture import draw
 from planner.score import Ratio, random_mean, ratio
 from planner.tables import LEFT_OUT, TABLES, Table, read
@@ -34,6 +35,7 @@ from planner.tables import LEFT_OUT, TABLES, Table, read
 SHARES = {"top 5 %": 0.05, "top 1 %": 0.01, "best row": 0.0}
 OURS, OUR_SEEDS, THEIR_SEEDS = "gp", 20, 8
 PEERS = ("ax", "baybe", "botorch")
+CONTINUOUS = ("ax", "optuna")  # those that choose any number, and are handicapped where only rows of a table exist
 FIGURES = (
     "vs_ax_top1",
     "vs_ax_top1_low",
@@ -49,6 +51,8 @@ FIGURES = (
     "transfer_gain",
     "shuffled_cost",
     "random_over_gp_top1",
+    "vs_ax_continuous_top1",
+    "vs_optuna_continuous_top1",
 )
 SPEED = "crossed_barrel"
 screen = Console(stderr=True)
@@ -82,26 +86,28 @@ def quick(folder: Path, only: Sequence[str] | None) -> list[Run]:
 def current(planner: str) -> list[Run]:
     """Return the runs on record of a planner as it is now; those of other code are another planner's."""
     runs = [r for r in on_record(planner) if r.budget == BUDGET]
-    code = peers.code(planner) if planner in PEERS else code_of(planner)
+    code = peers.code(planner) if planner in LIBRARIES else code_of(planner)
     return [r for r in runs if r.code == code]
 
 
-def against(tables: Sequence[Table], runs: dict[str, list[Run]]) -> dict[str, Ratio | None]:
+def against(
+    tables: Sequence[AnyTable], runs: dict[str, list[Run]], names: Sequence[str], kind: str
+) -> dict[str, Ratio | None]:
     """Print how many experiments the others need over ours; return the ratios to the top 1 % on all tables."""
-    grid = Grid(title=f"Experiments of others over ours, budget {BUDGET}, paired by table and seed; 95 % intervals")
+    grid = Grid(title=f"Experiments of others over ours, {kind}, budget {BUDGET}, by table and seed; 95 % intervals")
     for heading in ("planner", "tables", *SHARES, "runs"):
         grid.add_column(heading, justify="left" if heading in ("planner", "tables") else "right")
-    for name in PEERS:
+    for name in names:
         for words, some in _groups(tables).items():
             found = [ratio(some, runs[OURS], runs[name], share) for share in SHARES.values()]
             count = sum(r.table in {t.name for t in some} for r in runs[name])
             grid.add_row(name, words, *map(_told, found), str(count))
     Console(width=130).print(grid)
-    return {name: ratio(tables, runs[OURS], runs[name], SHARES["top 1 %"]) for name in PEERS}
+    return {name: ratio(tables, runs[OURS], runs[name], SHARES["top 1 %"]) for name in names}
 
 
-def _groups(tables: Sequence[Table]) -> dict[str, list[Table]]:
-    out = [t for t in tables if t.name in LEFT_OUT]
+def _groups(tables: Sequence[AnyTable]) -> dict[str, list[AnyTable]]:
+    out = [t for t in tables if t.name.removesuffix(SUFFIX) in LEFT_OUT]
     return {"all": list(tables), "choices were made on": [t for t in tables if t not in out], "left out": out}
 
 
@@ -129,6 +135,13 @@ def table_by_table(tables: Sequence[Table], runs: dict[str, list[Run]], budget: 
         grid.add_row(name, str(len(table.outcomes)), f"{chance:.1f}", *cells)
     Console(width=150).print(grid)
     return round(statistics.geometric_mean(over), 3) if over else None
+
+
+def everything() -> list[peers.Part]:
+    """Return what is to be on record."""
+    seeds = {OURS: OUR_SEEDS} | dict.fromkeys((*PEERS, "optuna"), THEIR_SEEDS)
+    rows = peers.parts({name: seeds[name] for name in (OURS, *PEERS)}, continuous=False)
+    return rows + peers.parts({name: seeds[name] for name in (OURS, *CONTINUOUS)}, continuous=True)
 
 
 def timed(tables: Sequence[Table], figures: dict[str, float | None]) -> None:
@@ -159,22 +172,30 @@ def screened(histories: int = 10) -> float:
     return max(c.median_s for c in found.values())
 
 
-def compare(tables: Sequence[Table], figures: dict[str, float | None]) -> dict[str, list[Run]]:
-    """Fill in the ratios from what is on record; say what is missing."""
-    runs = {name: current(name) for name in (OURS, *PEERS)}
-    for name in PEERS:
-        if len(runs[name]) < THEIR_SEEDS * len(tables):
-            print(
-                f"{name}: {len(runs[name])} of {THEIR_SEEDS * len(tables)} runs are on record; --run plays the others."
-            )
-    if len(runs[OURS]) < OUR_SEEDS * len(tables):
-        print(f"Ours: {len(runs[OURS])} of {OUR_SEEDS * len(tables)} runs of the present code are on record.")
-    for name, found in against(tables, runs).items():
+def compare(folder: Path, tables: Sequence[Table], figures: dict[str, float | None]) -> dict[str, list[Run]]:
+    """Fill in the ratios from what is on record; say what is missing; return the runs on rows of tables."""
+    runs = told(tables, (OURS, *PEERS), "rows of tables")
+    for name, found in against(tables, runs, PEERS, "rows of tables").items():
         if found is not None and f"vs_{name}_top1" in FIGURES:
             figures[f"vs_{name}_top1"], figures[f"vs_{name}_top1_low"] = round(found.mean, 3), round(found.low, 3)
     out = [t for t in tables if t.name in LEFT_OUT]
     left = [ratio(out, runs[OURS], runs[name], SHARES["top 1 %"]) for name in ("ax", "baybe")]
     figures["left_out_top1"] = round(min(r.mean for r in left if r), 3) if all(left) else None
+    continuous = list(all_emulated(folder))
+    free = told(continuous, (OURS, *CONTINUOUS), "any number")
+    for name, found in against(continuous, free, CONTINUOUS, "any number").items():
+        figures[f"vs_{name}_continuous_top1"] = round(found.mean, 3) if found else None
+    return runs
+
+
+def told(tables: Sequence[AnyTable], planners: Sequence[str], kind: str) -> dict[str, list[Run]]:
+    """Return the planners' runs on some tables that are on record; say how many are not."""
+    names = {t.name for t in tables}
+    runs = {name: [r for r in current(name) if r.table in names] for name in planners}
+    for name, found in runs.items():
+        wanted = (OUR_SEEDS if name == OURS else THEIR_SEEDS) * len(tables)
+        if len(found) < wanted:
+            print(f"{name}, {kind}: {len(found)} of {wanted} runs are on record; --run plays the others.")
     return runs
 
 
@@ -190,8 +211,8 @@ def main() -> None:
         figures["random_over_gp_top1"] = table_by_table(tables, runs, 40)
     else:
         if chosen.run:
-            peers.play_all(OURS, OUR_SEEDS, PEERS, THEIR_SEEDS, screen)
-        runs = compare(tables, figures)
+            peers.play_all(everything(), screen)
+        runs = compare(chosen.tables, tables, figures)
         figures["random_over_gp_top1"] = table_by_table(tables, runs, BUDGET)
         if chosen.run:
             draw(tables, runs)

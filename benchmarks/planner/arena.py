@@ -1,6 +1,7 @@
 """Planners play campaigns on measured tables; each is kept as one row of a file, so that none is played twice.
 
 python -m planner.arena PLANNER FROM TO       play the seeds FROM to TO - 1 on every table that is not on record
+python -m planner.arena PLANNER FROM TO on    the same on the tables made continuous
 """
 
 import ast
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,15 +21,19 @@ from labwright.core.states import TrialState
 from labwright.core.trial import Proposal, Trial
 from labwright.planning.planner import Planner
 from labwright.plugins import load
+from planner.emulator import Emulated, all_emulated
 from planner.tables import TABLES, Table, read
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANNING = ROOT / "src" / "labwright" / "planning"
 RESULTS = ROOT / "benchmarks" / "results"
 BUDGET = 60
-LIBRARIES = {"ax": "ax-platform", "baybe": "baybe", "botorch": "botorch"}
+LIBRARIES = {"ax": "ax-platform", "baybe": "baybe", "botorch": "botorch", "optuna": "optuna"}
+ADAPTERS = {"optuna": Path(__file__).with_name("tpe.py")}  # those that are not in the package
 SHARED = ("foreign",)  # what the adapters of other libraries have in common
 REFUSALS = "refusals"  # says what they do not take; what they play does not depend on it
+
+AnyTable: TypeAlias = Table | Emulated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +69,8 @@ def code_of(planner: str) -> str:
     Comments, docstrings and layout are not code.
     """
     if library := LIBRARIES.get(planner):
-        return f"{library} {version(library)} {digest(PLANNING / f'{name}.py' for name in (planner, *SHARED))}"
+        own = [ADAPTERS[planner]] if planner in ADAPTERS else [PLANNING / f"{name}.py" for name in (planner, *SHARED)]
+        return f"{library} {version(library)} {digest(own)}"
     rooms = [PLANNING, PLANNING.parent / "inference"]
     foreign = (*LIBRARIES, *SHARED, REFUSALS)
     own = (file for room in rooms for file in sorted(room.glob("*.py")) if file.stem not in foreign)
@@ -83,12 +90,12 @@ def _bare(file: Path) -> str:
     return ast.dump(tree)
 
 
-def play(planner: Planner, name: str, table: Table, seed: int, budget: int = BUDGET) -> Run:
+def play(planner: Planner, name: str, table: AnyTable, seed: int, budget: int = BUDGET) -> Run:
     """Play one campaign until the best row is found or the budget is spent."""
     objective, start = table.problem.objective, time.process_time()
     losses: list[float] = []
     history: list[Trial] = []
-    while len(history) < min(budget, len(table.outcomes)) and not (losses and losses[-1] <= table.losses[0]):
+    while len(history) < min(budget, len(table.losses)) and not (losses and losses[-1] <= table.losses[0]):
         (proposal,) = planner.propose(table.problem, history, [], 1, seed=seed)
         history.append(observed(table, len(history) + 1, proposal))
         losses.append(objective.loss(table.outcome(proposal.point)))
@@ -105,20 +112,20 @@ def play(planner: Planner, name: str, table: Table, seed: int, budget: int = BUD
     )
 
 
-def observed(table: Table, number: int, proposal: Proposal) -> Trial:
+def observed(table: AnyTable, number: int, proposal: Proposal) -> Trial:
     """Return the trial of a proposal, its outcome read from the table."""
     outcomes = {table.problem.objective.name: table.outcome(proposal.point)}
     return Trial(number=number, proposal=proposal, state=TrialState.OBSERVED, outcomes=outcomes)
 
 
-def ranks(table: Table, losses: list[float]) -> str:
+def ranks(table: AnyTable, losses: list[float]) -> str:
     """Return `number:rank` for each trial after which fewer rows are better than the best so far."""
     found = np.searchsorted(table.losses, np.minimum.accumulate(losses))
     changed = [i for i in range(len(found)) if i == 0 or found[i] < found[i - 1]]
     return " ".join(f"{i + 1}:{found[i]}" for i in changed)
 
 
-def area(table: Table, losses: list[float], budget: int) -> float:
+def area(table: AnyTable, losses: list[float], budget: int) -> float:
     """Return the mean over the budget of how far the best so far is from the best row, the median row being at 1."""
     best = np.minimum.accumulate(losses)
     whole = np.concatenate([best, np.full(max(budget - len(best), 0), best[-1])])
@@ -152,7 +159,7 @@ def keep(run: Run) -> None:
         writer.writerow(asdict(run))
 
 
-def missing(planner: str, seeds: range, tables: Iterable[Table]) -> Iterator[tuple[Table, int]]:
+def missing(planner: str, seeds: range, tables: Iterable[AnyTable]) -> Iterator[tuple[AnyTable, int]]:
     """Yield what a planner has still to play: all tables of a seed before the next seed."""
     code = code_of(planner)
     played = {(r.table, r.seed) for r in on_record(planner) if r.code == code and r.budget == BUDGET}
@@ -165,12 +172,22 @@ def all_tables(folder: Path = TABLES) -> list[Table]:
     return [table for meta in sorted(folder.glob("*/meta.json")) if (table := read(meta.parent)) is not None]
 
 
+def planner_of(name: str) -> Planner:
+    """Return a planner by its name, as a campaign does; Optuna is no planner of campaigns."""
+    if name in ADAPTERS:
+        from planner.tpe import OptunaPlanner
+
+        return OptunaPlanner()
+    planner: Planner = load("labwright.planners", name)()
+    return planner
+
+
 def main() -> None:
     """Play what is asked for on the command line."""
-    name, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    planner = load("labwright.planners", name)()
-    for table, seed in missing(name, range(first, last), all_tables()):
-        keep(play(planner, name, table, seed))
+    name, first, last, *continuous = sys.argv[1:]
+    tables = all_emulated() if continuous else all_tables()
+    for table, seed in missing(name, range(int(first), int(last)), tables):
+        keep(play(planner_of(name), name, table, seed))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -41,22 +42,38 @@ def code(planner: str) -> str | None:
     return done.stdout.strip()
 
 
-def play_all(ours: str, our_seeds: int, theirs: Sequence[str], their_seeds: int, screen: Console) -> None:
-    """Play what is missing, two planners side by side, all of them on one seed before the next."""
+@dataclass(frozen=True)
+class Part:
+    """What one process plays: all tables, or all that can be made continuous, with one seed."""
+
+    planner: str
+    seed: int
+    continuous: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.planner}, seed {self.seed}{', continuous' if self.continuous else ''}"
+
+
+def parts(planners: dict[str, int], *, continuous: bool) -> list[Part]:
+    """Return what is to be played by planners with so many seeds each, all of them on one seed before the next."""
+    seeds = range(max(planners.values()))
+    return [Part(name, seed, continuous) for seed in seeds for name, count in planners.items() if seed < count]
+
+
+def play_all(wanted: Sequence[Part], screen: Console) -> None:
+    """Play what is missing, two planners side by side."""
     environment()
-    tasks = [(name, seed) for seed in range(their_seeds) for name in (ours, *theirs)]
-    tasks += [(ours, seed) for seed in range(their_seeds, our_seeds)]
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        futures = {pool.submit(_play, name, seed): (name, seed) for name, seed in tasks}
+        futures = {pool.submit(_play, part): part for part in wanted}
         for number, future in enumerate(as_completed(futures), start=1):
-            name, seed = futures[future]
             future.result()
-            screen.print(f"{number} of {len(tasks)}: {name}, seed {seed}")
+            screen.print(f"{number} of {len(wanted)}: {futures[future]}")
 
 
-def _play(name: str, seed: int) -> None:
-    python = environment() if name in LIBRARIES else sys.executable
-    command = [python, "-m", "planner.arena", name, str(seed), str(seed + 1)]
+def _play(part: Part) -> None:
+    python = environment() if part.planner in LIBRARIES else sys.executable
+    command = [python, "-m", "planner.arena", part.planner, str(part.seed), str(part.seed + 1)]
+    command += ["on"] if part.continuous else []
     subprocess.run(command, env=_environ(), check=True, stdout=subprocess.DEVNULL)
 
 

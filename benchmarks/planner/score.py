@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.arena import Run
-from planner.tables import Table
+from planner.arena import AnyTable, Run
 
 DRAWS = 2000
 LEVEL = 0.95
@@ -23,13 +22,13 @@ class Ratio:
     by_table: dict[str, float]
 
 
-def experiments(table: Table, share: float) -> Callable[[Run], float]:
+def experiments(table: AnyTable, share: float) -> Callable[[Run], float]:
     """Return what a run needed to a row of the best `share`; of the best row alone where the share is 0."""
     good = table.top(share)[1]
     return lambda run: run.needed(good)
 
 
-def ratio(tables: Sequence[Table], ours: Sequence[Run], theirs: Sequence[Run], share: float) -> Ratio | None:
+def ratio(tables: Sequence[AnyTable], ours: Sequence[Run], theirs: Sequence[Run], share: float) -> Ratio | None:
     """Return theirs over ours, each pair of the same table and seed; None when there is no pair.
 
     The interval is a paired bootstrap: tables are drawn with replacement, and in each the seeds.
@@ -52,7 +51,7 @@ def ratio(tables: Sequence[Table], ours: Sequence[Run], theirs: Sequence[Run], s
     )
 
 
-def _of(runs: Sequence[Run], table: Table) -> dict[int, Run]:
+def _of(runs: Sequence[Run], table: AnyTable) -> dict[int, Run]:
     return {run.seed: run for run in runs if run.table == table.name}
 
 

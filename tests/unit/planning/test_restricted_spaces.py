@@ -187,7 +187,7 @@ def test_what_the_model_chooses_keeps_every_restriction_repeats_nothing_and_come
 
 
 @pytest.mark.soak
-@hypothesis_settings(300)
+@hypothesis_settings(100)
 @given(data=st.data())
 def test_in_many_more_spaces_the_model_keeps_every_restriction(data):
     check_a_batch(GaussianProcessPlanner, data)

@@ -246,8 +246,9 @@ class Space:
 
     def problems(self, point: Point) -> list[str]:
         """Say in words why the point is not in the space; an empty list when it is. The pool is not consulted."""
-        wrong = [f"{name} is missing" for name in self.names if name not in point]
-        wrong += [f"{name} is not a parameter" for name in point if name not in self.names]
+        names = self.names
+        wrong = [f"{name} is missing" for name in names if name not in point]
+        wrong += [f"{name} is not a parameter" for name in point if name not in names]
         for p in self.parameters:
             if p.name in point and not p.allows(point[p.name]):
                 wrong.append(f"{p.name} = {show(point[p.name])} is not {p}")

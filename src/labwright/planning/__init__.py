@@ -1,5 +1,5 @@
 """What to try next."""
 
-from labwright.planning.suggestion import suggest
+from labwright.planning.tables.suggestion import suggest
 
 __all__ = ["suggest"]

@@ -17,7 +17,7 @@ from labwright.core.errors import InvalidInput
 from labwright.core.heading import Heading, check_same_unit, find_heading
 from labwright.core.space import Pool
 from labwright.core.values import Point
-from labwright.planning.pools import Cells, parameter_of
+from labwright.planning.tables.pool import Cells, parameter_of
 
 SEEN = 5000  # rows from which it is found how numbers are written, and which columns hold some
 GAP = "A candidate needs a value here: fill it in, or leave the row out, or the whole column with --ignore."

@@ -17,7 +17,7 @@ from labwright.core.states import TrialState
 from labwright.core.trial import Proposal, Trial, winners
 from labwright.core.values import Value
 from labwright.planning.planner import Planner
-from labwright.planning.rows import is_failed, next_rows
+from labwright.planning.tables.rows import is_failed, next_rows
 from labwright.planning.thinning import MOST
 
 SHOWN = 10  # of a front

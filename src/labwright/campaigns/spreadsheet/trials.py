@@ -11,7 +11,7 @@ from labwright.core.errors import InvalidInput
 from labwright.core.space import Continuous, Discrete, Parameter
 from labwright.core.trial import Trial
 from labwright.core.values import Point, Value
-from labwright.planning.rows import FAILED, as_trial, beyond, is_failed, strangers
+from labwright.planning.tables.rows import FAILED, as_trial, beyond, is_failed, strangers
 
 GAP = "Fill it in, or leave the whole column out with --ignore."
 HINT = f"Leave it empty while the result is still to come; write '{FAILED}' if the experiment gave none."

@@ -9,12 +9,12 @@ from labwright.core.belief import Belief
 from labwright.core.errors import InvalidInput
 from labwright.core.problem import Objective, OutcomeConstraint, Problem
 from labwright.core.space import Space
-from labwright.planning import wishes
-from labwright.planning.frames import Frame, read_frame, same_kind
-from labwright.planning.pools import space_of, within
-from labwright.planning.rows import next_rows
-from labwright.planning.table import Table
-from labwright.planning.wishes import Bound, Choice, Wish
+from labwright.planning.tables import wishes
+from labwright.planning.tables.frame import Frame, read_frame, same_kind
+from labwright.planning.tables.pool import space_of, within
+from labwright.planning.tables.rows import next_rows
+from labwright.planning.tables.table import Table
+from labwright.planning.tables.wishes import Bound, Choice, Wish
 
 F = TypeVar("F")
 One = str | Objective | OutcomeConstraint  # and not several

@@ -8,9 +8,8 @@ from labwright.core.errors import InvalidInput
 from labwright.core.heading import Heading, check_same_unit
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter, Pool, Space
 from labwright.core.values import show
-from labwright.planning import frames
-from labwright.planning.frames import Frame, required
-from labwright.planning.wishes import heading_of
+from labwright.planning.tables.frame import Frame, number, plain, required, word
+from labwright.planning.tables.wishes import heading_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,7 +104,7 @@ def space_of(frame: Frame, candidates: Frame, outcomes: Sequence[str]) -> Space:
 def _known(frame: Frame, heading: Heading) -> set[str]:
     if heading.index < 0:
         return set()
-    return {w for i, c in enumerate(frame.column(heading)) if (w := frames.word(c, frame.place(i, heading)))}
+    return {w for i, c in enumerate(frame.column(heading)) if (w := word(c, frame.place(i, heading)))}
 
 
 def _read(candidates: Frame, heading: Heading, *, words: bool | None = None) -> Cells:
@@ -116,14 +115,14 @@ def _read(candidates: Frame, heading: Heading, *, words: bool | None = None) -> 
     if isinstance(cells, np.ndarray) and not words:
         if not (finite := np.isfinite(cells)).all():
             row = int(np.flatnonzero(~finite)[0])
-            required(frames.number, cells[row], candidates.place(row, heading), "Leave the candidate out.")
+            required(number, cells[row], candidates.place(row, heading), "Leave the candidate out.")
         return cells.astype(float)
     if words is None:
         first = next((c for c in cells if c is not None), None)
-        words = isinstance(frames.plain(first, candidates.place(0, heading)), str | bool)
+        words = isinstance(plain(first, candidates.place(0, heading)), str | bool)
     if words and all(type(cell) is str and cell for cell in cells):
         return [cell.strip() for cell in cells]
     if words:
-        return [required(frames.word, cell, candidates.place(i, heading)) for i, cell in enumerate(cells)]
+        return [required(word, cell, candidates.place(i, heading)) for i, cell in enumerate(cells)]
     hint = "A candidate has a finite number here; leave the row out, or the column."
-    return np.array([required(frames.number, c, candidates.place(i, heading), hint) for i, c in enumerate(cells)])
+    return np.array([required(number, c, candidates.place(i, heading), hint) for i, c in enumerate(cells)])

@@ -11,10 +11,9 @@ from labwright.core.problem import Problem
 from labwright.core.space import Categorical, Continuous, Discrete, Parameter
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Point
-from labwright.planning import frames
-from labwright.planning.frames import Frame, required
-from labwright.planning.rows import as_trial, is_failed, strangers
-from labwright.planning.wishes import heading_of
+from labwright.planning.tables.frame import Frame, number, plain, required, word
+from labwright.planning.tables.rows import as_trial, is_failed, strangers
+from labwright.planning.tables.wishes import heading_of
 
 REASON = "reason"
 TO_COME = "Leave it empty while the result is still to come; write 'failed' if the experiment gave none."
@@ -75,20 +74,20 @@ class Table:
 
     def _is_bare(self, row: int) -> bool:
         headings = [h for h in (*self.settings.values(), *self.results.values()) if h.index >= 0]
-        return all(frames.plain(self.frame.column(h)[row], self.frame.place(row, h)) is None for h in headings)
+        return all(plain(self.frame.column(h)[row], self.frame.place(row, h)) is None for h in headings)
 
     def _value(self, parameter: Parameter, row: int) -> float | str:
         heading = self.settings[parameter.name]
         cell, place = self.frame.column(heading)[row], self.frame.place(row, heading)
         if isinstance(parameter, Continuous | Discrete):
-            return float(required(frames.number, cell, place, f"{parameter.name} is {parameter}."))
-        return str(required(frames.word, cell, place))
+            return float(required(number, cell, place, f"{parameter.name} is {parameter}."))
+        return str(required(word, cell, place))
 
     def _outcomes(self, row: int) -> dict[str, float | None] | None:
         cells = {name: (self.frame.column(h)[row], self.frame.place(row, h)) for name, h in self.results.items()}
         if any(is_failed(cell) for cell, _ in cells.values()):
             return None
-        return {name: frames.number(cell, place, TO_COME) for name, (cell, place) in cells.items()}
+        return {name: number(cell, place, TO_COME) for name, (cell, place) in cells.items()}
 
     def _key(self, heading: Heading) -> str:
         return self.frame.key(heading) if heading.index >= 0 else heading.text

@@ -12,7 +12,7 @@ from labwright.core.heading import Heading, check_same_unit, in_unit_of, number_
 from labwright.core.problem import Goal, Objective, OutcomeConstraint
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter
 from labwright.core.values import show
-from labwright.planning.frames import Frame, number, plain, word
+from labwright.planning.tables.frame import Frame, number, plain, word
 
 Wish: TypeAlias = str | Objective
 Bound: TypeAlias = str | OutcomeConstraint

@@ -108,15 +108,20 @@ def _some(winners: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
 
 def _worth_of_new(model: Model, encoding: Encoding, tried: Sequence[Trial]) -> Callable[[Array], Array]:
     """Return the model's worth, which is nothing where a trial was or may not be: the climb must not end there."""
-    known = encoding.trials(tried)
+    known = set(_keys(encoding.trials(tried)))
 
     def worth(rows: Array) -> Array:
         values = np.full(len(rows), -np.inf)
-        new = encoding.allows(rows) & ~(rows[:, None] == known).all(axis=2).any(axis=1)
+        new = encoding.allows(rows) & [key not in known for key in _keys(rows)]
         values[new] = model.worth(rows[new])
         return values
 
     return worth
+
+
+def _keys(rows: Array) -> list[bytes]:
+    # Adding 0 makes -0 and 0 alike.
+    return [row.tobytes() for row in rows + 0.0]
 
 
 def _proposal(model: Model, point: dict[str, Value], looked_at: Array, history: Sequence[Trial]) -> Proposal:

@@ -25,7 +25,7 @@ from rich.progress import track
 from rich.table import Table as Grid
 
 from labwright.planning.gp import GaussianProcessPlanner
-from planner import peers, speed, transfer
+from planner import peers, pools, speed, transfer
 from planner.arena import BUDGET, LIBRARIES, AnyTable, Run, all_tables, code_of, on_record, play
 from planner.emulator import SUFFIX, all_emulated
 from planner.picture import draw
@@ -173,6 +173,21 @@ def timed(tables: Sequence[Table], figures: dict[str, float | None]) -> None:
         ask, fit = speed.between_fits(observations)
         figures[f"ask_cpu_ms_n{observations}"] = round(1000 * ask, 1)
         figures[f"refit_s_n{observations}"] = round(fit, 2)
+    figures["pool_1e6_s"] = round(screened(), 2)
+
+
+def screened(histories: int = 10) -> float:
+    """Print what a choice from a million candidates costs and loses; return the slower pool's CPU seconds."""
+    grid = Grid(title=f"One choice of {pools.ROWS:,} candidates, {pools.COLUMNS} columns, {pools.OBSERVATIONS} trials")
+    for heading in ("pool", "first, CPU s", "later, CPU s", "log gain lost, mean", "at most", "best of all chosen"):
+        grid.add_column(heading, justify="left" if heading == "pool" else "right")
+    found = {categories: pools.choices(categories, histories) for categories in (0, 2)}
+    for categories, c in found.items():
+        words = f"{categories} categories of {len(pools.LEVELS)}" if categories else "numbers"
+        lost = [f"{statistics.mean(c.regrets):.4f}", f"{max(c.regrets):.4f}"]
+        grid.add_row(words, f"{c.first_s:.2f}", f"{c.median_s:.2f}", *lost, f"{c.exact} of {histories}")
+    Console(width=120).print(grid)
+    return max(c.median_s for c in found.values())
 
 
 def compare(folder: Path, tables: Sequence[Table], figures: dict[str, float | None]) -> dict[str, list[Run]]:

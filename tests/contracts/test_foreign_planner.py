@@ -12,6 +12,7 @@ import pytest
 
 from labwright.core.errors import InvalidInput, MissingExtra, PoolExhausted
 from labwright.core.problem import Desirability, Goal, Objective, OutcomeConstraint, Problem
+from labwright.core.restriction import Composition, LinearConstraint, Rule
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Pool, Space
 from labwright.core.states import TrialState
 from labwright.core.trial import Trial
@@ -19,6 +20,7 @@ from labwright.core.values import canonical
 from labwright.planning.ax import AxPlanner
 from labwright.planning.baybe import BaybePlanner
 from labwright.planning.botorch import BotorchPlanner
+from labwright.planning.refusals import refuse_unknown
 from labwright.planning.sampling import SamplingPlanner
 
 PLANNERS = {"ax": AxPlanner, "baybe": BaybePlanner, "botorch": BotorchPlanner}
@@ -45,6 +47,43 @@ def test_objectives_that_a_person_weighed_are_refused_and_not_traded_otherwise(k
 
     with pytest.raises(InvalidInput, match=f"The planner '{kind}' knows no desirability"):
         PLANNERS[kind]().propose(problem(RANGES, weighed), [], [], 1, seed=1)
+
+
+@pytest.mark.parametrize("kind", PLANNERS)
+@pytest.mark.parametrize(
+    ("restriction", "said"),
+    [
+        (
+            {"compositions": (Composition(name="mix", parts=("a", "b"), at_most_parts=1),)},
+            "a [+] b = 1, exactly 1 of them",
+        ),
+        ({"constraints": (LinearConstraint(coefficients={"a": 1.0, "b": 2.0}, high=2),)}, "a [+] 2 b is at most 2"),
+        ({"constraints": (Rule(name="rules.py:fine", holds=lambda point: True),)}, "the rule rules.py:fine holds"),
+    ],
+)
+def test_what_must_hold_between_parameters_is_refused_and_never_broken(kind, restriction, said):
+    space = Space(parameters=tuple(Continuous(name=name, low=0, high=1) for name in "ab"), **restriction)
+
+    with pytest.raises(InvalidInput, match=f"The planner '{kind}' cannot keep .* {said}"):
+        PLANNERS[kind]().propose(problem(space), [], [], 1, seed=1)
+
+
+@pytest.mark.parametrize("kind", PLANNERS)
+def test_descriptors_are_refused_and_not_left_aside(kind):
+    space = Space(parameters=(Categorical(name="acid", levels=("HCl", "HF"), descriptors={"pKa": (-6.0, 3.2)}),))
+
+    with pytest.raises(InvalidInput, match=f"The planner '{kind}' knows no descriptors, but acid has some"):
+        PLANNERS[kind]().propose(problem(space), [], [], 1, seed=1)
+
+
+@pytest.mark.parametrize("kind", PLANNERS)
+def test_of_a_pool_every_planner_may_choose_whatever_must_hold(kind):
+    constraint = LinearConstraint(coefficients={"a": 1.0}, high=0.5)
+    pool = Pool(columns={"a": [0.1, 0.9]})
+
+    refuse_unknown(
+        problem(Space(parameters=(Continuous(name="a", low=0, high=1),), pool=pool, constraints=(constraint,))), kind
+    )
 
 
 @pytest.fixture(params=sorted(PLANNERS))

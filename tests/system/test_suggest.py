@@ -119,3 +119,75 @@ def test_a_workbook_is_answered_with_a_workbook(folder, labwright):
     assert rows[0] == ("T (degC)", "n", "yield (%)")
     assert all(20.5 <= t <= 80 and n in (6, 8, 10) and outcome is None for t, n, outcome in rows[1:])
     assert len(rows) == 3
+
+
+POOL = """name;T (degC);time;solvent;price
+A;20,5;10;DMF;1
+B;55,25;15;THF;2
+C;70;20;EtOH;3
+C2;70;20;EtOH;4
+D;80;30;DMF;5
+"""
+
+
+@pytest.fixture
+def pool(folder):
+    (folder / "results.csv").write_text(TABLE.replace("notes", "name"), "utf-8-sig")
+    (folder / "pool.csv").write_text(POOL)
+    return folder / "pool.csv"
+
+
+ASK = ["results.csv", "--goal", "maximize:yield", "--ignore", "name", "--pool", "pool.csv"]
+
+
+def test_of_a_pool_only_its_rows_are_suggested_each_once_with_its_name(folder, pool, labwright):
+    code, printed, complained = labwright(*ASK, "--count", "9")
+
+    _, *rows = (folder / "results-next.csv").read_text("utf-8-sig").splitlines()
+    assert (code, complained) == (0, "")
+    assert sorted(row.rpartition(";")[2] for row in rows) == ["B", "C", "D"]  # A was tried
+    assert sorted(rows)[0] == "55,25;15;THF;;B"
+    assert "pool.csv: 5 possible experiments." in printed
+    assert "pool.csv: not used: 'price'." in printed
+
+
+def test_a_suggestion_from_a_pool_is_replaced_the_next_time(pool, labwright):
+    labwright(*ASK)
+
+    assert labwright(*ASK)[0] == 0
+
+
+def test_a_pool_may_be_a_workbook(folder, pool, labwright):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in [["T", "time", "solvent"], [25, 10, "THF"], [35, 20, "EtOH"]]:
+        book.active.append(row)
+    book.save(folder / "pool.xlsx")
+
+    _, printed, _ = labwright(*ASK[:-1], "pool.xlsx", "--count", "5", "--json")
+
+    points = [e["point"] for e in json.loads(printed)["experiments"]]
+    assert {(p["T"], p["time"], p["solvent"]) for p in points} == {(25, 10, "THF"), (35, 20, "EtOH")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words", "message"),
+    [
+        ("solvent;", "base;", [], "pool.csv has no column 'solvent', which is a setting in results.csv"),
+        (";THF;", ";;", [], "pool.csv, line 3, column 'solvent': the cell is empty. A candidate needs a value"),
+        (";55,25;", ";inf;", [], "pool.csv, line 3, column 'T (degC)': found 'inf', expected a number"),
+        (";55,25;", ";warm;", [], "pool.csv, line 3, column 'T (degC)': found 'warm', expected a number"),
+        ("T (degC)", "T (K)", [], "T is declared in 'K', but the column is 'T (degC)'"),
+        ("A;20,5;10;DMF;1", "A;20,5;10;DMF;1;x", [], "pool.csv, line 2: 6 cells, but the header has 5"),
+        (POOL.partition("\n")[2], "", [], "pool.csv has no row below its header"),
+        ("", "", ["--range", "T=1:2"], "--range T: with --pool only its rows are possible"),
+        ("", "", ["--levels", "solvent=DMF"], "--levels solvent: with --pool only its rows are possible"),
+    ],
+)
+def test_what_does_not_fit_in_a_pool_is_named_with_its_place(pool, labwright, old, new, words, message):
+    pool.write_text(POOL.replace(old, new, 1) if old else POOL)
+
+    code, _, complained = labwright(*ASK, *words)
+
+    assert code == 2
+    assert message in " ".join(complained.split())

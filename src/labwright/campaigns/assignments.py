@@ -24,7 +24,8 @@ def point_of(campaign: Campaign, texts: Sequence[str]) -> dict[str, Value]:
         except InvalidInput as error:
             wrong.append(str(error))
     missing = [f"{name} is not set; it may be {space[name]}." for name in space.names if name not in assigned]
-    raise_all(f"The point for {campaign.name}", wrong + missing, "nothing was added")
+    broken = [] if wrong or missing else [f"{problem}." for problem in space.problems(point)]
+    raise_all(f"The point for {campaign.name}", wrong + missing + broken, "nothing was added")
     return {name: point[name] for name in space.names}
 
 

@@ -95,14 +95,17 @@ def _size(sheet: Sheet, rows: Sequence[Row]) -> list[str]:
 def _columns(
     campaign: Campaign, sheet: Sheet, renamed: Mapping[str, str]
 ) -> tuple[dict[str, _Column], tuple[str, ...]]:
-    """Return the column of each parameter and outcome, and the headers of those that hold neither."""
+    """Return the column of each parameter and outcome, and of the context where there is one; and the other headers."""
     space, wanted = campaign.problem.space, campaign.units
     units: dict[str, str | None] = {**{n: space[n].unit for n in space.names}, **wanted}
+    context = {c.name for c in campaign.problem.context}
     asked = {sheet.find(column, f"--map {column}={name}"): name for column, name in renamed.items()}
     wrong = [f"--map: {n!r} is neither a parameter nor an outcome." for n in asked.values() if n not in units]
     columns: dict[str, _Column] = {}
     for name, unit in units.items():
         fit = [h for h, n in asked.items() if n == name] or _named(sheet, name, asked)
+        if not fit and name in context:
+            continue
         if len(fit) != 1:
             what = "parameter" if name in space.names else "outcome"
             said = "has no column" if not fit else f"has {len(fit)} columns, {', '.join(h.text for h in fit)},"
@@ -160,6 +163,7 @@ class _Reader:
     ) -> None:
         self._space = campaign.problem.space
         self._outcomes = campaign.problem.outcomes
+        self._context = [c.name for c in campaign.problem.context if c.name in columns]
         self._sheet = sheet
         self._columns = columns
         self._numerals = numerals
@@ -171,11 +175,7 @@ class _Reader:
         """Return what a row tells; None where something is wrong with it."""
         before = len(self.wrong)
         point = {p.name: v for p in self._space.parameters if (v := self._value(row, p)) is not None}
-        beyond = [
-            f"{p.name} = {show(point[p.name])} is not {p}"
-            for p in self._space.parameters
-            if p.name in point and not p.allows(point[p.name])
-        ]
+        beyond = self._beyond(point)
         conclusion = self._conclusion(row)
         if beyond:
             self._note_outside(row, beyond, outside)
@@ -183,6 +183,12 @@ class _Reader:
             return None
         reason = f"{self._sheet.row_word} {row.line}"
         return Earlier(proposal=Proposal(point=point, source=self._origin, reason=reason), conclusion=conclusion)
+
+    def _beyond(self, point: Point) -> list[str]:
+        """Say why a point lies outside the space, as far as it could be read."""
+        known = [p for p in self._space.parameters if p.name in point]
+        wrong = [f"{p.name} = {show(point[p.name])} is not {p}" for p in known if not p.allows(point[p.name])]
+        return wrong if wrong or len(point) < len(self._space.parameters) else self._space.problems(point)
 
     def _note_outside(self, row: Row, beyond: Sequence[str], outside: bool) -> None:
         where = f"{self._sheet.row_word} {row.line}: {', '.join(beyond)}"
@@ -211,6 +217,7 @@ class _Reader:
         cells = {name: self._cell(row, name) for name in self._outcomes}
         if any(cell.text.casefold() == FAILED for cell in cells.values()):
             return Conclusion(state=TrialState.FAILED, why="failed, says the table")
+        cells |= {name: cell for name in self._context if (cell := self._cell(row, name)).text}
         found = {name: self._number(name, cell) for name, cell in cells.items()}
         outcomes = {name: value for name, value in found.items() if value is not None}
         return Conclusion(state=TrialState.OBSERVED, outcomes=outcomes) if len(outcomes) == len(cells) else None

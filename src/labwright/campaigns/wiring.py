@@ -187,22 +187,24 @@ def _check_outcome_unit(found: str, wanted: str | None, name: str) -> None:
 def _pool(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> Pool | None:
     """Return the points that the first step with candidates leaves possible, each once, within the space."""
     space = campaign.problem.space
+    # A rule is asked of a row when it is to be chosen: it may be slow, and there may be a million rows.
+    asked, names = replace(space, constraints=space.linear), space.names
     for i, step in enumerate(campaign.procedure):
         candidates = capabilities[step.use].candidates
-        bound = {b.name: n for n, b in step.inputs.items() if isinstance(b, Reference) and b.name in space.names}
+        bound = {b.name: n for n, b in step.inputs.items() if isinstance(b, Reference) and b.name in names}
         if candidates is None:
             continue
-        if set(bound) != set(space.names):
-            left = ", ".join(sorted(set(space.names) - set(bound)))
+        if set(bound) != set(names):
+            left = ", ".join(sorted(set(names) - set(bound)))
             problems.add(("procedure", i, "with"), f"{step.use} offers a table of candidates, so bind {left} here too.")
             return None
         rows = _candidate_rows(campaign, step, capabilities[step.use], bound)
-        within = [row for row in dict.fromkeys(rows) if not space.problems(dict(zip(space.names, row, strict=True)))]
+        within = [row for row in dict.fromkeys(rows) if not asked.problems(dict(zip(names, row, strict=True)))]
         if not within:
             problems.add(("space",), f"none of the {len(rows)} rows that {step.use} offers lies in this space.")
             return None
         columns = zip(*within, strict=True)
-        return Pool(columns=dict(zip(space.names, columns, strict=True)))
+        return Pool(columns=dict(zip(names, columns, strict=True)))
     return None
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from labwright.campaigns.spreadsheet import Sheet, read_sheet
 from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals
-from labwright.campaigns.spreadsheet.sheet import Cell, Dialect, Heading, Row, read_headings
+from labwright.campaigns.spreadsheet.sheet import Cell, Dialect, Row
 from labwright.core.capability import Input
 from labwright.core.command import Failure, Measurement
 from labwright.core.errors import InvalidInput, NotFound
+from labwright.core.heading import Heading, read_headings
 from labwright.core.states import TaskState
 from labwright.core.task import PostedTask, Report, expected, is_numeric, observe
 from labwright.core.units import convert

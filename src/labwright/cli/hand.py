@@ -43,7 +43,7 @@ def add(
         trials = laboratory.hand(name).add(assign or (), why=why, count=count)
         standing = app.standing(laboratory, name)
     if json:
-        machine.print_json([machine.trial_json(t) for t in trials])
+        machine.print_json([machine.trial_json(standing.campaign.problem, t) for t in trials])
         return
     for trial in trials:
         typer.echo(f"{trial.id} is {trial.state}: {point_words(standing.campaign.problem, trial)}.")
@@ -184,7 +184,7 @@ def _act(target: str, *, json: bool) -> "Iterator[tuple[Hand, int, list[Trial]]]
         yield laboratory.hand(name), number, done
         standing = app.standing(laboratory, name)
     if json:
-        machine.print_json(machine.trial_json(done[0]))
+        machine.print_json(machine.trial_json(standing.campaign.problem, done[0]))
     else:
         typer.echo(_stands(standing.campaign.problem, done[0], standing.trials))
 

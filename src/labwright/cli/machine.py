@@ -12,7 +12,7 @@ from labwright.cli.words import counts
 from labwright.core.capability import Capability
 from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.need import Supply
-from labwright.core.problem import Aim
+from labwright.core.problem import Aim, Problem
 from labwright.core.run import Run
 from labwright.core.trial import Correction, Trial, best, front
 from labwright.core.values import Json
@@ -27,24 +27,26 @@ def print_json(value: Json) -> None:
 
 
 def print_csv(standing: Standing) -> None:
-    """Print one line per trial, with a column for each parameter and outcome."""
+    """Print one line per trial, with a column for each parameter, each outcome and what is recorded as context."""
     problem = standing.campaign.problem
     writer = csv.writer(sys.stdout, lineterminator="\n")
     said = ("why", "corrected", "excluded")
-    writer.writerow(["trial", "state", *problem.space.names, *problem.outcomes, *said])
+    writer.writerow(["trial", "state", *problem.space.names, *problem.recorded, *said])
     for t in standing.trials:
         point = [t.point.get(name, "") for name in problem.space.names]
-        outcomes = [t.outcomes.get(name, "") for name in problem.outcomes]
-        writer.writerow([t.number, t.state.value, *point, *outcomes, *(getattr(t, name) or "" for name in said)])
+        recorded = [t.outcomes.get(name, "") for name in problem.recorded]
+        writer.writerow([t.number, t.state.value, *point, *recorded, *(getattr(t, name) or "" for name in said)])
 
 
-def trial_json(trial: Trial) -> dict[str, Json]:
-    """Return a trial as plain values."""
+def trial_json(problem: Problem, trial: Trial) -> dict[str, Json]:
+    """Return a trial as plain values; what was recorded as context stands apart from its outcomes."""
+    context = {c.name: trial.outcomes[c.name] for c in problem.context if c.name in trial.outcomes}
     return {
         "id": trial.id,
         "number": trial.number,
         "state": trial.state.value,
-        "outcomes": dict(trial.outcomes),
+        "outcomes": {name: value for name, value in trial.outcomes.items() if name not in context},
+        "context": dict(context),
         "why": trial.why,
         "measured": None if trial.measured is None else dict(trial.measured),
         "corrected": trial.corrected,
@@ -87,8 +89,10 @@ def standing_json(standing: Standing) -> dict[str, Json]:
         "owned": standing.owned,
         "budget": standing.campaign.trials,
         "trials": dict(counts(standing.trials)),
-        "best": None if found is None else trial_json(found),
-        "front": [trial_json(t) for t in front(problem, standing.trials)] if problem.aim is Aim.FRONT else None,
+        "best": None if found is None else trial_json(problem, found),
+        "front": [trial_json(problem, t) for t in front(problem, standing.trials)]
+        if problem.aim is Aim.FRONT
+        else None,
         "left": _left_json(standing),
     }
 

@@ -37,7 +37,7 @@ def trials(
     with app.laboratory(folder) as laboratory:
         standing = app.standing(laboratory, name)
     if json:
-        machine.print_json([machine.trial_json(t) for t in standing.trials])
+        machine.print_json([machine.trial_json(standing.campaign.problem, t) for t in standing.trials])
     elif csv:
         machine.print_csv(standing)
     else:

@@ -19,7 +19,7 @@ def suggest(
     file: Annotated[Path, typer.Argument(help="The table: .csv, .tsv or .xlsx, one row per experiment.")],
     *,
     goal: Annotated[
-        list[str] | None, typer.Option(help="maximize:COLUMN, minimize:COLUMN or match:COLUMN=TARGET; repeatable.")
+        list[str] | None, typer.Option(help="maximize:COLUMN, minimize:COLUMN, match:COLUMN=NUMBER.")
     ] = None,
     count: Annotated[int, typer.Option(parser=whole(1), metavar="N", help="How many experiments to suggest.")] = 1,
     at_least: Annotated[list[str] | None, typer.Option(help="A result must reach this: purity=95.")] = None,
@@ -29,12 +29,11 @@ def suggest(
     ] = None,
     levels: Annotated[list[str] | None, typer.Option(help="What may be chosen: solvent=A,B,C or n=6,8,10.")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A column that is neither a setting nor a result.")] = None,
+    pool: Annotated[Path | None, typer.Option(help="A table whose rows are the only possible experiments.")] = None,
     sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook; otherwise the first.")] = None,
     decimal: Annotated[str | None, typer.Option(help="The decimal mark, '.' or ',', where it is not clear.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write them; otherwise NAME-next beside the table.")] = None,
-    seed: Annotated[
-        int, typer.Option(parser=whole(0), metavar="N", help="The same table and seed give the same experiments.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(parser=whole(0), metavar="N", help="The same seed, the same experiments.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Suggest the next experiments for a table of results; print them and write them beside it."""
@@ -49,9 +48,10 @@ def suggest(
         levels=tuple(levels or ()),
         ignored=tuple(ignore or ()),
     )
-    table = spreadsheet.understand(spreadsheet.read_sheet(file, sheet), question, decimal=decimal)
+    candidates = spreadsheet.read_candidates(pool) if pool else None
+    table = spreadsheet.understand(spreadsheet.read_sheet(file, sheet), question, decimal=decimal, pool=candidates)
     target = out or spreadsheet.next_to(file)
-    spreadsheet.check_free(target, file, table.roles.blank)
+    spreadsheet.check_free(target, file, table.blank)
     proposals = spreadsheet.propose(table, GaussianProcessPlanner(GaussianProcessPlanner.Options()), count, seed=seed)
     spreadsheet.write_sheet(target, spreadsheet.as_sheet(table, proposals, target.name))
     (_print_json if json else _print_table)(table, proposals, target)
@@ -63,6 +63,7 @@ def _print_json(table: "Table", proposals: "Sequence[Proposal]", target: Path) -
     experiments: list[Json] = [
         {
             "point": dict(p.point),
+            **({"candidate": dict(beside)} if (beside := table.beside(p)) else {}),
             "reason": p.reason,
             "predictions": {name: {"mean": x.mean, "sd": x.sd} for name, x in p.predictions.items()},
         }
@@ -88,6 +89,8 @@ def _rich_table(table: "Table", proposals: "Sequence[Proposal]") -> object:
 
     parameters, outcomes = table.columns.parameters, table.roles.outcomes
     shown = RichTable(title="Next experiments", title_justify="left")
+    for label in table.labels:
+        shown.add_column(label, overflow="fold")
     for parameter in parameters:
         shown.add_column(f"{parameter.name} ({parameter.unit})" if parameter.unit else parameter.name, overflow="fold")
     for name in outcomes:
@@ -95,7 +98,7 @@ def _rich_table(table: "Table", proposals: "Sequence[Proposal]") -> object:
     for proposal in proposals:
         settings = [table.numerals.write(proposal.point[p.name]) for p in parameters]
         expected = [proposal.predictions.get(name) for name in outcomes]
-        shown.add_row(*settings, *(_expected(table, x) for x in expected))
+        shown.add_row(*table.beside(proposal).values(), *settings, *(_expected(table, x) for x in expected))
     return shown
 
 

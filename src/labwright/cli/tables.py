@@ -102,6 +102,10 @@ def _print_problem(console: Console, problem: Problem) -> None:
         console.print(f"  {name}: {parameter}")
     if problem.space.pool is not None:
         console.print(f"  from {len(problem.space.pool)} candidates")
+    for restriction in problem.space.restrictions:
+        console.print(f"  where {restriction}")
+    if problem.context:
+        console.print(f"It records beside: {', '.join(_headed(c.name, c.unit) for c in problem.context)}")
 
 
 def _print_capabilities(console: Console, wiring: Wiring) -> None:
@@ -177,11 +181,13 @@ def _print_rows(standing: Standing, trials: Sequence[Trial], *, marked: Collecti
         *(_headed(p.name, p.unit) for p in problem.space.parameters),
         *(_headed(name, units[name]) for name in problem.outcomes),
         *weighed,
+        *(f"{_headed(c.name, c.unit)}, context" for c in problem.context),
     ]:
         table.add_column(heading, justify="right")
     for t in trials:
         cells = [t.point.get(n) for n in problem.space.names] + [t.outcomes.get(n) for n in problem.outcomes]
         cells += [desirability_of(problem, t) for _ in weighed]
+        cells += [t.outcomes.get(c.name) for c in problem.context]
         mark = "*" if t.number in marked else ""
         table.add_row(mark, str(t.number), state_words(t), *("" if c is None else show(c) for c in cells))
     print_table(table)

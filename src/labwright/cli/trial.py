@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from labwright.app import TrialRecord, from_here
 from labwright.cli import machine
-from labwright.cli.words import outcome_words, point_words, with_unit
+from labwright.cli.words import context_words, outcome_words, point_words, with_unit
 from labwright.core.command import Failure, assigned
 from labwright.core.material import standing_words
 from labwright.core.moment import moment
@@ -19,6 +19,8 @@ def lines_of(record: TrialRecord) -> Iterator[str]:
     trial, problem = record.trial, record.campaign.problem
     yield f"{trial.id} is {outcome_words(problem, trial)}"
     yield f"  point: {point_words(problem, trial)}"
+    if context := context_words(problem, trial):
+        yield f"  context: {context}"
     yield f"  {'' if trial.imported else 'chosen by '}{trial.proposal}"
     yield from _expectations(record)
     ended = f"ended {moment(trial.ended_at)}" if trial.ended_at else "not ended yet"
@@ -34,7 +36,7 @@ def as_json(record: TrialRecord) -> dict[str, Json]:
     """Return all that is known of a trial as plain values."""
     said: list[Json] = [{"what": s.what, "by": s.by, "why": s.why, "at": s.at, "run": s.run} for s in record.statements]
     return {
-        **machine.trial_json(record.trial),
+        **machine.trial_json(record.campaign.problem, record.trial),
         "runs": [_run_json(record, run) for run in record.runs],
         "samples": [machine.sample_json(s) for s in record.samples],
         "corrections": [machine.correction_json(a) for a in record.corrections],

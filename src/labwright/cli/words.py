@@ -36,6 +36,12 @@ def outcome_words(problem: Problem, trial: Trial) -> str:
     return ", ".join(found) + (f" ({'; '.join(s for s in said if s)})" if said else "")
 
 
+def context_words(problem: Problem, trial: Trial) -> str:
+    """Write what was recorded beside the outcomes of a trial."""
+    found = [(c, trial.outcomes[c.name]) for c in problem.context if c.name in trial.outcomes]
+    return ", ".join(f"{c.name} = {with_unit(value, c.unit)}" for c, value in found)
+
+
 def state_words(trial: Trial) -> str:
     """Write where a trial stands, and whether something may be concluded from it."""
     said = (

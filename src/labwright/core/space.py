@@ -159,6 +159,10 @@ class Pool:
 
     def has(self, point: Point) -> bool:
         """Say whether a point is among the candidates; numbers are compared to twelve digits."""
+        return self.find(point) is not None
+
+    def find(self, point: Point) -> int | None:
+        """Return the first candidate that is this point; see `has`."""
         import numpy as np
 
         left: NDArray[np.intp] | None = None
@@ -166,7 +170,7 @@ class Pool:
             some = column if left is None else np.asarray(column)[left]
             places = np.flatnonzero(_alike(some, point[name]))
             left = places if left is None else left[places]
-        return left is not None and bool(len(left))
+        return int(left[0]) if left is not None and len(left) else None
 
 
 def _array(column: Column) -> Column:
@@ -242,8 +246,9 @@ class Space:
 
     def problems(self, point: Point) -> list[str]:
         """Say in words why the point is not in the space; an empty list when it is. The pool is not consulted."""
-        wrong = [f"{name} is missing" for name in self.names if name not in point]
-        wrong += [f"{name} is not a parameter" for name in point if name not in self.names]
+        names = self.names
+        wrong = [f"{name} is missing" for name in names if name not in point]
+        wrong += [f"{name} is not a parameter" for name in point if name not in names]
         for p in self.parameters:
             if p.name in point and not p.allows(point[p.name]):
                 wrong.append(f"{p.name} = {show(point[p.name])} is not {p}")

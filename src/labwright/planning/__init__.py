@@ -1,1 +1,5 @@
 """What to try next."""
+
+from labwright.planning.tables.suggestion import suggest
+
+__all__ = ["suggest"]

@@ -65,15 +65,14 @@ class Encoding:
                 found[j] = ((table - low) / np.where(high > low, high - low, 1.0)).T
         return found
 
-    def columns_of(self, name: str) -> list[int]:
-        """Return the columns that a parameter has: its own, and those of its descriptors."""
-        j, first = self.space.names.index(name), len(self.parameters)
-        columns = [j]
-        for other, table in self._descriptors.items():
-            if other == j:
-                columns += range(first, first + table.shape[1])
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        """The columns that each parameter has: its own, and those of its descriptors."""
+        found, first = {name: [j] for j, name in enumerate(self.space.names)}, len(self.parameters)
+        for j, table in self._descriptors.items():
+            found[self.space.names[j]] += range(first, first + table.shape[1])
             first += table.shape[1]
-        return columns
+        return found
 
     def columns(self, columns: Mapping[str, Column]) -> Array:
         """Return the rows (n, d) of a table given by columns. A word that is no level raises InvalidInput."""
@@ -92,14 +91,17 @@ class Encoding:
 
         Where rounding would break a constraint that the row itself keeps, the numbers keep more decimals.
         """
-        point = self._point(row, 0)
-        if not self.space.linear or not self.region.holds(self._numbers(row[None]))[0]:
-            return point
+        if self.space.linear and self.region.holds(self._numbers(row[None]))[0]:
+            return self._kept(row)
+        return self._point(row, 0)
+
+    def _kept(self, row: Array) -> dict[str, Value]:
+        """Return the point of a row that keeps every constraint, with the fewest decimals that keep them too."""
         for finer in FINER:
-            finely = self._point(row, finer)
-            if all(c.holds(finely) for c in self.space.linear):
-                return finely
-        return point
+            point = self._point(row, finer)
+            if all(c.holds(point) for c in self.space.linear):
+                return point
+        return self._point(row, 0)
 
     def _point(self, row: Array, finer: int) -> dict[str, Value]:
         point = {p.name: _decode(p, float(u), finer) for p, u in zip(self.parameters, row, strict=False)}
@@ -152,8 +154,12 @@ class Encoding:
             return np.ones(len(rows), dtype=bool)
         fine = np.zeros(len(rows), dtype=bool)
         for place in self.keeping(rows):
-            fine[place] = not self.space.rules or not self.space.problems(self.point(rows[place]))
+            fine[place] = not self.space.rules or self._keeps_rules(rows[place])
         return fine
+
+    def _keeps_rules(self, row: Array) -> bool:
+        point = self._kept(row)
+        return not any(rule.problems(point) for rule in self.space.rules)
 
     def corners(self, rng: np.random.Generator) -> Array:
         """Return rows (n, d) at ends of what the constraints leave possible, and as many between them."""

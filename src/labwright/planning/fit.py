@@ -79,12 +79,13 @@ def some(results: Sequence[Trial], winner: Trial | None, *, most: int = MOST) ->
 def lengthscales(problem: Problem, trials: Sequence[Trial], outcome: str) -> dict[str, float]:
     """Return each parameter's lengthscale, as a part of its range: the shorter, the more the outcome depends on it.
 
-    A category's is in mismatches. Empty where no trial measured the outcome.
+    A category's is in mismatches, or the shortest of its descriptors. Empty where no trial measured the outcome.
     """
     process = fit_outcome(problem, trials, outcome)
     if process is None:
         return {}
-    return dict(zip(problem.space.names, map(float, process.hyperparameters.lengthscales), strict=True))
+    found = process.hyperparameters.lengthscales
+    return {name: float(found[columns].min()) for name, columns in Encoding.of(problem.space).places.items()}
 
 
 def sensitivity(problem: Problem, trials: Sequence[Trial], outcome: str) -> dict[str, float]:
@@ -94,22 +95,22 @@ def sensitivity(problem: Problem, trials: Sequence[Trial], outcome: str) -> dict
     the value it has in another. Empty where no trial measured the outcome; equal shares where nothing changes.
     """
     process = fit_outcome(problem, trials, outcome)
-    return {} if process is None else shares(process, problem.space.names)
+    return {} if process is None else shares(process, Encoding.of(problem.space))
 
 
-def shares(process: GaussianProcess, names: Sequence[str], *, most: int | None = None) -> dict[str, float]:
-    """Return each column's share of the changes; see `sensitivity`. `most`: of more observations, so many evenly."""
+def shares(process: GaussianProcess, encoding: Encoding, *, most: int | None = None) -> dict[str, float]:
+    """Return each parameter's share of the changes; see `sensitivity`. `most`: of more observations, so many evenly."""
     x = process.x
     if most is not None and len(x) > most:
         x = x[np.linspace(0, len(x) - 1, most).round().astype(int)]
     base, changes = process.predict(x)[0], []
-    for j in range(x.shape[1]):
+    for columns in encoding.places.values():
         rows = np.repeat(x[None], len(x), axis=0)
-        rows[:, :, j] = x[:, j, None]
+        rows[:, :, columns] = x[:, None, columns]
         means = process.predict(rows.reshape(-1, x.shape[1]))[0].reshape(len(base), -1)
         changes.append(float(np.abs(means - base).mean()))
     total = sum(changes)
-    return {n: c / total if total else 1 / len(changes) for n, c in zip(names, changes, strict=True)}
+    return {n: c / total if total else 1 / len(changes) for n, c in zip(encoding.places, changes, strict=True)}
 
 
 def recommend(problem: Problem, trials: Sequence[Trial], *, sure: float = 0.9) -> Trial | None:

@@ -23,6 +23,7 @@ from labwright.planning.sampling import sample, starts
 from labwright.planning.screening import Screen
 from labwright.planning.search import around, best_new
 from labwright.planning.sources import FIRST, Sources, Voice, advised
+from labwright.planning.thinning import thinned
 
 EVEN = 512
 AROUND = 128
@@ -56,14 +57,15 @@ class GaussianProcessPlanner:
         """Return `count` proposals; see `Planner.propose`."""
         problem, asked = self._asking.told(problem, history, seed)
         initial, voices = self.options.initial or INITIAL, self._sources.voices(problem)
+        taught = thinned(problem, history)
         enough = len(history) + len(pending) + count > initial
-        model = learn(problem, history, self._fits, voices) if enough else None
+        model = learn(problem, taught, self._fits, voices) if enough else None
 
         def choose(running: Sequence[Trial]) -> Proposal:
             tried = [*history, *running]
             if model is None or model.empty or len(tried) < initial:
                 return first_design(_first(problem, voices, tried, initial, seed), len(tried), initial)
-            return _best(model, history, running, seed, screen)
+            return _proposal(*_best(model, history, running, seed, screen), taught)
 
         screen = Screen(np.random.default_rng([seed, len(history) + len(pending)]))
         found = one_by_one(count, pending, choose)
@@ -78,7 +80,10 @@ def _first(problem: Problem, voices: Sequence[Voice], tried: Sequence[Trial], in
     return sample(problem.space, tried, seed, moved=moved)
 
 
-def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int, screen: Screen) -> Proposal:
+def _best(
+    model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int, screen: Screen
+) -> tuple[Model, dict[str, Value], Array]:
+    """Return the model after what is running, the best new point by it, and the rows that were looked at."""
     space, tried = model.problem.space, [*history, *running]
     believed = model.believing(Encoding.of(space).trials(running)) if running else model
     candidates = remaining(space, tried)
@@ -87,7 +92,7 @@ def _best(model: Model, history: Sequence[Trial], running: Sequence[Trial], seed
     else:
         index, looked_at = screen.best(believed.worth, candidates, believed.lengthscales)
         point = candidates.point(index)
-    return _proposal(believed, history, point, looked_at)
+    return believed, point, looked_at
 
 
 def _searched(model: Model, tried: Sequence[Trial], seed: int) -> tuple[dict[str, Value], Array]:
@@ -108,7 +113,7 @@ def _some(winners: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
     return [winners[i] for i in rng.choice(len(winners), SOME, replace=False)]
 
 
-def _proposal(model: Model, history: Sequence[Trial], point: dict[str, Value], looked_at: Array) -> Proposal:
+def _proposal(model: Model, point: dict[str, Value], looked_at: Array, history: Sequence[Trial]) -> Proposal:
     row = Encoding.of(model.problem.space).points([point])
     proposal = Proposal(
         point=point,

@@ -36,8 +36,8 @@ def grounds_of(model: Model, history: Sequence[Trial], row: Array, looked_at: Ar
     if chances := _chances(model, row):
         found["feasible"] = chances
     if objective.name in model.outcomes:
-        process = model.outcomes[objective.name]
-        found["matters"] = {n: _digits(s) for n, s in shares(process, model.problem.space.names, most=SAMPLE).items()}
+        process, encoding = model.outcomes[objective.name], Encoding.of(model.problem.space)
+        found["matters"] = {n: _digits(s) for n, s in shares(process, encoding, most=SAMPLE).items()}
         found["nearest"] = _nearest(model, history, row)
         if model.problem.sources:
             found["sources"] = {name: _digits(share) for name, share in weights(process, model.problem).items()}

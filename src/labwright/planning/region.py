@@ -17,6 +17,7 @@ Places = NDArray[np.intp]
 CORNERS = 24
 NODES = 10_000
 IMPOSSIBLE = 2  # as scipy.optimize.milp says it
+DUST = 1e-12  # of a total
 ROUNDS = 30  # of projections, one constraint after the other
 
 
@@ -197,6 +198,8 @@ def _levelled(x: Array, low: Array, high: Array, total: float) -> Array:
     left, right, least, most = shifts[line, after - 1], shifts[line, after], sums[line, after - 1], sums[line, after]
     part = np.where(most > least, (total - least) / np.where(most > least, most - least, 1.0), 0.0)
     shift = left + np.clip(part, 0.0, 1.0) * (right - left)
+    # The dust of a sum would bring in parts that are not there.
+    shift[np.abs(shift) <= DUST * total] = 0.0
     moved: Array = np.clip(x + shift[:, None], low, high)
     return moved
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from labwright.core.errors import PoolExhausted
 from labwright.inference.arrays import Array, Mask
 from labwright.planning.candidates import Candidates
 from labwright.planning.region import Places
@@ -49,7 +50,11 @@ class Screen:
                 break
             new = metric.nearest(self._centres(seen), open_)
         self._promising = seen[:KEPT]
-        return candidates.best(values[places]), rows[seen]
+        try:
+            return candidates.best(values[places]), rows[seen]
+        except PoolExhausted:  # of those that were scored the rules leave none
+            every = [score(rows[places[start : start + CHUNK]]) for start in range(0, len(places), CHUNK)]
+            return candidates.best(np.concatenate(every)), rows[seen]
 
     def _first(self, places: Places, open_: Mask) -> Places:
         drawn = self._rng.choice(places, DRAWN, replace=False) if self._promising is None else self._promising

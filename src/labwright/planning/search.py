@@ -39,15 +39,20 @@ def best_new(
 
 def _of_new(score: Callable[[Array], Array], encoding: Encoding, tried: Sequence[Trial]) -> Callable[[Array], Array]:
     """Return a score that is nothing where a trial was or may not be: the climb must not end there."""
-    known = encoding.trials(tried) if tried else np.empty((0, len(encoding.categorical)))
+    known = set(_keys(encoding.trials(tried))) if tried else set()
 
     def of_new(rows: Array) -> Array:
         values = np.full(len(rows), -np.inf)
-        new = encoding.allows(rows) & ~(rows[:, None] == known).all(axis=2).any(axis=1)
+        new = encoding.allows(rows) & [key not in known for key in _keys(rows)]
         values[new] = score(rows[new])
         return values
 
     return of_new
+
+
+def _keys(rows: Array) -> list[bytes]:
+    # Adding 0 makes -0 and 0 alike.
+    return [row.tobytes() for row in rows + 0.0]
 
 
 def climb(score: Callable[[Array], Array], starts: Array, encoding: Encoding, rng: np.random.Generator) -> Array:

@@ -1,7 +1,7 @@
 """Declared limits: what is set without one is refused."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from labwright.core.campaign import Limit
 from labwright.core.capability import Capability, Input
@@ -14,28 +14,17 @@ _UNDECLARED = "its limits are not declared, by the resource or under safety: lim
 
 
 class SpaceReviewer:
-    """Refuses a point that is not in the space, or not among its candidates where there are some."""
+    """Refuses a point that is not in the space, breaks a restriction, or is no candidate where there are some."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        columns = space.pool.columns if space.pool is not None else {}
-        self._candidates = frozenset(map(_alike, zip(*(columns[n] for n in space.names if columns), strict=True)))
 
     def __call__(self, plan: Plan) -> Verdict:
-        """Name every parameter that is missing, unknown or out of range."""
-        problems = self._space.problems(plan.point)
-        if (
-            not problems
-            and self._candidates
-            and _alike([plan.point[n] for n in self._space.names]) not in self._candidates
-        ):
-            problems = [f"{_written(plan.point)} is none of the {len(self._candidates)} candidates"]
+        """Name every parameter that is missing, unknown or out of range, and everything that it breaks."""
+        problems, pool = self._space.problems(plan.point), self._space.pool
+        if not problems and pool is not None and not pool.has(plan.point):
+            problems = [f"{_written(plan.point)} is none of the {len(pool)} candidates"]
         return Verdict(decision=Decision.REFUSE, reasons=tuple(problems)) if problems else ALLOWED
-
-
-def _alike(values: Sequence[Value]) -> tuple[Value, ...]:
-    """Return what equal candidates have in common: numbers to twelve digits, for they may have been converted."""
-    return tuple(float(f"{v:.12g}") if is_number(v) else v for v in values)
 
 
 def _written(point: Point) -> str:

@@ -76,3 +76,17 @@ def test_outcomes_are_read_in_the_units_of_the_campaign(campaign):
 def test_what_a_trial_cannot_give_is_refused(campaign, texts, found):
     with pytest.raises(InvalidInput, match=found):
         outcomes_of(campaign, texts)
+
+
+def test_a_point_that_breaks_what_must_hold_between_parameters_is_refused(tmp_path):
+    text = CAMPAIGN.replace("budget", "rules: [t + 10*n <= 60]\nbudget")
+    campaign = parse_campaign(text, tmp_path / "campaign.yaml").campaign
+
+    assert point_of(campaign, ["t=30", "n=2.5", "solvent=water"])
+    with pytest.raises(InvalidInput) as error:
+        point_of(campaign, ["t=40", "n=2.5", "solvent=water"])
+
+    assert str(error.value).splitlines() == [
+        "The point for study has 1 problem; nothing was added.",
+        "  t + 10 n = 65 is not at most 60.",
+    ]

@@ -115,3 +115,21 @@ def test_a_word_that_is_no_level_is_refused_even_outside(read):
 def test_a_table_that_does_not_fit_is_refused(read, text, renamed, found):
     with pytest.raises(InvalidInput, match=found):
         read(text, *renamed)
+
+
+def test_a_row_that_breaks_a_rule_is_outside_the_space_and_context_is_read_where_there_is_some(tmp_path):
+    text = CAMPAIGN.replace("share: $p}", "share: $p, damp: $d}").replace(
+        "budget", 'rules: [t + 10*c <= 60]\ncontext: {damp: {unit: "%"}, light: {}}\nbudget'
+    )
+    text = text.replace("damp: $d}", "damp: $d, light: $l}")
+    campaign = parse_campaign(text, tmp_path / "campaign.yaml").campaign
+    path = tmp_path / "old.csv"
+    path.write_text("t,c,solvent,y,share,damp\n25,1,water,3,0.5,40\n25,2,water,3,0.5,\n40,3,water,2,0.5,41\n")
+
+    def read(*, outside):
+        return read_history(campaign, read_sheet(path), Reading(renamed={}, outside=outside), "imported from old.csv")
+
+    with pytest.raises(InvalidInput, match=r"line 4: t \+ 10 c = 70 is not at most 60\. Leave the row out"):
+        read(outside=False)
+    outcomes = [e.conclusion.outcomes for e in read(outside=True).earlier]
+    assert outcomes == [{"y": 3, "share": 0.5, "damp": 40}, {"y": 3, "share": 0.5}, {"y": 2, "share": 0.5, "damp": 41}]

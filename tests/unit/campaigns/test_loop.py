@@ -52,6 +52,11 @@ def states(session):
     return [trial.state.value for trial in look(session)[1]]
 
 
+RULED = CAMPAIGN.replace("budget:", "rules: ['2*x <= 6', '$x >= -4']\ncontext: {damp: {unit: '%'}}\nbudget:").replace(
+    "gives: {y: $y}", "gives: {y: $y, damp: $damp}"
+)
+
+
 async def test_a_campaign_ends_when_its_budget_is_spent(study):
     instrument, watcher = FakeInstrument(), SilentWatcher()
     session = study(instrument)
@@ -400,3 +405,20 @@ async def test_with_several_in_flight_it_waits_for_what_they_give_before_it_ends
     assert len(trials) < 40
     assert {t.state.value for t in trials} == {"observed"}
     assert {run.state for run in runs} == {RunState.DONE}
+
+
+async def test_a_proposal_that_breaks_a_rule_is_refused_in_its_words_and_never_reaches_the_resource(study):
+    instrument = FakeInstrument(
+        measure=lambda inputs: {"y": float(inputs["x"]), "damp": 0.4},
+        outputs=(Output(name="y"), Output(name="damp", unit="1")),
+    )
+    session = study(instrument, RULED)
+
+    await session.conduct(planner=points(5, 1, -6, 2, 3))
+
+    trials = look(session)[1]
+    assert [t.state.value for t in trials] == ["refused", "observed", "refused", "observed", "observed"]
+    assert trials[0].why == "2 x = 10 is not at most 6"
+    assert trials[2].why == "x = -6 is not at least -4"
+    assert trials[1].outcomes == {"y": 1.0, "damp": 40.0}
+    assert len(instrument.started) == 3

@@ -64,3 +64,26 @@ def test_a_parameter_with_one_level_is_no_trouble():
 
     assert encoding.points([{"n": 4, "o": "only"}]).tolist() == [[0.0, 0.0]]
     assert encoding.point(np.array([0.7, 0.2])) == {"n": 4, "o": "only"}
+
+
+ACID = Categorical(
+    name="acid", levels=("HCl", "HF", "H2SO4"), descriptors={"pKa": (-6.0, 3.0, -3.0), "same": (5.0, 5.0, 5.0)}
+)
+DESCRIBED = Encoding.of(Space(parameters=(ACID, Continuous(name="t", low=0, high=1))))
+
+
+def test_descriptors_stand_behind_the_parameters_and_follow_from_the_words():
+    rows = DESCRIBED.points([{"acid": level, "t": 0.5} for level in ACID.levels])
+
+    np.testing.assert_allclose(rows, [[0, 0.5, 0, 0], [1, 0.5, 1, 0], [2, 0.5, 1 / 3, 0]])
+    assert DESCRIBED.categorical.tolist() == [True, False, False, False]
+    assert DESCRIBED.places == {"acid": [0, 2, 3], "t": [1]}
+    assert DESCRIBED.point(rows[2]) == {"acid": "H2SO4", "t": 0.5}
+
+
+def test_a_row_that_is_moved_or_spread_takes_the_descriptors_of_its_word_along():
+    moved = DESCRIBED.snap(np.array([[1.0, 0.3, 0.0, 0.0]]))
+    spread = DESCRIBED.spread(np.array([[0.5, 0.25]]))
+
+    np.testing.assert_allclose(moved, [[1, 0.3, 1, 0]])
+    np.testing.assert_allclose(spread, [[1, 0.25, 1, 0]])

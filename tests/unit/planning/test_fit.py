@@ -6,7 +6,9 @@ import pytest
 from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.space import Categorical, Continuous, Space
 from labwright.core.trial import best
+from labwright.planning.encoding import Encoding
 from labwright.planning.fit import leave_one_out, lengthscales, recommend, sensitivity
+from labwright.planning.model import learn
 from labwright.planning.sampling import SamplingPlanner
 
 PROBLEM = Problem(
@@ -95,3 +97,33 @@ def test_where_nothing_is_feasible_nothing_is_recommended(history):
     )
 
     assert recommend(strict, history) is None
+
+
+SOLVENTS = {"water": 80.0, "DMSO": 47.0, "DMF": 37.0, "ethanol": 25.0, "acetone": 21.0, "ether": 4.0, "hexane": 2.0}
+
+
+def described(**descriptors):
+    parameters = (
+        Categorical(name="solvent", levels=tuple(SOLVENTS), descriptors=descriptors),
+        Continuous(name="t", low=0, high=1),
+    )
+    return Problem(space=Space(parameters=parameters), objectives=PROBLEM.objectives)
+
+
+def test_descriptors_count_with_their_category(play):
+    problem = described(polarity=tuple(SOLVENTS.values()), letters=tuple(float(len(name)) for name in SOLVENTS))
+    history = play(SamplingPlanner(), problem, lambda p: {"y": SOLVENTS[p["solvent"]] + p["t"]}, 20)
+
+    assert sensitivity(problem, history, "y")["solvent"] > 0.8
+    assert list(lengthscales(problem, history, "y")) == ["solvent", "t"]
+
+
+def test_of_a_level_that_nobody_tried_its_descriptors_tell(play):
+    def error(problem):
+        history = play(SamplingPlanner(), problem, lambda p: {"y": SOLVENTS[p["solvent"]] + p["t"]}, 24)
+        known = [t for t in history if t.point["solvent"] not in ("DMF", "hexane")]
+        model, encoding = learn(problem, known), Encoding.of(problem.space)
+        rows = encoding.points([{"solvent": name, "t": 0.5} for name in ("DMF", "hexane")])
+        return np.abs(model.outcomes["y"].predict(rows)[0] - [37.5, 2.5]).max()
+
+    assert error(described(polarity=tuple(SOLVENTS.values()))) < 0.6 * error(described())

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from labwright.core.campaign import Limit
 from labwright.core.capability import Capability, Input
-from labwright.core.space import Continuous, Space
+from labwright.core.restriction import Composition, Rule
+from labwright.core.space import Categorical, Continuous, Pool, Space
 from labwright.core.verdict import ALLOWED, Action, Decision, Plan, Verdict
 from labwright.safety.gate import Gate
 from labwright.safety.limits import LimitsReviewer, SpaceReviewer
@@ -101,6 +102,33 @@ def test_a_point_outside_the_space_is_refused():
 
     assert reviewer(Plan(point={"x": 0.5}, actions=())).allowed
     assert reviewer(Plan(point={"x": 1.5}, actions=())).reasons == ("x = 1.5 is not 0 to 1",)
+
+
+def test_a_point_that_breaks_a_restriction_is_refused_in_its_words():
+    space = Space(
+        parameters=tuple(Continuous(name=name, low=0, high=1) for name in "xy"),
+        compositions=(Composition(name="mix", parts=("x", "y")),),
+        constraints=(Rule(name="not alone", holds=lambda point: point["x"] < 1),),
+    )
+
+    def said(**point):
+        return SpaceReviewer(space)(Plan(point=point, actions=())).reasons
+
+    assert said(x=0.25, y=0.75) == ()
+    assert said(x=0.5, y=0.6) == ("x + y = 1.1 is not the total of 1",)
+    assert said(x=1.0, y=0.0) == ("the rule not alone forbids it",)
+
+
+def test_a_point_that_is_no_candidate_is_refused_but_for_the_dust_of_a_conversion():
+    pool = Pool(columns={"x": [0.1, 0.7, 0.7], "c": ["u", "v", "u"]})
+    parameters = (Continuous(name="x", low=0, high=1), Categorical(name="c", levels=("u", "v")))
+    reviewer = SpaceReviewer(Space(parameters=parameters, pool=pool))
+
+    assert reviewer(Plan(point={"x": 0.1 + 1e-17, "c": "u"}, actions=())).allowed
+    assert reviewer(Plan(point={"x": 0.7, "c": "v"}, actions=())).allowed
+    assert reviewer(Plan(point={"x": 0.1, "c": "v"}, actions=())).reasons == (
+        "x = 0.1, c = v is none of the 3 candidates",
+    )
 
 
 @given(st.floats(), st.floats(-100, 100), st.floats(-100, 100), st.booleans())

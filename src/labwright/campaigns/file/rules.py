@@ -15,10 +15,10 @@ from labwright.resources.function import load_function
 
 _CALL = re.compile(r"[^\s<>=*+]+:[A-Za-z_]\w*")
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_NAME = r"\$?([A-Za-z_]\w*)"
+_NAME = r"[A-Za-z_]\w*"
 _TERM = re.compile(
-    rf"\s*(?P<sign>[-+]?)\s*(?:(?P<factor>{_NUMBER})\s*\*?\s*{_NAME}|{_NAME}\s*(?P<by>[*/])\s*(?P<after>{_NUMBER})"
-    rf"|{_NAME}|(?P<alone>{_NUMBER}))\s*(?=[-+]|$)"
+    rf"\s*(?P<sign>[-+]?)\s*(?:(?P<alone>{_NUMBER})|(?P<before>{_NUMBER})\s*\*?\s*\$?(?P<many>{_NAME})"
+    rf"|\$?(?P<part>{_NAME})\s*(?P<by>[*/])\s*(?P<after>{_NUMBER})|\$?(?P<one>{_NAME}))\s*(?=[-+]|$)"
 )
 _EXPECTED = (
     "a sum of parameters held against a number was expected, such as '2*temp + 3*time <= 500' or "
@@ -40,9 +40,10 @@ def read_rule(text: str, folder: Path) -> LinearConstraint | Rule:
         )
     sides = [_sum(side, text) for side in re.split("[<>]=", text)]
     if len(sides) == 2:
-        left, right = sides if signs[0] == "<=" else sides[::-1]
-        terms, constant = _less(left, right)
-        return LinearConstraint(coefficients=terms, high=-constant)
+        # As it is written, so that it is said again in these words; the names to the left.
+        (left, right), is_most = (sides, signs[0] == "<=") if sides[0][0] else (sides[::-1], signs[0] == ">=")
+        terms, constant = _difference(left, right)
+        return LinearConstraint(coefficients=terms, **{"high" if is_most else "low": -constant})
     low, middle, high = sides if signs[0] == "<=" else sides[::-1]
     if signs[0] != signs[1] or low[0] or high[0]:
         raise InvalidInput(f"found {text!r}; with two signs a number stands at either end: '1 <= a + b <= 5'.")
@@ -61,7 +62,7 @@ def _sum(side: str, text: str) -> _Sum:
         if found is None or (place and not found["sign"]):
             raise InvalidInput(f"found {side.strip() or text!r}; {_EXPECTED}.")
         place, sign = found.end(), -1.0 if found["sign"] == "-" else 1.0
-        name = found[3] or found[4] or found[7]
+        name = found["many"] or found["part"] or found["one"]
         if name is None:
             constant += sign * float(found["alone"])
             continue
@@ -70,15 +71,15 @@ def _sum(side: str, text: str) -> _Sum:
 
 
 def _factor(term: re.Match[str], text: str) -> float:
-    if term["factor"]:
-        return float(term["factor"])
+    if term["before"]:
+        return float(term["before"])
     number = float(term["after"] or 1.0)
     if term["by"] == "/" and not number:
         raise InvalidInput(f"found {text!r}; nothing can be divided by 0.")
     return 1 / number if term["by"] == "/" else number
 
 
-def _less(left: _Sum, right: _Sum) -> _Sum:
+def _difference(left: _Sum, right: _Sum) -> _Sum:
     names = dict.fromkeys([*left[0], *right[0]])
     return {n: left[0].get(n, 0.0) - right[0].get(n, 0.0) for n in names}, left[1] - right[1]
 

@@ -56,7 +56,8 @@ def best_found(campaign: Campaign, trials: Sequence[Trial]) -> Html:
 def _wishes(problem: Problem) -> str:
     wishes = listed([wanted(o) for o in problem.objectives])
     limits = f", with {listed([str(c) for c in problem.constraints])}" if problem.constraints else ""
-    return f"Wanted: {wishes}{limits}."
+    kept = listed([str(r) for r in problem.space.restrictions])
+    return f"Wanted: {wishes}{limits}.{f' Kept by every point: {kept}.' if kept else ''}"
 
 
 def _tiles(campaign: Campaign, trials: Sequence[Trial]) -> Html:

@@ -42,15 +42,20 @@ def _titles(problem: Problem, names: Iterable[str], units: Mapping[str, str | No
         _title("Trial"),
         _title("State"),
         *(_title(headed(p.name, p.unit), numbers=isinstance(p, NUMERIC)) for p in problem.space.parameters),
-        *(_title(headed(name, units.get(name)), numbers=True) for name in names),
+        *(_title(_headed(problem, name, units), numbers=True) for name in names),
         _title("What came of it"),
         _title("Why it was chosen"),
     ]
 
 
 def _measured(problem: Problem, trials: Sequence[Trial]) -> list[str]:
-    """Return the outcomes that were asked for, then whatever else was measured."""
-    return list(dict.fromkeys([*problem.outcomes, *(name for t in trials for name in t.outcomes)]))
+    """Return the outcomes that were asked for, the context, then whatever else was measured."""
+    return list(dict.fromkeys([*problem.recorded, *(name for t in trials for name in t.outcomes)]))
+
+
+def _headed(problem: Problem, name: str, units: Mapping[str, str | None]) -> str:
+    is_context = any(c.name == name for c in problem.context)
+    return f"{headed(name, units.get(name))}{', context' if is_context else ''}"
 
 
 def _title(title: str, *, numbers: bool = False) -> Html:

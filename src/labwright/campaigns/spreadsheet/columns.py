@@ -7,8 +7,9 @@ from itertools import pairwise
 
 from labwright.campaigns.spreadsheet.numerals import Numerals
 from labwright.campaigns.spreadsheet.question import Roles
-from labwright.campaigns.spreadsheet.sheet import Cell, Heading, Sheet, option
+from labwright.campaigns.spreadsheet.sheet import Cell, Sheet, option
 from labwright.core.errors import InvalidInput
+from labwright.core.heading import Heading
 from labwright.core.space import Categorical, Continuous, Discrete, Parameter
 from labwright.core.values import Value, show
 

@@ -2,12 +2,16 @@
 
 import csv
 import io
+from array import array
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from labwright.campaigns.spreadsheet.sheet import Dialect, Row, Sheet, read_headings
+from labwright.campaigns.spreadsheet.sheet import Dialect, Row, Sheet
 from labwright.core.errors import InvalidInput
+from labwright.core.heading import Heading, read_headings
 
 DELIMITERS = (";", "\t", ",")
+SAMPLE = 100_000  # characters of a long table from which its delimiter is found
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -61,6 +65,43 @@ def _declared_delimiter(text: str) -> tuple[int, str | None, str]:
     return 0, None, text
 
 
+class Columnwise(NamedTuple):
+    """A long table by columns: headings, the texts of each, the line of each row, and what stands between cells."""
+
+    headings: tuple[Heading, ...]
+    columns: tuple[Sequence[str], ...]
+    lines: Sequence[int]
+    delimiter: str
+
+
+def read_columnwise(data: bytes, name: str) -> Columnwise:
+    """Read a long text table; see `read_delimited`."""
+    text, _ = _decode(data, name)
+    skipped, delimiter, text = _declared_delimiter(text)
+    delimiter = delimiter or _find_delimiter(text[: text.find("\n", SAMPLE) + 1] or text)
+    rows, lines, line = list[list[str]](), array("l"), skipped + 1
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        for cells in reader:
+            if any(map(str.strip, cells)):
+                rows.append(cells)
+                lines.append(line)
+            line = skipped + reader.line_num + 1
+    except csv.Error as error:
+        raise InvalidInput(f"{name}, line {line}: this is not a table that can be read ({error}).") from error
+    if not rows:
+        raise InvalidInput(f"{name} is empty. The first line must name the columns.")
+    width = len(trimmed([cell.strip() for cell in rows[0]]))
+    for i, cells in enumerate(rows):
+        if len(cells) != width:
+            found = trimmed([cell.strip() for cell in cells])
+            rows[i] = list(padded(_fitting(Row(line=lines[i], cells=found), width, name), width).cells)
+    titles, *_ = rows
+    columns = tuple([cell.strip() for cell in column[1:]] for column in zip(*rows, strict=True))
+    headings = read_headings([title.strip() for title in titles], name)
+    return Columnwise(headings, columns, lines[1:], delimiter)
+
+
 def _find_delimiter(text: str) -> str:
     """Return the delimiter with which the most lines have as many cells as the first; then the most cells."""
 
@@ -93,13 +134,17 @@ def _records(text: str, delimiter: str, name: str, skipped: int) -> list[Row]:
 def _rectangle(records: Sequence[Row], name: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
     """Return the headers and rows of one width: empty cells at the end of a line do not count."""
     head, *rows = [Row(line=r.line, cells=trimmed(r.cells)) for r in records]
-    for row in rows:
-        if len(row.cells) > len(head.cells):
-            raise InvalidInput(
-                f"{name}, line {row.line}: {len(row.cells)} cells, but the header has {len(head.cells)}. A column may "
-                "lack its name; and with decimal commas the columns must be separated by ';' or tabs, or quoted."
-            )
-    return head.cells, tuple(padded(row, len(head.cells)) for row in rows)
+    width = len(head.cells)
+    return head.cells, tuple(padded(_fitting(row, width, name), width) for row in rows)
+
+
+def _fitting(row: Row, width: int, name: str) -> Row:
+    if len(row.cells) > width:
+        raise InvalidInput(
+            f"{name}, line {row.line}: {len(row.cells)} cells, but the header has {width}. A column may "
+            "lack its name; and with decimal commas the columns must be separated by ';' or tabs, or quoted."
+        )
+    return row
 
 
 def trimmed(cells: Sequence[str]) -> tuple[str, ...]:

@@ -14,17 +14,22 @@ FOREIGN = (".xls", ".ods", ".numbers", ".xlsb")
 
 def read_sheet(path: Path, title: str | None = None) -> Sheet:
     """Read a .csv, .tsv, .txt or .xlsx table; `title` names the sheet of a workbook."""
-    if path.suffix.lower() in FOREIGN:
-        raise InvalidInput(f"{path.name}: {path.suffix} files cannot be read. Save the table as .xlsx or .csv.")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{path}: the file cannot be read ({error.strerror}).") from error
+    data = read_bytes(path)
     if path.suffix.lower() in EXCEL:
         return read_workbook(data, path.name, title)
     if title is not None:
         raise InvalidInput(f"--sheet {title}: {path.name} is a text file and has no sheets.")
     return read_delimited(data, path.name)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what a file holds that may be a table."""
+    if path.suffix.lower() in FOREIGN:
+        raise InvalidInput(f"{path.name}: {path.suffix} files cannot be read. Save the table as .xlsx or .csv.")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path}: the file cannot be read ({error.strerror}).") from error
 
 
 def write_sheet(path: Path, sheet: Sheet) -> None:

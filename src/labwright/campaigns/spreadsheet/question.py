@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from labwright.campaigns.spreadsheet.sheet import Heading, Sheet
-from labwright.core.errors import InvalidInput, InvalidUnit
+from labwright.campaigns.spreadsheet.sheet import Sheet
+from labwright.core.errors import InvalidInput
+from labwright.core.heading import Heading, in_unit_of, number_in, quantity_in
 from labwright.core.problem import Goal, Objective, OutcomeConstraint
-from labwright.core.units import convert, parse_quantity
 
 T = TypeVar("T")
 
@@ -84,13 +84,13 @@ def _objective(text: str, sheet: Sheet) -> Objective:
         heading = sheet.find(name.strip(), f"--goal {text}")
         return Objective(name=heading.name, goal=Goal(wish), unit=heading.unit)
     heading, target = _bind("--goal", name, sheet)
-    value = _number(target, heading, f"--goal {text}")
+    value = number_in(target, heading, f"--goal {text}")
     return Objective(name=heading.name, goal=Goal.MATCH, unit=heading.unit, target=value)
 
 
 def _constraints(question: Question, sheet: Sheet) -> tuple[OutcomeConstraint, ...]:
-    lows = _by_column("--at-least", question.at_least, sheet, _number)
-    highs = _by_column("--at-most", question.at_most, sheet, _number)
+    lows = _by_column("--at-least", question.at_least, sheet, number_in)
+    highs = _by_column("--at-most", question.at_most, sheet, number_in)
     return tuple(
         OutcomeConstraint(
             name=name,
@@ -128,38 +128,13 @@ EXAMPLES = {
 }
 
 
-def _number(text: str, heading: Heading, place: str) -> float:
-    """Read `45` or `45 degC`, in the column's unit; a number alone is taken to be in that unit."""
-    value, unit = _quantity(text, heading, place)
-    if not math.isfinite(value):
-        raise InvalidInput(f"{place}: found {text!r}, expected a finite number.")
-    return _in_unit_of(heading, value, unit, place)
-
-
-def _quantity(text: str, heading: Heading, place: str) -> tuple[float, str | None]:
-    """Read a number with or without a unit; the header's own unit needs no meaning: `5 wt%`."""
-    number, _, unit = text.strip().partition(" ")
-    return parse_quantity(number if unit.strip() == heading.unit else text, place)
-
-
-def _in_unit_of(heading: Heading, value: float, unit: str | None, place: str) -> float:
-    if unit is None or unit == heading.unit:
-        return value
-    if heading.unit is None:
-        raise InvalidUnit(f"{place}: the header {heading.text!r} names no unit. Write it there, or leave it out here.")
-    try:
-        return convert(value, unit, heading.unit, place)
-    except InvalidUnit as error:
-        raise InvalidUnit(f"{error} The header is {heading.text!r}.") from error
-
-
 def _range(text: str, heading: Heading, place: str) -> tuple[float, float]:
     low, mark, high = (part.strip() for part in text.partition(":"))
     if not mark:
         raise InvalidInput(f"{place}: expected COLUMN=LOW:HIGH, such as temp=20:80, with decimal points.")
-    (first, first_unit), (last, unit) = _quantity(low, heading, place), _quantity(high, heading, place)
-    start = _in_unit_of(heading, first, first_unit or unit, place)
-    end = _in_unit_of(heading, last, unit, place)
+    (first, first_unit), (last, unit) = quantity_in(low, heading, place), quantity_in(high, heading, place)
+    start = in_unit_of(heading, first, first_unit or unit, place)
+    end = in_unit_of(heading, last, unit, place)
     if not (math.isfinite(start) and math.isfinite(end) and start < end):
         raise InvalidInput(f"{place}: low and high must be finite numbers, and low below high.")
     return float(f"{start:.12g}"), float(f"{end:.12g}")

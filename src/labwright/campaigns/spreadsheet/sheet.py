@@ -1,10 +1,9 @@
 """A table as a person keeps it: headings, rows of text, and how the file is written."""
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labwright.core.errors import InvalidInput
+from labwright.core.heading import Heading, find_heading
 
 EXCEL = (".xlsx", ".xlsm")
 
@@ -17,16 +16,6 @@ class Dialect:
     encoding: str = "utf-8"
     newline: str = "\n"
     title: str = "Sheet1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Heading:
-    """The first cell of a column: its text as it stands, and the name and unit that it gives."""
-
-    text: str
-    name: str
-    unit: str | None = None
-    index: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +46,7 @@ class Sheet:
     @property
     def row_word(self) -> str:
         """What a row is called where people look it up."""
-        return "row" if self.name.lower().endswith(EXCEL) else "line"
+        return row_word(self.name)
 
     def column(self, heading: Heading) -> list[Cell]:
         """Return every cell below a heading."""
@@ -70,56 +59,14 @@ class Sheet:
 
     def find(self, name: str, asked_by: str) -> Heading:
         """Return the heading of that name: with or without its unit, in any case where only one fits."""
-        for key in (str, str.casefold):
-            for part in ("text", "name"):
-                fit = [h for h in self.headings if key(getattr(h, part)) == key(name)]
-                if len(fit) == 1:
-                    return fit[0]
-        found = ", ".join(repr(h.text) for h in self.headings)
-        raise InvalidInput(f"{asked_by}: {self.name} has no column {name!r}. Columns found: {found}.")
+        return find_heading(self.headings, name, asked_by, self.name)
+
+
+def row_word(file: str) -> str:
+    """Say what a row of a file is called where people look it up."""
+    return "row" if file.lower().endswith(EXCEL) else "line"
 
 
 def option(flag: str, name: str, value: str = "") -> str:
     """Write an option about a column as it can be typed in a shell."""
     return f"--{flag} {shlex.quote(f'{name}={value}' if value else name)}"
-
-
-def read_headings(texts: Sequence[str], file: str) -> tuple[Heading, ...]:
-    """Split each text into a name and a unit; a name that stands twice keeps its unit."""
-    texts = [" ".join(text.split()) for text in texts]
-    _check_unlike(texts, file)
-    split = [_split(text) for text in texts]
-    names = [name for name, _ in split]
-    return tuple(
-        Heading(text=text, name=name if names.count(name) == 1 else text, unit=unit, index=i)
-        for i, (text, (name, unit)) in enumerate(zip(texts, split, strict=True))
-    )
-
-
-def _check_unlike(texts: Sequence[str], file: str) -> None:
-    folded = [text.casefold() for text in texts]
-    for i, text in enumerate(texts, start=1):
-        if not text:
-            raise InvalidInput(f"{file}: column {i} has cells but no header. Name it, or delete it.")
-        if folded.count(text.casefold()) > 1:
-            raise InvalidInput(f"{file}: the header {text!r} stands more than once. Each column needs its own name.")
-
-
-def _split(text: str) -> tuple[str, str | None]:
-    """Read `T (degC)`, `T [degC]` and `T / degC` as ("T", "degC")."""
-    if text[-1] in ")]":
-        start = _opening(text)
-        name, unit = text[:start].rstrip(" /"), text[start + 1 : -1].strip()
-    else:
-        name, _, unit = (part.strip() for part in text.rpartition(" / "))
-    return (name, unit) if name and unit else (text, None)
-
-
-def _opening(text: str) -> int:
-    """Return where the bracket that ends the text begins; 0 when nothing opens it."""
-    depth = 0
-    for i in range(len(text) - 1, 0, -1):
-        depth += (text[i] in ")]") - (text[i] in "([")
-        if depth == 0:
-            return i
-    return 0

@@ -1,24 +1,26 @@
 """The next experiments for a table: read it, ask the planner, write the answer as rows of the same table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
+from labwright.campaigns.spreadsheet.candidates import Candidates, Choice, choose_from
 from labwright.campaigns.spreadsheet.columns import Columns, read_columns
 from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals, percent_suffix
 from labwright.campaigns.spreadsheet.question import Question, Roles, read_roles
 from labwright.campaigns.spreadsheet.sheet import EXCEL, Cell, Dialect, Row, Sheet
-from labwright.campaigns.spreadsheet.trials import FAILED, read_rows
+from labwright.campaigns.spreadsheet.trials import read_rows
 from labwright.core.errors import InvalidInput
 from labwright.core.problem import Aim, Problem
-from labwright.core.space import Continuous, Space
+from labwright.core.space import Space
 from labwright.core.states import TrialState
 from labwright.core.trial import Proposal, Trial, winners
-from labwright.core.values import Point, Value
+from labwright.core.values import Value
 from labwright.planning.planner import Planner
+from labwright.planning.tables.rows import is_failed, next_rows
+from labwright.planning.thinning import MOST
 
-MOST_ROWS = 3000  # time and memory grow with their square and more
 SHOWN = 10  # of a front
-SETTABLE = 2  # digits fewer than a planner keeps: a thousandth of the range is what a person can set
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +34,26 @@ class Table:
     suffixes: Mapping[str, str]
     trials: tuple[Trial, ...]
     notes: tuple[str, ...]
+    choice: Choice | None = None
 
     @property
+    def blank(self) -> tuple[str, ...]:
+        """The columns that a suggestion leaves empty: results, and ignored ones that no candidate fills."""
+        return tuple(name for name in self.roles.blank if name not in self.labels)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The ignored columns that a candidate fills, such as its name."""
+        return tuple(self.choice.labels) if self.choice else ()
+
+    def beside(self, proposal: Proposal) -> Mapping[str, str]:
+        """Return what a candidate has in those columns."""
+        return self.choice.beside(proposal.point) if self.choice else {}
+
+    @cached_property
     def problem(self) -> Problem:
         """The planner's question."""
-        space = Space(parameters=self.columns.parameters)
+        space = Space(parameters=self.columns.parameters, pool=self.choice.pool if self.choice else None)
         return Problem(space=space, objectives=self.roles.objectives, constraints=self.roles.constraints)
 
     @property
@@ -62,17 +79,21 @@ class Table:
         return f"{', '.join(values)}, in {self.sheet.row_word} {trial.number}"
 
 
-def understand(sheet: Sheet, question: Question, *, decimal: str | None = None) -> Table:
-    """Read a sheet in the light of a question; everything that does not fit is an InvalidInput."""
+def understand(
+    sheet: Sheet, question: Question, *, decimal: str | None = None, pool: Candidates | None = None
+) -> Table:
+    """Read a sheet in the light of a question; everything that does not fit is an InvalidInput.
+
+    `pool`: the only possible experiments, instead of what the question and the table say may be chosen.
+    """
     if decimal not in (None, ".", ","):
         raise InvalidInput(f"--decimal {decimal}: expected '.' or ','.")
     roles = read_roles(question, sheet)
     used = [h for h in sheet.headings if h.name not in roles.ignored]
     cells = [cell for h in used for cell in sheet.column(h)]
     numerals = Numerals(decimal=decimal) if decimal else find_numerals(cells, sheet.dialect.delimiter)
-    columns = read_columns(sheet, roles, numerals)
+    columns, choice = choose_from(pool, sheet, roles, decimal) if pool else (read_columns(sheet, roles, numerals), None)
     rows = read_rows(sheet, roles, columns, numerals)
-    _check_few(sheet, len(rows.trials))
     return Table(
         sheet=sheet,
         roles=roles,
@@ -80,22 +101,14 @@ def understand(sheet: Sheet, question: Question, *, decimal: str | None = None) 
         numerals=numerals,
         suffixes={h.name: percent_suffix(_numbers(sheet.column(h), numerals), h.unit) for h in used},
         trials=rows.trials,
-        notes=columns.notes + rows.notes,
+        notes=columns.notes + rows.notes + _thinned(sheet, len(rows.trials)),
+        choice=choice,
     )
 
 
 def propose(table: Table, planner: Planner, count: int, *, seed: int) -> list[Proposal]:
     """Return the next experiments, their numbers rounded to what a person can set."""
-    pending = [t for t in table.trials if t.is_pending]
-    history = [t for t in table.trials if not t.is_pending]
-    taken = [dict(t.point) for t in table.trials]
-    proposals = []
-    for proposal in planner.propose(table.problem, history, pending, count, seed=seed):
-        point = _settable(table.problem.space, proposal.point)
-        point = point if point not in taken else dict(proposal.point)
-        taken.append(point)
-        proposals.append(replace(proposal, point=point))
-    return proposals
+    return next_rows(table.problem, table.trials, planner, count, seed=seed)
 
 
 def as_sheet(table: Table, proposals: Sequence[Proposal], name: str) -> Sheet:
@@ -106,7 +119,7 @@ def as_sheet(table: Table, proposals: Sequence[Proposal], name: str) -> Sheet:
     dialect = table.sheet.dialect if was_text is is_text else Dialect()
     held = {h.name: h.value for h in table.columns.held}
     rows = tuple(
-        Row(line=line, cells=tuple(_texts(table, {**held, **p.point}, numerals)))
+        Row(line=line, cells=tuple(_texts(table, {**held, **p.point, **table.beside(p)}, numerals)))
         for line, p in enumerate(proposals, start=2)
     )
     return Sheet(name=name, headings=table.sheet.headings, rows=rows, dialect=dialect)
@@ -119,27 +132,16 @@ def _texts(table: Table, values: Mapping[str, Value], numerals: Numerals) -> lis
     ]
 
 
-def _check_few(sheet: Sheet, used: int) -> None:
-    if used > MOST_ROWS:
-        raise InvalidInput(
-            f"{sheet.name} has {used:,} {sheet.row_word}s that can be used, but no more than {MOST_ROWS:,} can be "
-            "learnt from. Keep those nearest to what is wanted in a copy, or average repeated ones, and ask again."
-        )
+def _thinned(sheet: Sheet, used: int) -> tuple[str, ...]:
+    if used <= MOST:
+        return ()
+    return (
+        f"{sheet.name}: of {used:,} {sheet.row_word}s that can be used {MOST:,} are learnt from, half of them the best "
+        "and the others spread evenly; none is suggested again. It may take a minute.",
+    )
 
 
 def _numbers(cells: Sequence[Cell], numerals: Numerals) -> list[Cell]:
     """Return the filled cells of a column of numbers; none of a column of words."""
-    filled = [cell for cell in cells if cell.text and cell.text.casefold() != FAILED]
+    filled = [cell for cell in cells if cell.text and not is_failed(cell.text)]
     return filled if all(numerals.read(cell.text) is not None for cell in filled) else []
-
-
-def _settable(space: Space, point: Point) -> dict[str, Value]:
-    return {name: _rounded(space, name, value) for name, value in point.items()}
-
-
-def _rounded(space: Space, name: str, value: Value) -> Value:
-    parameter = space[name]
-    if not isinstance(parameter, Continuous):
-        return value
-    rounded = round(float(value), parameter.decimals - SETTABLE)
-    return min(max(rounded, parameter.low), parameter.high)

@@ -9,11 +9,10 @@ from labwright.campaigns.spreadsheet.question import Roles
 from labwright.campaigns.spreadsheet.sheet import Cell, Row, Sheet
 from labwright.core.errors import InvalidInput
 from labwright.core.space import Continuous, Discrete, Parameter
-from labwright.core.states import TrialState
-from labwright.core.trial import Proposal, Trial
-from labwright.core.values import Point, Value, show
+from labwright.core.trial import Trial
+from labwright.core.values import Point, Value
+from labwright.planning.tables.rows import FAILED, as_trial, beyond, is_failed, strangers
 
-FAILED = "failed"
 GAP = "Fill it in, or leave the whole column out with --ignore."
 HINT = f"Leave it empty while the result is still to come; write '{FAILED}' if the experiment gave none."
 
@@ -35,7 +34,7 @@ def read_rows(sheet: Sheet, roles: Roles, columns: Columns, numerals: Numerals) 
         if not read.is_bare(row):
             point = read.point(row)
             notes += read.oddities(row, point)
-            trials += [read.trial(row, point)] if not read.strangers(point) else []
+            trials += [read.trial(row, point)] if not strangers(columns.parameters, point) else []
     return Rows(trials=tuple(trials), notes=tuple(notes))
 
 
@@ -58,35 +57,24 @@ class _Reader:
 
     def trial(self, row: Row, point: Point) -> Trial:
         """Return what became of the row."""
-        proposal = Proposal(point=point, source="spreadsheet", reason="")
         cells = self._outcomes(row)
-        if any(cell.text.casefold() == FAILED for cell in cells.values()):
-            return Trial(number=row.line, proposal=proposal, state=TrialState.FAILED, why="failed, says the table")
-        values = {name: self.numerals.require(cell, HINT) for name, cell in cells.items() if cell.text}
-        if len(values) < len(cells):
-            return Trial(number=row.line, proposal=proposal, state=TrialState.RUNNING)
-        return Trial(number=row.line, proposal=proposal, state=TrialState.OBSERVED, outcomes=values)
+        if any(is_failed(cell.text) for cell in cells.values()):
+            return as_trial(row.line, point, None)
+        results = {name: self.numerals.require(cell, HINT) if cell.text else None for name, cell in cells.items()}
+        return as_trial(row.line, point, results)
 
     def oddities(self, row: Row, point: Point) -> list[str]:
         """Say where the row is not read as it stands."""
         where = f"{self.sheet.row_word.capitalize()} {row.line}"
-        strangers = self.strangers(point)
-        if strangers:
-            return [f"{where} is not used: {', '.join(strangers)}."]
-        beyond = [f"{p.name} = {show(point[p.name])}" for p in self.columns.parameters if not p.allows(point[p.name])]
-        notes = [f"{where} lies outside what may be chosen ({', '.join(beyond)}); it is learnt from."] if beyond else []
+        if strange := strangers(self.columns.parameters, point):
+            return [f"{where} is not used: {', '.join(strange)}."]
+        outside = beyond(self.columns.parameters, point)
+        said = f"{where} lies outside what may be chosen ({', '.join(outside)}); it is learnt from."
+        notes = [said] if outside else []
         empty = [name for name, cell in self._outcomes(row).items() if not cell.text]
         if empty and len(empty) < len(self.roles.outcomes):
             notes.append(f"{where} has no {', '.join(empty)} yet; it is taken as still to come.")
         return notes
-
-    def strangers(self, point: Point) -> list[str]:
-        """Say which words are no level of their parameter."""
-        return [
-            f"{p.name} = {point[p.name]} is not {p}"
-            for p in self.columns.parameters
-            if not isinstance(p, Continuous | Discrete) and not p.allows(point[p.name])
-        ]
 
     def _value(self, parameter: Parameter, cell: Cell) -> Value:
         if isinstance(parameter, Continuous | Discrete):

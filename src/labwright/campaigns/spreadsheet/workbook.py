@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 from labwright.campaigns.spreadsheet.delimited import padded, trimmed
-from labwright.campaigns.spreadsheet.sheet import Dialect, Row, Sheet, read_headings
+from labwright.campaigns.spreadsheet.sheet import Dialect, Row, Sheet
 from labwright.core.errors import InvalidInput, MissingExtra
+from labwright.core.heading import read_headings
 
 if TYPE_CHECKING:
     from openpyxl import Workbook

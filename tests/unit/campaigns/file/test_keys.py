@@ -13,7 +13,7 @@ STEP += ["makes", "measures", "uses_up", "moves", "takes"]
 @pytest.mark.parametrize(
     ("location", "keys"),
     [
-        ((), ["name", "question", "space", "objectives", "constraints", "rules", "procedure", "resources"]),
+        ((), ["name", "question", "space", "objectives", "constraints", "rules", "context", "procedure", "resources"]),
         (("space", "x", "discrete"), ["kind", "values", "unit"]),
         (("space", "x", "ordinal"), ["kind", "levels"]),
         (("constraints", "z"), ["at_least", "at_most", "unit"]),

@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labwright.campaigns.spreadsheet.delimited import read_delimited, write_delimited
-from labwright.campaigns.spreadsheet.sheet import Dialect, Row, Sheet, read_headings
+from labwright.campaigns.spreadsheet.sheet import Dialect, Row, Sheet
 from labwright.core.errors import InvalidInput
+from labwright.core.heading import read_headings
 
 WORDS = st.text(st.characters(codec="cp1252", exclude_categories=["C", "Z"]), min_size=1, max_size=6)
 TABLES = st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, max_size=5)

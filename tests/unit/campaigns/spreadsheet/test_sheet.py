@@ -1,46 +1,8 @@
 import pytest
 
-from labwright.campaigns.spreadsheet.sheet import Dialect, Sheet, read_headings
+from labwright.campaigns.spreadsheet.sheet import Dialect, Sheet
 from labwright.core.errors import InvalidInput
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "unit"),
-    [
-        ("T (degC)", "T", "degC"),
-        ("T [degC]", "T", "degC"),
-        ("T / degC", "T", "degC"),
-        ("c / (mol/(L s))", "c", "mol/(L s)"),
-        ("c(mol/L)", "c", "mol/L"),
-        ("Reaction  time (h)", "Reaction time", "h"),
-        ("T (set) (degC)", "T (set)", "degC"),
-        ("Pd/C", "Pd/C", None),
-        ("(x)", "(x)", None),
-        ("x)", "x)", None),
-        ("x ()", "x ()", None),
-        ("yield", "yield", None),
-    ],
-)
-def test_a_header_gives_a_name_and_a_unit(text, name, unit):
-    (heading,) = read_headings([text], "r.csv")
-
-    assert (heading.name, heading.unit) == (name, unit)
-
-
-def test_a_name_that_stands_twice_keeps_its_unit():
-    headings = read_headings(["T (degC)", "T (K)"], "r.csv")
-
-    assert [h.name for h in headings] == ["T (degC)", "T (K)"]
-
-
-def test_two_equal_headers_are_refused():
-    with pytest.raises(InvalidInput, match="'Yield' stands more than once"):
-        read_headings(["Yield", "T", "yield"], "r.csv")
-
-
-def test_a_column_without_a_header_is_refused():
-    with pytest.raises(InvalidInput, match="column 2 has cells but no header"):
-        read_headings(["T", "", "yield"], "r.csv")
+from labwright.core.heading import read_headings
 
 
 @pytest.mark.parametrize("name", ["T (degC)", "T", "t", "t (DEGC)"])

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labwright.campaigns.spreadsheet import read_sheet, write_sheet
-from labwright.campaigns.spreadsheet.sheet import Dialect, Row, Sheet, read_headings
+from labwright.campaigns.spreadsheet.sheet import Dialect, Row, Sheet
 from labwright.core.errors import InvalidInput, MissingExtra
+from labwright.core.heading import read_headings
 
 openpyxl = pytest.importorskip("openpyxl")
 

@@ -144,6 +144,17 @@ class GaussianProcess:
         variance = np.maximum(prior - (explained**2).sum(axis=0), 1e-12) * hyper.spread**2
         return mean, variance
 
+    def joint(self, x: Array) -> tuple[Array, Array]:
+        """Return the mean (m,) and the covariance (m, m), without noise, at points (m, d), in the outcome's units."""
+        hyper = self.hyperparameters
+        cross, _ = _covariance(self.data, x, hyper)
+        prior, _ = _covariance(replace(self.data, x=x), x, hyper)
+        explained = cholesky.solve_lower(self.factor, cross)
+        mean: Array = hyper.offset + hyper.spread * (hyper.mean + self.alpha @ cross)
+        covariance: Array = (prior - explained.T @ explained) * hyper.spread**2
+        np.fill_diagonal(covariance, np.maximum(covariance.diagonal(), 1e-12 * hyper.spread**2))
+        return mean, covariance
+
     def leave_one_out(self) -> tuple[Array, Array]:
         """Return what each observation (n,) is expected to be from all others: mean and variance, noise included.
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import BaseModel, PositiveInt
 
+from labwright.core.errors import PoolExhausted
 from labwright.core.problem import Problem
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Value
@@ -19,6 +20,7 @@ from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
 from labwright.planning.model import Model, learn
 from labwright.planning.reasons import first_design, grounds_of, having_asked, reason
+from labwright.planning.repeats import again, repeated
 from labwright.planning.sampling import sample, starts
 from labwright.planning.screening import Screen
 from labwright.planning.search import around, best_new
@@ -41,9 +43,13 @@ class GaussianProcessPlanner:
     learns: ClassVar[bool] = True  # from `Problem.beliefs` as well, and it says what is left to gain
 
     class Options(BaseModel, extra="forbid", frozen=True):
-        """`initial`: how many trials to spread evenly before the model chooses; by default 5."""
+        """`initial`: how many trials to spread evenly before the model chooses; by default 5.
+
+        `repeats`: once every candidate of a pool or of a few levels has been tried, whether noisy ones are tried again.
+        """
 
         initial: PositiveInt | None = None
+        repeats: bool = False
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or self.Options()
@@ -62,6 +68,15 @@ class GaussianProcessPlanner:
         model = learn(problem, taught, self._fits, voices) if enough else None
 
         def choose(running: Sequence[Trial]) -> Proposal:
+            try:
+                return new(running)
+            except PoolExhausted:
+                some = model or learn(problem, taught, self._fits, voices)
+                if self.options.repeats and (proposal := _again(some, history, running)):
+                    return proposal
+                raise
+
+        def new(running: Sequence[Trial]) -> Proposal:
             tried = [*history, *running]
             if model is None or model.empty or len(tried) < initial:
                 return first_design(_first(problem, voices, tried, initial, seed), len(tried), initial)
@@ -93,6 +108,15 @@ def _best(
         index, looked_at = screen.best(believed.worth, candidates, believed.lengthscales)
         point = candidates.point(index)
     return believed, point, looked_at
+
+
+def _again(model: Model, history: Sequence[Trial], running: Sequence[Trial]) -> Proposal | None:
+    believed = model.believing(Encoding.of(model.problem.space).trials(running)) if running else model
+    point = again(believed, history)
+    if point is None:
+        return None
+    row = Encoding.of(model.problem.space).points([point])
+    return repeated(_proposal(believed, point, row, history), [*history, *running])
 
 
 def _searched(model: Model, tried: Sequence[Trial], seed: int) -> tuple[dict[str, Value], Array]:

@@ -13,16 +13,16 @@ from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Value
 from labwright.inference.arrays import Array
 from labwright.planning.asking import Asking
-from labwright.planning.batch import one_by_one
+from labwright.planning.batch import apart, one_by_one
 from labwright.planning.beliefs import around_beliefs, drawn
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
 from labwright.planning.learning import Fits
 from labwright.planning.model import Model, learn
 from labwright.planning.reasons import first_design, grounds_of, having_asked, reason
-from labwright.planning.repeats import again, repeated
+from labwright.planning.repeats import NOT_AGAIN, again, repeated
 from labwright.planning.sampling import sample, starts
-from labwright.planning.screening import Screen
+from labwright.planning.screening import Score, Screen
 from labwright.planning.search import around, best_new
 from labwright.planning.sources import FIRST, Sources, Voice, advised
 from labwright.planning.thinning import thinned
@@ -70,17 +70,21 @@ class GaussianProcessPlanner:
         def choose(running: Sequence[Trial]) -> Proposal:
             try:
                 return new(running)
-            except PoolExhausted:
+            except PoolExhausted as error:
+                if not self.options.repeats:
+                    raise
                 some = model or learn(problem, taught, self._fits, voices)
-                if self.options.repeats and (proposal := _again(some, history, running)):
-                    return proposal
-                raise
+                if (proposal := _again(some, history, running)) is None:
+                    raise PoolExhausted(f"{error} {NOT_AGAIN}") from error
+                return proposal
 
         def new(running: Sequence[Trial]) -> Proposal:
             tried = [*history, *running]
             if model is None or model.empty or len(tried) < initial:
                 return first_design(_first(problem, voices, tried, initial, seed), len(tried), initial)
-            return _proposal(*_best(model, history, running, seed, screen), taught)
+            believed = _believing(model, running)
+            point, looked_at = _best(believed, history, running, seed, screen)
+            return _proposal(model, believed, point, looked_at, taught)
 
         screen = Screen(np.random.default_rng([seed, len(history) + len(pending)]))
         found = one_by_one(count, pending, choose)
@@ -95,31 +99,33 @@ def _first(problem: Problem, voices: Sequence[Voice], tried: Sequence[Trial], in
     return sample(problem.space, tried, seed, moved=moved)
 
 
+def _believing(model: Model, running: Sequence[Trial]) -> Model:
+    return model.believing(Encoding.of(model.problem.space).trials(running)) if running else model
+
+
 def _best(
-    model: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int, screen: Screen
-) -> tuple[Model, dict[str, Value], Array]:
-    """Return the model after what is running, the best new point by it, and the rows that were looked at."""
-    space, tried = model.problem.space, [*history, *running]
-    believed = model.believing(Encoding.of(space).trials(running)) if running else model
+    believed: Model, history: Sequence[Trial], running: Sequence[Trial], seed: int, screen: Screen
+) -> tuple[dict[str, Value], Array]:
+    """Return the best new point after what is running, and the rows that were looked at."""
+    space, tried = believed.problem.space, [*history, *running]
+    worth = apart(believed.worth, Encoding.of(space), running)
     candidates = remaining(space, tried)
     if candidates is None:
-        point, looked_at = _searched(believed, tried, seed)
-    else:
-        index, looked_at = screen.best(believed.worth, candidates, believed.lengthscales)
-        point = candidates.point(index)
-    return believed, point, looked_at
+        return _searched(believed, worth, tried, seed)
+    index, looked_at = screen.best(worth, candidates, believed.lengthscales)
+    return candidates.point(index), looked_at
 
 
 def _again(model: Model, history: Sequence[Trial], running: Sequence[Trial]) -> Proposal | None:
-    believed = model.believing(Encoding.of(model.problem.space).trials(running)) if running else model
+    believed = _believing(model, running)
     point = again(believed, history)
     if point is None:
         return None
     row = Encoding.of(model.problem.space).points([point])
-    return repeated(_proposal(believed, point, row, history), [*history, *running])
+    return repeated(_proposal(model, believed, point, row, history), [*history, *running])
 
 
-def _searched(model: Model, tried: Sequence[Trial], seed: int) -> tuple[dict[str, Value], Array]:
+def _searched(model: Model, worth: Score, tried: Sequence[Trial], seed: int) -> tuple[dict[str, Value], Array]:
     """Return the best new point, and the rows that were looked at."""
     encoding = Encoding.of(model.problem.space)
     rng = np.random.default_rng([seed, len(tried)])
@@ -128,7 +134,7 @@ def _searched(model: Model, tried: Sequence[Trial], seed: int) -> tuple[dict[str
     begin += [around(row, AROUND // len(near), encoding, rng) for row in encoding.trials(near)] if near else []
     if beliefs := model.problem.beliefs:
         begin.append(around_beliefs(model.problem.space, beliefs, begin[0][:BELIEVED], rng))
-    return best_new(model.worth, np.vstack(begin), encoding, tried, rng)
+    return best_new(worth, np.vstack(begin), encoding, tried, rng)
 
 
 def _some(winners: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
@@ -137,14 +143,17 @@ def _some(winners: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
     return [winners[i] for i in rng.choice(len(winners), SOME, replace=False)]
 
 
-def _proposal(model: Model, point: dict[str, Value], looked_at: Array, history: Sequence[Trial]) -> Proposal:
+def _proposal(
+    model: Model, believed: Model, point: dict[str, Value], looked_at: Array, history: Sequence[Trial]
+) -> Proposal:
+    """Return what is known of a point from what was measured; only its worth counts on what is running."""
     row = Encoding.of(model.problem.space).points([point])
     proposal = Proposal(
         point=point,
         source="gp",
         reason="",
         predictions=model.predictions(row),
-        acquisition=float(model.worth(row)[0]),
+        acquisition=float(believed.worth(row)[0]),
         p_feasible=float(np.exp(model.log_feasible(row)[0])) if model.is_constrained else None,
         grounds=grounds_of(model, history, row, looked_at),
     )

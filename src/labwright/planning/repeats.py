@@ -17,6 +17,10 @@ from labwright.planning.objectives import losses_of
 
 MOST = 200  # candidates that are compared: those that may be the best by what is expected less two standard deviations
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(16)
+NOT_AGAIN = (
+    "With `repeats` none is tried again either: that takes one objective, candidates that kept every constraint, and"
+    " results that differ when they are repeated."
+)
 SAME = 1e-9  # of the largest result: results that differ by less were not measured twice
 
 

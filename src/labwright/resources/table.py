@@ -22,11 +22,15 @@ Row = tuple[Value, ...]
 class TableResource:
     """Offers one capability, `measure`: every column may be an input, and the matching row gives the others.
 
-    Rows with equal inputs are replicates: one is drawn by the seed and the inputs, so that asking again gives the same.
+    Rows with equal inputs are replicates. One is drawn by the seed and the inputs, so that the same inputs give the
+    same result, or, with `scatter`, by the seed and the command.
     """
 
     class Options(BaseModel):
-        """`file`: a CSV with a header; `units`: of columns; `words`: columns of words; `seed`: of the draw."""
+        """`file`: a CSV with a header; `units`: of columns; `words`: columns of words; `seed`: of the draw.
+
+        `scatter`: whether a trial that repeats another may draw another replicate.
+        """
 
         model_config = ConfigDict(extra="forbid")
 
@@ -34,6 +38,7 @@ class TableResource:
         units: dict[str, str] = {}
         words: list[str] = []
         seed: int = 0
+        scatter: bool = False
 
     def __init__(self, name: str, options: Options, columns: Sequence[str], rows: Sequence[Row]) -> None:
         self.name = name
@@ -66,12 +71,12 @@ class TableResource:
         return (measure,)
 
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
-        """Return the matching row; where several match, one of them by the seed."""
+        """Return the matching row; where several match, one of them, and the same for the same command."""
         matching = [row for row in self._rows if self._matches(row, command.inputs)]
         if not matching:
             asked = ", ".join(f"{k} = {show(v)}" for k, v in command.inputs.items())
             return Failure(reason=f"{self._options.file} has no row with {asked}.")
-        row = matching[self._draw(command.inputs) % len(matching)]
+        row = matching[self._draw(command) % len(matching)]
         recorder.progress(1.0)
         units = self._options.units
         pairs = zip(self._columns, row, strict=True)
@@ -87,8 +92,9 @@ class TableResource:
     def _matches(self, row: Row, inputs: Mapping[str, Value]) -> bool:
         return all(_same(row[self._columns.index(name)], value) for name, value in inputs.items())
 
-    def _draw(self, inputs: Mapping[str, Value]) -> int:
-        content = canonical([self._options.seed, dict(inputs)])
+    def _draw(self, command: Command) -> int:
+        by: Value | dict[str, Value] = command.command_id if self._options.scatter else dict(command.inputs)
+        content = canonical([self._options.seed, by])
         return int.from_bytes(hashlib.sha256(content.encode()).digest()[:8])
 
 

@@ -60,7 +60,7 @@ def test_while_something_new_is_left_nothing_is_tried_again(strengths):
 def test_results_that_never_differ_are_not_repeated_more_than_once(strengths):
     history = [*once_each(strengths), trial(9, "a", 10.0)]
 
-    with pytest.raises(PoolExhausted):
+    with pytest.raises(PoolExhausted, match="results that differ when they are repeated"):
         REPEATS.propose(formulations(), history, [], 1, seed=1)
 
 

@@ -11,10 +11,10 @@ from labwright.resources.table import TableResource, read_table
 ROWS = "x,solvent,y\n" + "".join(f"1,water,{n}\n" for n in range(4)) + "2,oil,9\n"
 
 
-async def measure(folder: Path, inputs, seed=0):
-    options = TableResource.Options(file=Path("data.csv"), seed=seed)
+async def measure(folder: Path, inputs, seed=0, command_id="c", **said):
+    options = TableResource.Options(file=Path("data.csv"), seed=seed, **said)
     async with TableResource.open("bench", options, folder) as table:
-        command = Command(command_id="c", epoch=1, capability="measure", inputs=inputs)
+        command = Command(command_id=command_id, epoch=1, capability="measure", inputs=inputs)
         return await table.run(command, Silent())
 
 
@@ -36,6 +36,17 @@ async def test_a_replicate_is_drawn_by_the_seed_and_the_inputs_alone(folder):
 
     assert drawn == again
     assert set(Counter(drawn)) == {0.0, 1.0, 2.0, 3.0}
+
+
+async def test_replicates_scatter_between_commands_where_that_is_wanted(folder):
+    ids = [f"c{i}" for i in range(40)]
+    drawn = [(await measure(folder, {"x": 1.0}, command_id=i, scatter=True)).values["y"].value for i in ids]
+    again = [(await measure(folder, {"x": 1.0}, command_id=i, scatter=True)).values["y"].value for i in ids]
+    without = {(await measure(folder, {"x": 1.0}, command_id=i)).values["y"].value for i in ids}
+
+    assert drawn == again
+    assert set(drawn) == {0.0, 1.0, 2.0, 3.0}
+    assert len(without) == 1
 
 
 async def test_a_point_without_a_row_is_a_failure_that_names_it(folder):

@@ -5,12 +5,15 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from labwright.core.errors import MissingExtra, ResourceUnavailable
 from labwright.core.values import Value
 from labwright.resources.opcua.addresses import Addresses
 from labwright.resources.opcua.engineering import Engineering, plain_range
+from labwright.resources.opcua.options import ServerOptions
+from labwright.resources.opcua.security import Security
 from labwright.resources.opcua.wire import (
     Argument,
     Lost,
@@ -34,20 +37,21 @@ class Connection:
     `call` are tried once: a lost one raises Lost, for only the caller can find out whether it arrived.
     """
 
-    def __init__(self, name: str, url: str, *, timeout_s: float, reconnect_s: float) -> None:
-        self.name, self.url = name, url
-        self._timeout_s, self._reconnect_s = timeout_s, reconnect_s
+    def __init__(self, name: str, options: ServerOptions, security: Security) -> None:
+        self.name, self.url = name, options.url
+        self._timeout_s, self._reconnect_s = options.timeout_s, options.reconnect_s
+        self._security = security
         self._client: Any = None
         self._addresses: Addresses | None = None
         self._lock = asyncio.Lock()
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, name: str, url: str, *, timeout_s: float, reconnect_s: float) -> AsyncIterator["Connection"]:
-        """Connect once; raises ResourceUnavailable where nobody answers."""
+    async def open(cls, name: str, options: ServerOptions, folder: Path) -> AsyncIterator["Connection"]:
+        """Connect once; raises ResourceUnavailable where nobody answers, or either side does not trust the other."""
         _require_asyncua(name)
-        connection = cls(name, url, timeout_s=timeout_s, reconnect_s=reconnect_s)
         with _quiet():
+            connection = cls(name, options, Security(name, options, folder))
             try:
                 await connection._session()
                 yield connection
@@ -128,10 +132,20 @@ class Connection:
         async with self._lock:
             if self._addresses is None:
                 client = Client(self.url, timeout=self._timeout_s)
-                with translated():
-                    await asyncio.wait_for(client.connect(), 2 * self._timeout_s)
+                await self._connect(client)
                 self._client, self._addresses = client, Addresses(self.name, client)
             return self._addresses
+
+    async def _connect(self, client: Any) -> None:
+        try:
+            with translated():
+                await asyncio.wait_for(self._security.apply(client), 2 * self._timeout_s)
+                await asyncio.wait_for(client.connect(), 2 * self._timeout_s)
+        except Refused as error:
+            raise ResourceUnavailable(
+                f"{self.name}: the OPC UA server at {self.url} refused the connection ({error.status}):"
+                f" {self._security.why_refused(error.status)}."
+            ) from error
 
     async def _drop(self) -> None:
         client, self._client, self._addresses = self._client, None, None
@@ -215,11 +229,11 @@ def _require_asyncua(name: str) -> None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep asyncua from logging what is reported as an error of ours, unless somebody has set its level."""
-    logger = logging.getLogger("asyncua")
-    before = logger.level
-    if before == logging.NOTSET:
+    unset = [log for log in map(logging.getLogger, ("asyncua", "asyncuagds")) if log.level == logging.NOTSET]
+    for logger in unset:
         logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger in unset:
+            logger.setLevel(logging.NOTSET)

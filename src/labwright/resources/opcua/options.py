@@ -1,6 +1,7 @@
 """What a campaign file says of an OPC UA server."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
@@ -77,6 +78,60 @@ class CapabilityPart(Part):
         return None
 
 
+class Policy(StrEnum):
+    """How messages are protected, by the names of OPC UA; older ones are broken and not offered."""
+
+    BASIC256SHA256 = "Basic256Sha256"
+    AES128 = "Aes128Sha256RsaOaep"
+    AES256 = "Aes256Sha256RsaPss"
+
+
+class Mode(StrEnum):
+    """Whether messages can be read on their way, or only not be changed."""
+
+    SIGN = "sign"
+    SIGN_AND_ENCRYPT = "sign_and_encrypt"
+
+
+class SecurityPart(Part):
+    """How the connection is protected.
+
+    `folder` holds the certificates: `own`, made once unless `certificate` and `key` are given, `trusted`, `rejected` and
+    `crl`.
+    """
+
+    policy: Policy = Policy.BASIC256SHA256
+    mode: Mode = Mode.SIGN_AND_ENCRYPT
+    folder: Path = Path("pki")
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _pair(self) -> "SecurityPart":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: give both, or neither to have them made")
+        return self
+
+
+class UserPart(Part):
+    """Who logs in: a name with a password, which never stands in the file, or a certificate with its key."""
+
+    name: NodeText | None = None
+    password_env: NodeText | None = None
+    password_file: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "UserPart":
+        passwords = [p for p in (self.password_env, self.password_file) if p is not None]
+        by_name = self.name is not None and len(passwords) == 1 and self.certificate is None and self.key is None
+        by_certificate = self.name is None and not passwords and self.certificate is not None and self.key is not None
+        if not by_name and not by_certificate:
+            raise ValueError("expected name and one of password_env and password_file, or certificate and key")
+        return self
+
+
 class ServerOptions(Part):
     """`exclusive`: no other client commands this server, so while it holds another command this one was never started.
 
@@ -95,8 +150,20 @@ class ServerOptions(Part):
     reconnect_s: PositiveFloat = 20.0
     start_s: PositiveFloat = 10.0
     busy_s: PositiveFloat = 60.0
+    security: SecurityPart | None = None
+    user: UserPart | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _without_kind(cls, found: Any) -> Any:
         return {k: v for k, v in found.items() if k != "kind"} if isinstance(found, dict) else found
+
+    @model_validator(mode="after")
+    def _protected(self) -> "ServerOptions":
+        if self.user is None:
+            return self
+        if self.security is None:
+            raise ValueError("user: needs security:, for anybody could read what is sent over an open connection")
+        if self.user.name is not None and self.security.mode is not Mode.SIGN_AND_ENCRYPT:
+            raise ValueError("user: a password needs the mode sign_and_encrypt, or a server may have it sent readably")
+        return self

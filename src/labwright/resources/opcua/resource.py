@@ -25,8 +25,10 @@ class OpcUaResource:
 
     Options = ServerOptions
 
-    def __init__(self, name: str, options: ServerOptions, connection: Connection, skills: Sequence[Skill]) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, options: ServerOptions, folder: Path, connection: Connection, skills: Sequence[Skill]
+    ) -> None:
+        self.name, self._folder = name, folder
         self._options, self._connection = options, connection
         self._skills = {skill.capability.name: skill for skill in skills}
         # Where one state serves several commands, they wait for each other here, or one would miss the other's end.
@@ -41,12 +43,11 @@ class OpcUaResource:
     @asynccontextmanager
     async def open(cls, name: str, options: ServerOptions, folder: Path) -> AsyncIterator["OpcUaResource"]:
         """Connect and read units, limits and arguments from the server."""
-        opened = Connection.open(name, options.url, timeout_s=options.timeout_s, reconnect_s=options.reconnect_s)
-        async with opened as connection:
+        async with Connection.open(name, options, folder) as connection:
             skills = [await Skill.open(connection, n, part) for n, part in options.capabilities.items()]
             if options.stop:
                 await connection.is_method(options.stop)
-            yield cls(name, options, connection, skills)
+            yield cls(name, options, folder, connection, skills)
 
     def capabilities(self) -> Sequence[Capability]:
         """Offer each capability with the server's units and the narrower of the server's and the file's limits."""
@@ -82,9 +83,8 @@ class OpcUaResource:
             await self._stop_anew(self._options.stop)
 
     async def _stop_anew(self, node: str) -> None:
-        timeout_s = self._options.timeout_s
-        opened = Connection.open(self.name, self._options.url, timeout_s=timeout_s, reconnect_s=timeout_s)
-        async with opened as connection:
+        impatient = self._options.model_copy(update={"reconnect_s": self._options.timeout_s})
+        async with Connection.open(self.name, impatient, self._folder) as connection:
             await _stop(connection, node)
 
     def _skill(self, command: Command) -> Skill:

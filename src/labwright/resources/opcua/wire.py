@@ -29,6 +29,10 @@ BROKEN_SESSION = (
 class Refused(Exception):
     """The server has understood the request and will not do it; it is not lost, and nothing has begun."""
 
+    def __init__(self, words: str, status: str = "") -> None:
+        self.status = status
+        super().__init__(words)
+
 
 class Lost(Exception):
     """The session broke, or the server did not answer in time: nobody knows whether the request arrived."""
@@ -62,10 +66,13 @@ def translated() -> Iterator[None]:
     except (ConnectionError, TimeoutError, OSError) as error:
         raise Lost(str(error) or "no answer in time") from error
     except ua.UaStatusCodeError as error:
-        if ua.StatusCode(error.code).name in BROKEN_SESSION:
-            raise Lost(f"{ua.StatusCode(error.code).name}") from error
-        raise Refused(str(error)) from error
+        status = ua.StatusCode(error.code).name
+        if status in BROKEN_SESSION:
+            raise Lost(status) from error
+        raise Refused(str(error), status) from error
     except ua.UaError as error:
+        if "No matching endpoints" in str(error):
+            raise Refused(str(error), "it offers another protection") from error
         raise Lost(str(error)) from error
 
 

@@ -96,8 +96,8 @@ class Mode(StrEnum):
 class SecurityPart(Part):
     """How the connection is protected.
 
-    `folder` holds the certificates: `own`, made once unless `certificate` and `key` are given, and of servers those that
-    are `trusted` or were `rejected`.
+    `folder` holds the certificates: `own`, made once unless `certificate` and `key` are given, and of servers those
+    that are `trusted` or were `rejected`.
     """
 
     policy: Policy = Policy.BASIC256SHA256

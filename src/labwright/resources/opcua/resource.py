@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 from labwright.core.capability import Capability
@@ -14,6 +14,7 @@ from labwright.resources.opcua.connection import Connection
 from labwright.resources.opcua.options import Phase, ServerOptions
 from labwright.resources.opcua.skill import Skill
 from labwright.resources.opcua.standing import Glance, glance, look, look_up
+from labwright.resources.opcua.watching import Watching
 from labwright.resources.opcua.wire import Lost, Refused
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 0.25
@@ -26,9 +27,15 @@ class OpcUaResource:
     Options = ServerOptions
 
     def __init__(
-        self, name: str, options: ServerOptions, folder: Path, connection: Connection, skills: Sequence[Skill]
+        self,
+        name: str,
+        options: ServerOptions,
+        folder: Path,
+        connection: Connection,
+        skills: Sequence[Skill],
+        watching: Watching | None,
     ) -> None:
-        self.name, self._folder = name, folder
+        self.name, self._folder, self._watching = name, folder, watching
         self._options, self._connection = options, connection
         self._skills = {skill.capability.name: skill for skill in skills}
         # Where one state serves several commands, they wait for each other here, or one would miss the other's end.
@@ -47,7 +54,8 @@ class OpcUaResource:
             skills = [await Skill.open(connection, n, part) for n, part in options.capabilities.items()]
             if options.stop:
                 await connection.is_method(options.stop)
-            yield cls(name, options, folder, connection, skills)
+            watching = await Watching.open(connection, options.telemetry) if options.telemetry else None
+            yield cls(name, options, folder, connection, skills, watching)
 
     def capabilities(self) -> Sequence[Capability]:
         """Offer each capability with the server's units and the narrower of the server's and the file's limits."""
@@ -57,12 +65,15 @@ class OpcUaResource:
         """Order it, unless the server knows it already, and wait for its end."""
         skill = self._skill(command)
         try:
-            async with asyncio.timeout(command.timeout_s), self._turns[skill.part.state]:
+            async with asyncio.timeout(command.timeout_s), self._turns[skill.part.state], self._watched(recorder):
                 return await self._run(skill, command, recorder)
         except TimeoutError as error:
             raise ResourceUnavailable(
                 f"{self.name}: {command.capability} has not ended within {command.timeout_s:g} s; it may still go on."
             ) from error
+
+    def _watched(self, recorder: Recorder) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._watching is None else self._watching.during(recorder)
 
     async def ask(self, command: Command) -> Answer:
         """Look at what the server holds and, where it can look up ids, at its record."""

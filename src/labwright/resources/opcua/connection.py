@@ -191,7 +191,8 @@ class Connection:
     async def _read(self, nodes: Sequence[str]) -> list[Reading]:
         from asyncua import ua
 
-        ids = [await (await self._session()).find(node) for node in nodes]
+        addresses = await self._session()
+        ids = [await addresses.find(node) for node in nodes]
         found = await self._client.uaclient.read_attributes(ids, ua.AttributeIds.Value)
         return [reading(value) for value in found]
 

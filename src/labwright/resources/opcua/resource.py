@@ -13,7 +13,7 @@ from labwright.core.recorder import Recorder
 from labwright.resources.opcua.connection import Connection
 from labwright.resources.opcua.options import Phase, ServerOptions
 from labwright.resources.opcua.skill import Skill
-from labwright.resources.opcua.standing import Glance, glance, look, look_up
+from labwright.resources.opcua.standing import Glance, glance, look_up, stands
 from labwright.resources.opcua.watching import Watching
 from labwright.resources.opcua.wire import Lost, Refused
 
@@ -79,7 +79,7 @@ class OpcUaResource:
         """Look at what the server holds and, where it can look up ids, at its record."""
         skill = self._skill(command)
         now = await glance(skill)
-        answer = now.answer() if now.held == command.command_id else await look_up(skill, command.command_id)
+        answer = await stands(skill, command.command_id, now)
         return self._without_record(now) if answer is None else answer
 
     async def stop(self) -> None:
@@ -115,22 +115,22 @@ class OpcUaResource:
         return CannotTell(reason=f"{self.name} may hold another command, and keeps no record of earlier ones")
 
     async def _run(self, skill: Skill, command: Command, recorder: Recorder) -> Outcome:
-        answer = await look(skill, command.command_id) if skill.identifies else None
+        now = await glance(skill)
+        answer = await stands(skill, command.command_id, now) if skill.identifies else None
         if isinstance(answer, Done):
             return answer.outcome
         if isinstance(answer, CannotTell):
             raise ResourceUnavailable(f"{self.name}: {answer.reason}. Look at the device.")
         if not isinstance(answer, Running):
-            refusal = await self._start(skill, command)
+            refusal = await self._start(skill, command, now)
             if refusal:
                 return refusal
         return await self._end(skill, command, recorder)
 
-    async def _start(self, skill: Skill, command: Command) -> Failure | None:
+    async def _start(self, skill: Skill, command: Command, before: Glance) -> Failure | None:
         """Order the command when the server is free; return the refusal if it is refused."""
         deadline, pause = time.monotonic() + self._options.busy_s, _Pause()
         while True:
-            before = await glance(skill)
             if before.phase is not Phase.RUNNING:
                 try:
                     await skill.order(command)
@@ -147,9 +147,12 @@ class OpcUaResource:
                     f"{self.name} is busy with another command{_of(before)}; this one is not begun."
                 )
             await pause()
+            before = await glance(skill)
 
     async def _taken_up(self, skill: Skill, command: Command, before: Glance) -> None:
         """Wait until the state that the server shows is this command's, not an older one's."""
+        if skill.method is not None:
+            return  # it returns when the server has taken the command up
         deadline, pause = time.monotonic() + self._options.start_s, _Pause()
         while not _is_taken_up(skill, command, before, await glance(skill)):
             if time.monotonic() > deadline:
@@ -164,7 +167,7 @@ class OpcUaResource:
         deadline = time.monotonic() + SETTLE_S
         pause = _Pause()
         while skill.identifies and time.monotonic() < deadline:
-            if isinstance(await look(skill, command.command_id), Running | Done):
+            if isinstance(await stands(skill, command.command_id, await glance(skill)), Running | Done):
                 return
             await pause()
         raise ResourceUnavailable(
@@ -191,8 +194,6 @@ class OpcUaResource:
 
 
 def _is_taken_up(skill: Skill, command: Command, before: Glance, now: Glance) -> bool:
-    if skill.method is not None:
-        return True  # a method returns when the server has taken the command up
     if skill.echoes:
         return now.held == command.command_id
     return now.phase is not before.phase

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -33,6 +34,7 @@ from labwright.resources.opcua import OpcUaResource
 from labwright.resources.person import PersonResource
 from labwright.resources.plain import InputOptions
 from labwright.resources.resource import Resource
+from labwright.resources.sila import SilaResource
 from labwright.resources.table import TableResource
 from labwright.testing import FakeInstrument
 
@@ -154,6 +156,20 @@ async def _oven(started: list[str]) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def sila(folder: Path) -> AsyncIterator[Stand]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = Path(__file__).parents[1] / "system" / "sila" / "server.py"
+    call = [sys.executable, str(script), str(folder), str(port), "cancel"]
+    options = {"url": f"sila://127.0.0.1:{port}", "insecure": True}
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None and server.stdout.readline() == b"ready\n"
+        async with SilaResource.open("oven", SilaResource.Options.model_validate(options), folder) as resource:
+            yield Stand(resource=resource, inputs={"X": 3.0})  # it counts, but the ids are not known to it
+
+
+@asynccontextmanager
 async def table(folder: Path) -> AsyncIterator[Stand]:
     (folder / "data.csv").write_text("x,y\n1,2\n3,6\n3,7\n")
     options = TableResource.Options(file=Path("data.csv"), units={"y": "degC"})
@@ -185,6 +201,7 @@ STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
     "function with batches": plate,
     "opcua": opcua,
     "person": person,
+    "sila": sila,
     "table": table,
 }
 

@@ -22,13 +22,16 @@ ADAPTERS = {
     "alembic": "storage/",
     "asyncua": "resources/opcua/",
     "cryptography": ("access/", "resources/opcua/certificates"),
+    "google": "resources/sila/",
+    "grpc": "resources/sila/",
     "matplotlib": "campaigns/report/",
     "openpyxl": "campaigns/spreadsheet/workbook.py",
     "psycopg": "storage/",
+    "sila2": "resources/sila/",
     "sqlalchemy": "storage/",
     "sqlite3": "storage/",
 }
-OPTIONAL = ("asyncua", "matplotlib", "openpyxl", "psycopg", "pybamm")
+OPTIONAL = ("asyncua", "google.protobuf", "grpc", "matplotlib", "openpyxl", "psycopg", "pybamm", "sila2")
 HEAVY = (*OPTIONAL, "alembic", "cryptography", "httpx", "numpy", "pint", "pydantic", "scipy", "sqlalchemy", "yaml")
 
 

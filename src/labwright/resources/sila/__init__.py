@@ -1,0 +1,5 @@
+"""Instruments behind a SiLA 2 server."""
+
+from labwright.resources.sila.resource import SilaResource
+
+__all__ = ["SilaResource"]

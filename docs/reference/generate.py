@@ -6,6 +6,7 @@ import re
 import sys
 import types
 import typing
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from inspect import cleandoc
@@ -119,13 +120,23 @@ def _value(key: str, field: FieldInfo) -> str:
 
 def plug_ins() -> str:
     """Return the options of every planner and resource that comes with Labwright."""
-    text = ""
+    text, before = "", Counter[str]()
     for group, heading in (("labwright.planners", "planner"), ("labwright.resources", "resource")):
         for name in plugins.installed(group):
             found = plugins.load(group, name)
             text += f"\n## The {heading} `{name}`\n\n{sentences(found.__doc__)}\n"
-            text += options(found.Options, set())
+            text += _to_its_own(options(found.Options, set()), before)
     return text
+
+
+def _to_its_own(section: str, before: Counter[str]) -> str:
+    """Let the links of a section lead to its own headings: one that came before has a number behind its name."""
+    for heading in re.findall(r"^### (.+)$", section, re.MULTILINE):
+        name = heading.lower().replace(" ", "-")
+        if before[name]:
+            section = section.replace(f"(#{name})", f"(#{name}-{before[name]})")
+        before[name] += 1
+    return section
 
 
 def options(model: type[BaseModel], seen: set[type[BaseModel]]) -> str:

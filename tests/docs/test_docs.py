@@ -21,7 +21,8 @@ from labwright.campaigns.file import parse_campaign
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT.parent / "shared" / "tables"
 GIVEN = Path(__file__).parent / "given"
-INSTRUMENTS = ("docs/how-to/opcua.md", "docs/tutorials/fast-charge.md")  # played by tests/system, with a server
+# Played by tests/system, with a server.
+INSTRUMENTS = ("docs/how-to/opcua.md", "docs/how-to/sila.md", "docs/tutorials/fast-charge.md")
 LINKED = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 INSTALLS = ("make ", "pip ")
 ALIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

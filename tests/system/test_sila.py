@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from labwright.core.command import CannotTell, Command, Failure, Observation, Running
-from labwright.core.errors import InvalidInput, InvalidUnit, ResourceUnavailable
+from labwright.core.errors import InvalidInput, InvalidUnit, MissingExtra, ResourceUnavailable
 from labwright.core.recorder import Silent
 from labwright.resources.sila import SilaResource
 from labwright.testing import Relay
@@ -390,6 +390,13 @@ async def test_a_stop_that_takes_parameters_is_refused_at_the_start(oven):
 # What breaks
 
 
+async def test_a_missing_extra_is_an_error_that_names_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sila2", None)
+    nowhere = type("Nowhere", (), {"url": "sila://127.0.0.1:9"})
+
+    assert "pip install '.[sila]'" in await refusal(nowhere, MissingExtra)
+
+
 @pytest.mark.parametrize("insecure", [True, False])
 async def test_a_server_that_is_not_there_is_named_within_seconds(insecure):
     nowhere = type("Nowhere", (), {"url": "sila://127.0.0.1:9"})
@@ -423,6 +430,17 @@ async def test_a_connection_lost_in_the_middle_is_made_again_and_the_end_is_know
     assert {gap.channel for gap in recorder.gaps} == {"temperature", "Now"}
     assert all(gap.start < gap.end for gap in recorder.gaps)
     assert [v for name, _, v, _ in recorder.samples if name == "Now"][-1] == 50
+
+
+async def test_a_connection_that_dies_without_a_word_is_noticed_and_the_end_is_known(oven):
+    async with Swallowing(oven.url) as relay, opened(relay.url, timeout_s=0.2) as resource:
+        running = asyncio.create_task(run(resource, "Oven.Heat", Target=50, Duration=1))
+        await until(oven.begun)
+        relay.swallow()
+        outcome = await running
+
+    assert outcome.values["Reached"].value == 50
+    assert oven.begun() == ["Heat 50"]
 
 
 async def test_a_connection_that_does_not_come_back_leaves_the_end_unknown(oven):

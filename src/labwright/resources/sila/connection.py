@@ -5,7 +5,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -124,11 +124,25 @@ class Connection:
         with contextlib.suppress(Refused):
             await self.consult(service, "Get_ServerUUID", service.message("Get_ServerUUID_Parameters", {}))
 
-    async def follow(self, feature: Feature, method: str, message: Any) -> AsyncIterator[Any]:
-        """Yield what a server tells, until it ends that; raises Refused or Lost."""
+    async def follow(
+        self, feature: Feature, method: str, message: Any, *, quiet_s: float | None = None
+    ) -> AsyncGenerator[Any, None]:
+        """Yield what a server tells, until it ends that; raises Refused, Lost, or Silent where it is quiet too long."""
+        import grpc
+
         with translated():
-            async for found in getattr(self._stub(feature), method)(message):
-                yield found
+            call = getattr(self._stub(feature), method)(message)
+            try:
+                while True:
+                    async with asyncio.timeout(quiet_s):
+                        found = await call.read()
+                    if found is grpc.aio.EOF:
+                        return
+                    yield found
+            except TimeoutError as error:
+                raise Silent(f"nothing was told for {quiet_s:g} s") from error
+            finally:
+                call.cancel()
 
     async def get(self, feature: Feature, found: Property) -> Any:
         """Return the message that holds a property's value; raises Refused."""
@@ -264,7 +278,7 @@ def _compiled(feature_id: str, text: str) -> Feature:
     if not is_as_defined(compiled._pb2_module.DESCRIPTOR):
         raise ValueError(
             "another server has a feature of that name with another definition, and one process can hold only one."
-            " Let another `labwright worker` run that resource"
+            " Use that server in another folder's campaign"
         )
     return Feature(definition=read_definition(feature_id, compiled._fdl_node), compiled=compiled)
 

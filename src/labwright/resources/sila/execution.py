@@ -12,11 +12,9 @@ from labwright.core.recorder import Recorder
 from labwright.resources.sila.connection import Connection
 from labwright.resources.sila.skill import Skill
 from labwright.resources.sila.watching import Watch
-from labwright.resources.sila.wire import Denied, Forgotten, Lost, NotAccepted, NotFinished, Refused, Unfit
+from labwright.resources.sila.wire import Denied, Forgotten, Lost, NotAccepted, NotFinished, Refused, Silent, Unfit
 
-LOOK_S = 5.0  # how long a server may say nothing before its result is asked for
 PAUSE_S = 0.1
-AGAIN_S = 0.5
 WAITING = 0
 FINISHED = (2, 3)
 
@@ -99,42 +97,36 @@ class Execution:
 
     async def _result(self, uuid: str, recorder: Recorder) -> Any:
         """Wait for the end and return the responses; raises Refused where the command failed."""
-        feature, name, told = self._skill.feature, self._skill.order.name, asyncio.Event()
-        following = asyncio.create_task(self._follow(uuid, recorder, told))
+        feature, method = self._skill.feature, f"{self._skill.order.name}_Result"
         try:
             while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(told.wait(), LOOK_S)
-                told.clear()
+                await self._follow(uuid, recorder)
                 try:
-                    return await self._connection.consult(feature, f"{name}_Result", feature.execution(uuid))
+                    return await self._connection.consult(feature, method, feature.execution(uuid))
                 except NotFinished:
                     await asyncio.sleep(PAUSE_S)
         except (Forgotten, Denied) as error:
             raise self._unknown(f"the server cannot say what came of it ({error}); it may have restarted") from error
         except ResourceUnavailable as error:
             raise self._unknown(f"the connection broke: {error}") from error
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
 
-    async def _follow(self, uuid: str, recorder: Recorder, told: asyncio.Event) -> None:
-        """Report how far it is, and set `told` whenever it may have ended."""
+    async def _follow(self, uuid: str, recorder: Recorder) -> None:
+        """Report how far it is, until it may have ended; one that is long quiet is followed anew."""
         feature, method = self._skill.feature, f"{self._skill.order.name}_Info"
+        quiet_s = self._connection.options.timeout_s
         while True:
+            told = self._connection.follow(feature, method, feature.execution(uuid), quiet_s=quiet_s)
             try:
-                async for info in self._connection.follow(feature, method, feature.execution(uuid)):
-                    if info.commandStatus in FINISHED:
-                        told.set()
-                    else:
+                async with contextlib.aclosing(told):
+                    async for info in told:
+                        if info.commandStatus in FINISHED:
+                            return
                         _report(recorder, info)
-            except Refused:
-                told.set()
                 return
-            except Lost:
-                pass  # the result is asked for, patiently
-            told.set()
-            await asyncio.sleep(AGAIN_S)
+            except Silent:
+                await self._connection.reach()  # which finds a new connection where this one is dead
+            except (Lost, Refused):
+                return  # the result says more
 
     def _unknown(self, why: str) -> ResourceUnavailable:
         name, command = self._connection.name, self._command

@@ -291,6 +291,18 @@ async def test_a_server_that_never_accepts_it_has_not_begun_it(oven):
     assert oven.begun() == ["Double 1"]
 
 
+async def test_a_command_that_nobody_waits_for_any_more_is_not_sent_later(oven):
+    async with opened(oven.url) as resource:
+        with pytest.raises(ResourceUnavailable, match=r"has not ended within 0.2 s; it is not begun"):
+            await run(resource, "Oven.Double", timeout_s=0.2, X=76)
+        await asyncio.sleep(0.6)  # it would be accepted by now
+        begun = oven.begun()
+        outcome = await run(resource, "Oven.Double", X=76)
+
+    assert begun == []
+    assert outcome.values["Y"].value == 152
+
+
 @pytest.mark.parametrize(
     ("capability", "inputs", "words"),
     [
@@ -357,6 +369,18 @@ async def test_stop_is_accepted_during_a_run_which_then_has_failed(oven, options
 
     assert outcome == Failure(reason="RuntimeError - it was halted")
     assert oven.begun() == ["Heat 50", called]
+
+
+async def test_what_waits_to_be_accepted_is_not_sent_after_a_stop(oven):
+    async with opened(oven.url) as resource:
+        waiting = asyncio.create_task(run(resource, "Oven.Double", X=78))
+        await asyncio.sleep(0.2)
+        await resource.stop()
+        outcome = await waiting
+        again = await run(resource, "Oven.Double", X=78)
+
+    assert outcome == again == Failure(reason="it was stopped before it was sent")
+    assert oven.begun() == ["CancelAll"]
 
 
 class Swallowing(Relay):

@@ -28,7 +28,7 @@ CANCEL = Feature(str(HERE / "CancelController.sila.xml"))
 class Oven(FeatureImplementationBase):
     def __init__(self, server, log):
         super().__init__(server)
-        self.log, self.halted, self.accepting = log, threading.Event(), 2
+        self.log, self.halted, self.asked = log, threading.Event(), {}
         self._Current_producer_queue = Queue()
         self._Current_producer_queue.put(20.0)
 
@@ -37,8 +37,7 @@ class Oven(FeatureImplementationBase):
             file.write(f"{what}\n")
 
     def Double(self, x, *, metadata):
-        if x == 77 and self.accepting:
-            self.accepting -= 1
+        if x in (76, 77) and time.monotonic() < self.asked.setdefault(x, time.monotonic()) + 0.5:
             raise CommandExecutionNotAccepted("another one is under way")
         if x == 78:
             raise CommandExecutionNotAccepted("for ever")

@@ -25,25 +25,37 @@ class Execution:
     def __init__(self, connection: Connection, skill: Skill, command: Command) -> None:
         self._connection, self._skill, self._command = connection, skill, command
         self.outcome: Outcome | None = None
-        self.lost = self._sent = False
+        self.lost = self._sent = self._withdrawn = False
+        self._waiting = 0
         self._sending: asyncio.Task[Any] | None = asyncio.create_task(self._send())
         self._sending.add_done_callback(lambda task: task.cancelled() or task.exception())  # it may never be fetched
 
     @property
     def unsent(self) -> bool:
         """Whether it was never sent, and will not be."""
-        return self._sending is not None and self._sending.done() and not self._sent
+        if self.outcome is not None or self._sent or self._sending is None:
+            return False
+        return self._withdrawn or self._sending.done()
+
+    def withdraw(self) -> None:
+        """Never send it, if it has not been sent yet."""
+        self._withdrawn = not self._sent
 
     async def end(self, recorder: Recorder, watch: Watch) -> Outcome:
         """Wait for its end; raises ResourceUnavailable where that cannot be known."""
         if self._sending is None:
             assert self.outcome is not None
             return self.outcome
+        self._waiting += 1
         try:
             self.outcome = await self._end(self._sending, recorder, watch)
         except ResourceUnavailable:
             self.lost = self._sent
             raise
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self.withdraw()  # nobody waits for it any more, so it must not begin later
         self.lost, self._sending = False, None  # its answer may be large
         return self.outcome
 
@@ -78,6 +90,8 @@ class Execution:
         deadline = time.monotonic() + options.busy_s
         while True:
             await self._reach()
+            if self._withdrawn:
+                raise Refused("it was stopped before it was sent")
             self._sent = True
             try:
                 return await self._connection.order(self._skill.feature, self._skill.order.name, message, within_s)

@@ -77,8 +77,10 @@ class SilaResource:
             ):
                 return await self._execution(skill, command).end(recorder, watch)
         except TimeoutError as error:
+            _, held = self._executions.get(command.command_id, (0, None))
+            so = "it is not begun" if held is None or held.unsent else "it may still go on"
             raise ResourceUnavailable(
-                f"{self.name}: {command.capability} has not ended within {command.timeout_s:g} s; it may still go on."
+                f"{self.name}: {command.capability} has not ended within {command.timeout_s:g} s; {so}."
             ) from error
 
     async def ask(self, command: Command) -> Answer:
@@ -91,7 +93,12 @@ class SilaResource:
         return Running()
 
     async def stop(self) -> None:
-        """Call the stop command, or cancel everything; on a new connection where this one is lost."""
+        """Call the stop command, or cancel everything; what waits to be sent will not be.
+
+        Where the connection is lost, it is called on a new one.
+        """
+        for _, execution in self._executions.values():
+            execution.withdraw()
         if self._stop is None:
             raise ResourceUnavailable(
                 f"{self.name} declares no stop, and its server no CancelController. Stop it at the device."

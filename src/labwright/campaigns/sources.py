@@ -18,7 +18,7 @@ from labwright.core.space import Categorical, Ordinal, Parameter
 from labwright.core.states import TrialState
 from labwright.core.trial import Trial, taught
 from labwright.core.units import convert_value
-from labwright.core.values import Value, digest
+from labwright.core.values import Point, Value, digest
 from labwright.resources.function import load_function
 from labwright.storage.database.packing import pack
 
@@ -38,6 +38,25 @@ def with_sources(wiring: Wiring, folder: Path, earlier: Earlier, problems: Probl
             found.append(source)
     problems.raise_any()
     return replace(wiring, problem=replace(wiring.problem, sources=tuple(found))) if found else wiring
+
+
+def check_answers(problem: Problem, point: Point, problems: Problems) -> None:
+    """Ask each function about a point; one that answers, but names no outcome as it is named here, is refused."""
+    for source in problem.sources:
+        problems.attempt(("sources", source.name), _check_answer, source, point, problem.outcomes)
+    problems.raise_any()
+
+
+def _check_answer(source: Source, point: Point, outcomes: Sequence[str]) -> None:
+    try:
+        said = {} if source.ask is None else dict(source.ask(point))
+    except Exception:  # a stranger's code; the planner asks on, and says how often it gave no answer
+        return
+    if said and not any(name in said for name in outcomes):
+        raise InvalidInput(
+            f"the function answers {', '.join(map(str, said))}, but none of {', '.join(outcomes)}. Name what it "
+            "returns as the campaign does."
+        )
 
 
 def digests(problem: Problem, origins: Sequence[Origin], folder: Path) -> dict[str, str]:

@@ -36,6 +36,13 @@ def outcome_words(problem: Problem, trial: Trial) -> str:
     return ", ".join(found) + (f" ({'; '.join(s for s in said if s)})" if said else "")
 
 
+def chance(probability: float) -> str:
+    """Write a probability in percent: nothing that is still to be tried is certain."""
+    if not 0.01 <= probability <= 0.99:
+        return "more than 99%" if probability > 0.5 else "less than 1%"
+    return f"{probability:.0%}"
+
+
 def context_words(problem: Problem, trial: Trial) -> str:
     """Write what was recorded beside the outcomes of a trial."""
     found = [(c, trial.outcomes[c.name]) for c in problem.context if c.name in trial.outcomes]

@@ -59,9 +59,9 @@ class _Reader:
         """Return what became of the row."""
         cells = self._outcomes(row)
         if any(is_failed(cell.text) for cell in cells.values()):
-            return as_trial(row.line, point, None)
+            return as_trial(row.line, point, None, counted_as=self.sheet.row_word)
         results = {name: self.numerals.require(cell, HINT) if cell.text else None for name, cell in cells.items()}
-        return as_trial(row.line, point, results)
+        return as_trial(row.line, point, results, counted_as=self.sheet.row_word)
 
     def oddities(self, row: Row, point: Point) -> list[str]:
         """Say where the row is not read as it stands."""

@@ -52,7 +52,7 @@ class Table:
                 said = f"Row {row} of the table is not used: {', '.join(strange)}."
                 warnings.warn(said, stacklevel=3)
             else:
-                found.append(as_trial(row, point, self._outcomes(row)))
+                found.append(as_trial(row, point, self._outcomes(row), counted_as="row"))
         return found
 
     def answer(self, proposals: Sequence[Proposal]) -> dict[str, list[Any]]:

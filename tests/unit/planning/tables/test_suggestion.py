@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -188,10 +189,33 @@ def test_columns_that_nobody_asked_for_do_not_matter():
 
 
 def test_a_row_with_a_word_that_is_no_level_is_left_out_with_a_warning():
-    with pytest.warns(UserWarning, match=r"Row 6 of the table is not used: solvent = EtOH is not one of DMF, THF"):
+    with pytest.warns(
+        UserWarning, match=r"Row 6 of the table is not used: solvent = EtOH is not one of DMF, THF"
+    ) as told:
         answer = suggest([*ROWS, {"T": 50, "solvent": "EtOH", "yield": 90}], **ASKED)
 
     assert answer == suggest(ROWS, **ASKED)
+    assert told[0].filename == __file__
+
+
+def test_a_reason_counts_the_rows_of_the_table_and_rounds_as_the_answer_does():
+    (answer,) = suggest([*ROWS, {"T": 50, "solvent": "THF", "yield": 33}], "maximize yield", SPACE)
+
+    assert "best so far 40.2 in row 1; " in answer["reason"]
+    assert f"→ {answer['T']}" in answer["reason"]
+    assert re.search(r"; as row [0-6], but ", answer["reason"])
+
+
+def test_fewer_rows_than_were_asked_for_come_with_a_warning_at_the_line_that_asked():
+    pool = [{"T": 20.5, "solvent": "DMF"}, {"T": 33, "solvent": "THF"}, {"T": 44, "solvent": "DMF"}]
+
+    with pytest.warns(
+        UserWarning, match="Only 2 rows instead of 3: of what may be chosen nothing else is left"
+    ) as told:
+        answer = suggest(ROWS, "maximize yield", pool=pool, count=3)
+
+    assert {row["T"] for row in answer} == {33, 44}
+    assert told[0].filename == __file__
 
 
 def test_a_unit_in_the_title_of_a_column_is_heeded_and_the_title_kept():
@@ -204,7 +228,7 @@ def test_a_unit_in_the_title_of_a_column_is_heeded_and_the_title_kept():
     assert list(celsius[0]) == ["T (degC)", "solvent", "yield (%)", "yield (%) mean", "yield (%) sd", "reason"]
     assert points(celsius, "T (degC)", "solvent") == points(plain)
     assert points(kelvin, "T (degC)", "solvent") == points(plain)
-    with pytest.raises(InvalidUnit, match=r"T is declared in 'K', but the column is 'T \(degC\)'. Declare it"):
+    with pytest.raises(InvalidUnit, match=r"T is in 'K', but the column is 'T \(degC\)'. Give it in 'degC'"):
         suggest(rows, "maximize yield", Space(parameters=(Continuous(name="T", low=293, high=353, unit="K"),)))
 
 
@@ -289,7 +313,7 @@ def test_of_a_pool_only_its_rows_are_suggested_with_what_else_they_hold(kind):
 def test_a_pool_with_the_same_row_twice_offers_it_once():
     pool = {"T": [20, 20, 40, 40], "solvent": ["DMF"] * 2 + ["THF"] * 2}
 
-    answer = suggest([], "maximize yield", pool=pool, count=9)
+    answer = suggest([], "maximize yield", pool=pool, count=2)
 
     assert sorted(points(answer)) == [(20, "DMF"), (40, "THF")]
     with pytest.raises(PoolExhausted):
@@ -426,4 +450,4 @@ def test_the_pool_of_a_problem_holds():
     space = Space(parameters=(Continuous(name="x", low=0, high=1),), pool=Pool(columns={"x": [0.25, 0.75]}))
     problem = Problem(space=space, objectives=(Objective(name="y", goal=Goal.MINIMIZE),))
 
-    assert {row["x"] for row in suggest([], problem=problem, count=5)} == {0.25, 0.75}
+    assert {row["x"] for row in suggest([], problem=problem, count=2)} == {0.25, 0.75}

@@ -45,6 +45,7 @@ TABLE = "temperature (K),solvent,yield,remark\n" + "".join(
 def lab(command_line, tmp_path):
     (tmp_path / "bench.py").write_text(BENCH)
     (tmp_path / "earlier.csv").write_text(TABLE)
+    (tmp_path / "unnamed.csv").write_text(TABLE.replace("temperature", "T"))
 
     def call(*words, expected=0):
         code, out, err = command_line(*words)
@@ -128,6 +129,11 @@ def test_what_a_source_says_is_on_record_and_a_change_is_told(lab):
         ("old: {campaign: nobody}", "sources.old: No campaign named 'nobody'"),
         ("me: {campaign: new}", "sources.me: a campaign is no source of its own"),
         ("t: {table: missing.csv}", "missing.csv"),
+        ("t: {table: unnamed.csv}", "sources.t: unnamed.csv has 1 problem; it cannot be a source."),
+        (
+            "t: {table: unnamed.csv}",
+            "the parameter 'temperature' has no column; name one column of the table temperature, or",
+        ),
         ('f: {function: "bench.py:nothing", cost: 0.1}', "has no function 'nothing'"),
         ('f: {function: "bench.py:shouted", cost: 0.1}', "the function answers Yield, but none of yield."),
         ('f: {function: "bench.py:predict"}', "a cost is given with a function, and only with it"),
@@ -142,6 +148,7 @@ def test_a_source_that_cannot_be_used_is_refused_with_its_line(lab, sources, sai
     refused = lab("check", lab.write(sources=sources), expected=2)
 
     assert said in refused
+    assert "--map" not in refused
     assert "line 10: " in refused
 
 

@@ -22,6 +22,13 @@ from labwright.core.values import Point, Value, digest
 from labwright.resources.function import load_function
 from labwright.storage.database.packing import pack
 
+READING = Reading(
+    renamed={},
+    outside=True,
+    unnamed="name one column of the table {name}, or leave the source out.",
+    unread="it cannot be a source",
+)
+
 Earlier = Callable[[str], tuple[Campaign, Sequence[Trial]]]  # a campaign on record, or NotFound
 
 
@@ -134,7 +141,7 @@ def _tabled(campaign: Campaign, sheet: Sheet) -> tuple[Answer, ...]:
     if not problem.outcomes:
         listed = ", ".join(campaign.problem.outcomes)
         raise InvalidInput(f"{sheet.name}: no column is named like an outcome: {listed}. Name one so.")
-    history = read_history(replace(campaign, problem=problem), sheet, Reading(renamed={}, outside=True), sheet.name)
+    history = read_history(replace(campaign, problem=problem), sheet, READING, sheet.name)
     told = [(e.proposal.point, e.conclusion.outcomes) for e in history.earlier if e.conclusion.outcomes]
     return tuple(Answer(point=point, outcomes=outcomes) for point, outcomes in told)
 

@@ -1,7 +1,6 @@
 """The OPC UA resource against a real server, in the ways that servers differ."""
 
 import asyncio
-import contextlib
 import logging
 import math
 import socket
@@ -16,6 +15,7 @@ from labwright.core.command import CannotTell, Command, Done, Failure, NeverStar
 from labwright.core.errors import InvalidInput, InvalidUnit, ResourceUnavailable
 from labwright.core.recorder import Silent
 from labwright.resources.opcua import OpcUaResource
+from labwright.testing import Relay
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CELSIUS = ua.EUInformation(
@@ -462,44 +462,6 @@ async def test_inputs_that_the_method_does_not_take_are_refused(oven):
     with pytest.raises(InvalidInput, match="takes after the command id x; the inputs in the file are z"):
         async with opened(oven.options(capability=part)):
             pass
-
-
-class Relay:
-    """Stands between client and server, so that the connection can be cut."""
-
-    def __init__(self, url: str) -> None:
-        self._port = int(url.rstrip("/").rpartition(":")[2])
-        self._writers: list[asyncio.StreamWriter] = []
-
-    async def __aenter__(self) -> "Relay":
-        self._listener = await asyncio.start_server(self._connect, "127.0.0.1", 0)
-        self.url = f"opc.tcp://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}/"
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        self.close()
-        self.cut()
-        await asyncio.sleep(0.05)
-
-    def cut(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-
-    def close(self) -> None:
-        """Let nobody connect any more."""
-        self._listener.close()
-
-    async def _connect(self, reader, writer) -> None:
-        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        self._writers.extend([writer, server_writer])
-        await asyncio.gather(self._pump(reader, server_writer), self._pump(server_reader, writer))
-
-    async def _pump(self, reader, writer) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
 
 
 async def test_a_connection_that_breaks_while_it_waits_is_opened_again(oven):

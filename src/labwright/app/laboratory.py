@@ -44,6 +44,7 @@ from labwright.storage.presence import LEASE_S, Presence, WorkerRecord, holding_
 from labwright.storage.runs import Runs
 from labwright.storage.statements import Statements
 from labwright.storage.tasks import Tasks
+from labwright.storage.telemetry import Telemetry
 from labwright.storage.trials import Trials
 from labwright.storage.verification import Verification, verify
 
@@ -166,7 +167,10 @@ class Laboratory:
     def recorder(self, thread: StorageThread, progress: Callable[[float, str], None]) -> Callable[[Run], Recorder]:
         """Return what gives a run's adapter its recorder."""
         tasks, objects = Tasks(self.database), Objects(self.database.objects)
-        return lambda run: RunRecorder(run, tasks=tasks, objects=objects, storage=thread, watcher_progress=progress)
+        telemetry = Telemetry(self.database, objects)
+        return lambda run: RunRecorder(
+            run, tasks=tasks, objects=objects, telemetry=telemetry, storage=thread, watcher_progress=progress
+        )
 
     def brief(self, name: str) -> Brief:
         """Return what a worker must know of a campaign on record, without asking its resources again."""

@@ -1,15 +1,21 @@
 """What an adapter may tell of the command that it carries out."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
 
 from labwright.core.command import Failure, Outcome
 from labwright.core.task import Task
+from labwright.core.telemetry import Channel, Gap, Quality, Stream, Streaming
 
 
 class Recorder(Protocol):
-    """Where an adapter tells of one command: how far it is, its files, what people must do; it never sees storage."""
+    """Where an adapter tells of one command: how far it is, its files and samples, what people must do.
+
+    It never sees storage.
+    """
 
     def progress(self, fraction: float, text: str = "") -> None:
         """Report the part that is done, 0 to 1, and a few words."""
@@ -23,13 +29,19 @@ class Recorder(Protocol):
         """Put a task before people, once for each command, and wait for what they report, if need be for days."""
         ...
 
+    def stream(self, channels: Sequence[Channel]) -> Streaming:
+        """Open these channels; what was added is on record when the stream is left."""
+        ...
+
 
 @dataclass(kw_only=True)
 class Silent:
-    """A recorder that keeps nothing but the last report."""
+    """A recorder that keeps nothing but the last report, and the samples in memory."""
 
     fraction: float = 0.0
     text: str = field(default="")
+    samples: list[tuple[str, float, object, Quality]] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
     def progress(self, fraction: float, text: str = "") -> None:
         """Remember the last report."""
@@ -42,3 +54,16 @@ class Silent:
     async def task(self, task: Task) -> Outcome:
         """Nobody is there to do it."""
         return Failure(reason=f"nobody is there to do {task.title!r}")
+
+    @asynccontextmanager
+    async def stream(self, channels: Sequence[Channel]) -> AsyncIterator[Stream]:
+        """Keep what is added in lists."""
+        yield self
+
+    def add(self, channel: str, at: float, value: object, quality: Quality = Quality.GOOD) -> None:
+        """Keep a sample as it came."""
+        self.samples.append((channel, at, value, quality))
+
+    def gap(self, gap: Gap) -> None:
+        """Keep a gap."""
+        self.gaps.append(gap)

@@ -1,14 +1,17 @@
-"""What the worker hands to a resource: where one run's progress, files and tasks go."""
+"""What the worker hands to a resource: where one run's progress, files, samples and tasks go."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from labwright.core.command import Outcome
 from labwright.core.run import Run
 from labwright.core.task import Task
+from labwright.core.telemetry import Channel, Streaming
+from labwright.sites.stream import streaming
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.objects import Objects
 from labwright.storage.tasks import Tasks
+from labwright.storage.telemetry import Telemetry
 
 
 class RunRecorder:
@@ -20,6 +23,7 @@ class RunRecorder:
         *,
         tasks: Tasks,
         objects: Objects,
+        telemetry: Telemetry,
         storage: StorageThread,
         watcher_progress: Callable[[float, str], None],
         poll_s: float = 1.0,
@@ -27,6 +31,7 @@ class RunRecorder:
         self._run = run
         self._tasks = tasks
         self._objects = objects
+        self._telemetry = telemetry
         self._storage = storage
         self._progress = watcher_progress
         self._poll_s = poll_s
@@ -49,3 +54,7 @@ class RunRecorder:
             if outcome is not None:
                 return outcome
             await asyncio.sleep(self._poll_s)
+
+    def stream(self, channels: Sequence[Channel]) -> Streaming:
+        """Open channels of the run; their samples are on record when the stream is left, most of them before."""
+        return streaming(self._run, channels, self._telemetry, self._storage)

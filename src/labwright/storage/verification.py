@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from labwright.core.ledger import BEGINNING, Entry
 from labwright.core.moment import moment
 from labwright.core.states import TrialState
-from labwright.storage import approvals, lots, people, samples
+from labwright.storage import approvals, lots, people, samples, telemetry
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import entries
@@ -54,6 +54,7 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("sample_state", "sample", ("sample_state", "place", "made_by")),
     ("added_at", "lot", ("unit", "expires_at", "location", "added_at")),
     ("entry_kind", "entry", ("entry_kind", "amount", "lot", "for_run", "why")),
+    ("telemetry", "batch", ("telemetry",)),
     ("secret_sha256", "person", ("name", "secret_sha256", "added_at", "added_by", "ended_at")),
 )
 
@@ -162,7 +163,7 @@ def _tables(connection: Connection) -> Iterator[tuple[Fact, str]]:
     yield from _runs(connection)
     yield from _tasks(connection)
     yield from _people(connection)
-    for facts_of in (lots.facts, samples.facts):
+    for facts_of in (lots.facts, samples.facts, telemetry.facts):
         for campaign, of, which, what, value in facts_of(connection):
             yield (stream_of(campaign) if campaign else lots.STREAM, of, which, what), pack(value)
 

@@ -3,7 +3,8 @@
 from labwright.testing.instrument import FakeInstrument
 from labwright.testing.planner import FakePlanner
 from labwright.testing.postgres import PrivateServer
+from labwright.testing.relay import Relay
 from labwright.testing.session import Session
 from labwright.testing.watcher import SilentWatcher
 
-__all__ = ["FakeInstrument", "FakePlanner", "PrivateServer", "Session", "SilentWatcher"]
+__all__ = ["FakeInstrument", "FakePlanner", "PrivateServer", "Relay", "Session", "SilentWatcher"]

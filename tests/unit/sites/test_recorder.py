@@ -15,6 +15,7 @@ from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.objects import Objects
 from labwright.storage.tasks import Tasks
+from labwright.storage.telemetry import Telemetry
 
 RUN = Run(
     id=1,
@@ -46,6 +47,7 @@ class Bench:
             RUN,
             tasks=self.tasks,
             objects=self.objects,
+            telemetry=Telemetry(self.database, self.objects),
             storage=self.storage,
             watcher_progress=lambda fraction, text: self.told.append((fraction, text)),
             poll_s=0.01,

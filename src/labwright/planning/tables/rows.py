@@ -32,11 +32,11 @@ def as_trial(number: int, point: Point, results: Mapping[str, float | None] | No
 
 
 def strangers(parameters: Sequence[Parameter], point: Point) -> list[str]:
-    """Say which words are no level of their parameter: such a row cannot teach."""
-    return [
-        f"{p.name} = {point[p.name]} is not {p}"
-        for p in parameters
-        if not isinstance(p, Continuous | Discrete) and not p.allows(point[p.name])
+    """Say which words are no level of their parameter, and which numbers have no logarithm: such a row cannot teach."""
+    words = [p for p in parameters if not isinstance(p, Continuous | Discrete) and not p.allows(point[p.name])]
+    logs = [p for p in parameters if isinstance(p, Continuous) and p.log and not float(point[p.name]) > 0]
+    return [f"{p.name} = {point[p.name]} is not {p}" for p in words] + [
+        f"{p.name} = {show(point[p.name])} has no logarithm" for p in logs
     ]
 
 

@@ -12,10 +12,11 @@ from labwright.core.errors import MissingExtra, ResourceUnavailable
 from labwright.core.values import Value
 from labwright.resources.opcua.addresses import Addresses
 from labwright.resources.opcua.engineering import Engineering, plain_range
-from labwright.resources.opcua.options import ServerOptions
+from labwright.resources.opcua.options import ServerOptions, TelemetryPart
 from labwright.resources.opcua.security import Security
 from labwright.resources.opcua.wire import (
     Argument,
+    Handler,
     Lost,
     Method,
     Reading,
@@ -103,6 +104,37 @@ class Connection:
         """Call a method with named, typed arguments; a server that will not raises Refused."""
         await self._once(lambda: self._call(node, arguments))
 
+    @contextlib.asynccontextmanager
+    async def subscribed(
+        self, nodes: Sequence[str], part: TelemetryPart, tell: Callable[[str, Any], None]
+    ) -> AsyncIterator[Callable[[], bool]]:
+        """Have each change of some variables told, as (node, data value); yields what says whether it goes on.
+
+        Raises Lost where the session breaks, and ResourceUnavailable where the server will not.
+        """
+        addresses, client = await self._session(), self._client
+        try:
+            with translated():
+                found = {await addresses.find(node): node for node in nodes}
+                handler = Handler(lambda node, value: tell(found[node], value))
+                subscription = await client.create_subscription(1000 * part.publishing_s, handler)
+                results = await subscription.subscribe_data_change(
+                    [client.get_node(node) for node in found],
+                    queuesize=part.queue_size,
+                    sampling_interval=1000 * part.sampling_s,
+                )
+        except Refused as error:
+            raise ResourceUnavailable(f"{self.name}: its samples cannot be had: {error}.") from error
+        refused = [found[node] for node, result in zip(found, results, strict=True) if not isinstance(result, int)]
+        if refused:
+            raise ResourceUnavailable(f"{self.name}: the server does not let {', '.join(refused)} be watched.")
+        try:
+            yield lambda: self._client is client
+        finally:
+            with contextlib.suppress(Lost, Refused), translated():
+                if self._client is client:
+                    await asyncio.wait_for(subscription.delete(), self._timeout_s)
+
     async def _once(self, work: Callable[[], Awaitable[T]]) -> T:
         try:
             await self._session()
@@ -159,7 +191,8 @@ class Connection:
     async def _read(self, nodes: Sequence[str]) -> list[Reading]:
         from asyncua import ua
 
-        ids = [await (await self._session()).find(node) for node in nodes]
+        addresses = await self._session()
+        ids = [await addresses.find(node) for node in nodes]
         found = await self._client.uaclient.read_attributes(ids, ua.AttributeIds.Value)
         return [reading(value) for value in found]
 

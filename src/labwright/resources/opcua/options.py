@@ -1,11 +1,13 @@
 """What a campaign file says of an OPC UA server."""
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+from labwright.core.telemetry import Kind
 from labwright.core.values import Value
 
 ServerUrl = Annotated[str, Field(pattern=r"^opc\.tcp://[^/\s:@]+:\d+(/\S*)?$")]
@@ -78,6 +80,33 @@ class CapabilityPart(Part):
         return None
 
 
+class ChannelPart(Part):
+    """A variable that is sampled while a command is carried out; beyond `low` and `high` a sample is suspect."""
+
+    node: NodeText
+    unit: str | None = None
+    low: float | None = None
+    high: float | None = None
+    kind: Kind = Kind.NUMBER
+
+
+class TelemetryPart(Part):
+    """What is sampled, and how: the server looks every `sampling_s` and tells every `publishing_s`.
+
+    `queue`: how many samples of each channel the server is to hold in between; by default twice what comes.
+    """
+
+    channels: dict[str, Annotated[ChannelPart, BeforeValidator(_node_alone, json_schema_input_type=ChannelPart | str)]]
+    sampling_s: PositiveFloat = 0.1
+    publishing_s: PositiveFloat = 0.5
+    queue: PositiveInt | None = None
+
+    @property
+    def queue_size(self) -> int:
+        """How many samples of each channel the server is asked to hold."""
+        return self.queue or 2 * math.ceil(self.publishing_s / self.sampling_s)
+
+
 class Policy(StrEnum):
     """How messages are protected, by the names of OPC UA; older ones are broken and not offered."""
 
@@ -96,8 +125,8 @@ class Mode(StrEnum):
 class SecurityPart(Part):
     """How the connection is protected.
 
-    `folder` holds the certificates: `own`, made once unless `certificate` and `key` are given, `trusted`, `rejected` and
-    `crl`.
+    `folder` holds the certificates: `own`, made once unless `certificate` and `key` are given, and of servers those
+    that are `trusted` or were `rejected`.
     """
 
     policy: Policy = Policy.BASIC256SHA256
@@ -152,6 +181,7 @@ class ServerOptions(Part):
     busy_s: PositiveFloat = 60.0
     security: SecurityPart | None = None
     user: UserPart | None = None
+    telemetry: TelemetryPart | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 from labwright.core.capability import Capability
@@ -13,7 +13,8 @@ from labwright.core.recorder import Recorder
 from labwright.resources.opcua.connection import Connection
 from labwright.resources.opcua.options import Phase, ServerOptions
 from labwright.resources.opcua.skill import Skill
-from labwright.resources.opcua.standing import Glance, glance, look, look_up
+from labwright.resources.opcua.standing import Glance, glance, look_up, stands
+from labwright.resources.opcua.watching import Watching
 from labwright.resources.opcua.wire import Lost, Refused
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 0.25
@@ -26,9 +27,15 @@ class OpcUaResource:
     Options = ServerOptions
 
     def __init__(
-        self, name: str, options: ServerOptions, folder: Path, connection: Connection, skills: Sequence[Skill]
+        self,
+        name: str,
+        options: ServerOptions,
+        folder: Path,
+        connection: Connection,
+        skills: Sequence[Skill],
+        watching: Watching | None,
     ) -> None:
-        self.name, self._folder = name, folder
+        self.name, self._folder, self._watching = name, folder, watching
         self._options, self._connection = options, connection
         self._skills = {skill.capability.name: skill for skill in skills}
         # Where one state serves several commands, they wait for each other here, or one would miss the other's end.
@@ -47,7 +54,8 @@ class OpcUaResource:
             skills = [await Skill.open(connection, n, part) for n, part in options.capabilities.items()]
             if options.stop:
                 await connection.is_method(options.stop)
-            yield cls(name, options, folder, connection, skills)
+            watching = await Watching.open(connection, options.telemetry) if options.telemetry else None
+            yield cls(name, options, folder, connection, skills, watching)
 
     def capabilities(self) -> Sequence[Capability]:
         """Offer each capability with the server's units and the narrower of the server's and the file's limits."""
@@ -57,18 +65,21 @@ class OpcUaResource:
         """Order it, unless the server knows it already, and wait for its end."""
         skill = self._skill(command)
         try:
-            async with asyncio.timeout(command.timeout_s), self._turns[skill.part.state]:
+            async with asyncio.timeout(command.timeout_s), self._turns[skill.part.state], self._watched(recorder):
                 return await self._run(skill, command, recorder)
         except TimeoutError as error:
             raise ResourceUnavailable(
                 f"{self.name}: {command.capability} has not ended within {command.timeout_s:g} s; it may still go on."
             ) from error
 
+    def _watched(self, recorder: Recorder) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._watching is None else self._watching.during(recorder)
+
     async def ask(self, command: Command) -> Answer:
         """Look at what the server holds and, where it can look up ids, at its record."""
         skill = self._skill(command)
         now = await glance(skill)
-        answer = now.answer() if now.held == command.command_id else await look_up(skill, command.command_id)
+        answer = await stands(skill, command.command_id, now)
         return self._without_record(now) if answer is None else answer
 
     async def stop(self) -> None:
@@ -104,22 +115,22 @@ class OpcUaResource:
         return CannotTell(reason=f"{self.name} may hold another command, and keeps no record of earlier ones")
 
     async def _run(self, skill: Skill, command: Command, recorder: Recorder) -> Outcome:
-        answer = await look(skill, command.command_id) if skill.identifies else None
+        now = await glance(skill)
+        answer = await stands(skill, command.command_id, now) if skill.identifies else None
         if isinstance(answer, Done):
             return answer.outcome
         if isinstance(answer, CannotTell):
             raise ResourceUnavailable(f"{self.name}: {answer.reason}. Look at the device.")
         if not isinstance(answer, Running):
-            refusal = await self._start(skill, command)
+            refusal = await self._start(skill, command, now)
             if refusal:
                 return refusal
         return await self._end(skill, command, recorder)
 
-    async def _start(self, skill: Skill, command: Command) -> Failure | None:
+    async def _start(self, skill: Skill, command: Command, before: Glance) -> Failure | None:
         """Order the command when the server is free; return the refusal if it is refused."""
         deadline, pause = time.monotonic() + self._options.busy_s, _Pause()
         while True:
-            before = await glance(skill)
             if before.phase is not Phase.RUNNING:
                 try:
                     await skill.order(command)
@@ -136,9 +147,12 @@ class OpcUaResource:
                     f"{self.name} is busy with another command{_of(before)}; this one is not begun."
                 )
             await pause()
+            before = await glance(skill)
 
     async def _taken_up(self, skill: Skill, command: Command, before: Glance) -> None:
         """Wait until the state that the server shows is this command's, not an older one's."""
+        if skill.method is not None:
+            return  # it returns when the server has taken the command up
         deadline, pause = time.monotonic() + self._options.start_s, _Pause()
         while not _is_taken_up(skill, command, before, await glance(skill)):
             if time.monotonic() > deadline:
@@ -153,7 +167,7 @@ class OpcUaResource:
         deadline = time.monotonic() + SETTLE_S
         pause = _Pause()
         while skill.identifies and time.monotonic() < deadline:
-            if isinstance(await look(skill, command.command_id), Running | Done):
+            if isinstance(await stands(skill, command.command_id, await glance(skill)), Running | Done):
                 return
             await pause()
         raise ResourceUnavailable(
@@ -180,8 +194,6 @@ class OpcUaResource:
 
 
 def _is_taken_up(skill: Skill, command: Command, before: Glance, now: Glance) -> bool:
-    if skill.method is not None:
-        return True  # a method returns when the server has taken the command up
     if skill.echoes:
         return now.held == command.command_id
     return now.phase is not before.phase

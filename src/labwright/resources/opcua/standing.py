@@ -59,9 +59,8 @@ async def glance(skill: Skill) -> Glance:
     return Glance(phase=phase, held=held, progress=_progress(skill, found), outcome=outcome)
 
 
-async def look(skill: Skill, command_id: str) -> Answer | None:
+async def stands(skill: Skill, command_id: str, now: Glance) -> Answer | None:
     """Say how a command stands; None where the server holds another, or none, and keeps no record."""
-    now = await glance(skill)
     return now.answer() if now.held == command_id else await look_up(skill, command_id)
 
 

@@ -1,7 +1,7 @@
 """What goes over the wire: values, answers and errors, between asyncua's words and ours."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -54,6 +54,20 @@ class Method:
 
     takes: Mapping[str, Any]
     gives: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Handler:
+    """What asyncua tells of a subscription; it is called in the event loop, and must not wait."""
+
+    tell: Callable[[Any, Any], None]
+
+    def datachange_notification(self, node: Any, value: object, data: Any) -> None:
+        """Hand on one change: which node, and the data value with its time and status."""
+        self.tell(node.nodeid, data.monitored_item.Value)
+
+    def status_change_notification(self, status: Any) -> None:
+        """The session says so too, to whoever asks next."""
 
 
 @contextlib.contextmanager

@@ -208,6 +208,20 @@ tasks = Table(
     Column("ended_at", String),
 )
 
+# Batches of samples, each an object; `first` and `last` are times of the source's clock, in seconds since 1970.
+telemetry = Table(
+    "telemetry",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", Integer, ForeignKey("runs.id"), nullable=False, index=True),
+    Column("resource", String, nullable=False),
+    Column("channels", Text, nullable=False),
+    Column("first", Float, nullable=False),
+    Column("last", Float, nullable=False),
+    Column("samples", Integer, nullable=False),
+    Column("object", String, nullable=False),
+)
+
 lots = Table(
     "lots",
     metadata,

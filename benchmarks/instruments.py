@@ -1,0 +1,38 @@
+"""What instruments cost through Labwright, and what reaches them that should not.
+
+python benchmarks/instruments.py            a table for people
+python benchmarks/instruments.py --json     the same, and one line of figures
+"""
+
+import os
+
+os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+
+import argparse
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from instruments import opcua
+
+
+def main() -> None:
+    """Measure, and say what was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="end with one line of figures")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long samples are streamed")
+    said = parser.parse_args()
+    figures, lines = opcua.measure(said.seconds)
+    grid = Table(title="OPC UA on loopback")
+    grid.add_column("what")
+    grid.add_column("median", justify="right")
+    for line in lines:
+        grid.add_row(*line)
+    Console(width=100).print(grid)
+    if said.json:
+        print(json.dumps({"name": "instruments", "figures": figures}))
+
+
+if __name__ == "__main__":
+    main()

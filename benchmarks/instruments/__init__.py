@@ -1,0 +1,1 @@
+"""What the benchmark of instruments is made of."""

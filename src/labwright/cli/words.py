@@ -10,6 +10,7 @@ from labwright.core.problem import Aim, Objective, Problem
 from labwright.core.states import CampaignState, TrialState
 from labwright.core.trial import Trial, winners
 from labwright.core.values import Value, show
+from labwright.planning.reasons import UNSURE
 
 
 def with_unit(value: Value, unit: str | None) -> str:
@@ -38,9 +39,10 @@ def outcome_words(problem: Problem, trial: Trial) -> str:
 
 def chance(probability: float) -> str:
     """Write a probability in percent: nothing that is still to be tried is certain."""
-    if not 0.01 <= probability <= 0.99:
-        return "more than 99%" if probability > 0.5 else "less than 1%"
-    return f"{probability:.0%}"
+    least, most = UNSURE
+    if least <= probability <= most:
+        return f"{probability:.0%}"
+    return f"more than {most:.0%}" if probability > most else f"less than {least:.0%}"
 
 
 def context_words(problem: Problem, trial: Trial) -> str:

@@ -27,7 +27,7 @@ UNLIKELY = 0.16  # to be better: more than a standard deviation short of it
 ALIKE = 0.3  # a correlation below it is far away
 SAMPLE = 16  # observations from which it is found what matters, so that it takes no time
 NAMED = 2  # parameters in which a point differs
-CERTAIN = 0.99  # no probability is said to be more, and none less than the rest
+UNSURE = (0.01, 0.99)  # no probability is said to be less, or more
 NEAR = 0.6  # of the belief's highest density: within what people say of where the best is
 
 Grounds = Mapping[str, Mapping[str, float]]
@@ -208,9 +208,10 @@ def _belief(found: Grounds) -> list[str]:
 
 def chance(probability: float) -> str:
     """Write a probability: nothing that is still to be tried is certain."""
-    if not 1 - CERTAIN <= probability <= CERTAIN:
-        return f"more than {CERTAIN}" if probability > CERTAIN else f"less than {1 - CERTAIN:.2g}"
-    return f"{probability:.2g}"
+    least, most = UNSURE
+    if least <= probability <= most:
+        return f"{probability:.2g}"
+    return f"more than {most}" if probability > most else f"less than {least}"
 
 
 def first_design(proposal: Proposal, number: int, initial: int) -> Proposal:

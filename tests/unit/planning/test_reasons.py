@@ -109,6 +109,7 @@ def test_what_differs_is_rounded_as_a_suggestion_is():
 )
 def test_no_probability_is_said_to_be_one_or_nothing(probability, words):
     assert chance(probability) == words
+    assert chance(0.01) == "0.01"
     assert chance(0.0) == chance(0.0048) == "less than 0.01"
 
 

@@ -74,7 +74,7 @@ def within(space: Space, candidates: Frame) -> Space:
     columns: dict[str, Cells] = {}
     for parameter in space.parameters:
         heading = candidates.find(parameter.name, "pool")
-        check_same_unit(parameter.name, parameter.unit, heading)
+        check_same_unit(f"In the pool, {parameter.name}", parameter.unit, heading)
         column = _read(candidates, heading, words=isinstance(parameter, Ordinal | Categorical))
         check_allowed(parameter, column, lambda row, heading=heading: candidates.place(row, heading))  # type: ignore[misc]
         columns[parameter.name] = column

@@ -232,6 +232,15 @@ def test_a_unit_in_the_title_of_a_column_is_heeded_and_the_title_kept():
         suggest(rows, "maximize yield", Space(parameters=(Continuous(name="T", low=293, high=353, unit="K"),)))
 
 
+def test_a_pool_in_another_unit_than_the_table_is_refused_by_the_name_of_its_column():
+    rows, pool = [{"T (degC)": 20 + n, "yield": n} for n in range(3)], [{"T (K)": 300}, {"T (K)": 310}]
+
+    with pytest.raises(InvalidUnit, match=r"The pool's 'T \(K\)' is in 'K', but the column is 'T \(degC\)'\."):
+        suggest(rows, "maximize yield", pool=pool)
+    with pytest.raises(InvalidUnit, match=r"In the pool, T is in 'degC', but the column is 'T \(K\)'\."):
+        suggest(rows, "maximize yield", {"T": (20, 80)}, pool=pool)
+
+
 def test_true_and_false_may_be_levels():
     rows = [{"stirred": n % 2 == 0, "T": 20 + n, "yield": n} for n in range(6)]
 

@@ -39,7 +39,6 @@ def suggest(
 ) -> None:
     """Suggest the next experiments for a table of results; print them and write them beside it."""
     from labwright.campaigns import spreadsheet
-    from labwright.planning.gp import GaussianProcessPlanner
 
     question = spreadsheet.Question(
         goals=tuple(goal or ()),
@@ -53,17 +52,18 @@ def suggest(
     table = spreadsheet.understand(spreadsheet.read_sheet(file, sheet), question, decimal=decimal, pool=candidates)
     target = out or spreadsheet.next_to(file)
     spreadsheet.check_free(target, file, table.blank)
-    proposals = spreadsheet.propose(table, GaussianProcessPlanner(GaussianProcessPlanner.Options()), count, seed=seed)
-    spreadsheet.write_sheet(target, spreadsheet.as_sheet(table, proposals, target.name))
+    proposals = _written(table, target, count, seed)
     remarks = spreadsheet.remarks(table, proposals, count)
-    if json:
-        _print_json(table, proposals, target, remarks)
-    else:
-        _print_table(table, proposals, target, [*(_reasons(proposals) if why else []), *remarks])
+    (_print_json if json else _print_reasons if why else _print_table)(table, proposals, target, remarks)
 
 
-def _reasons(proposals: "Sequence[Proposal]") -> list[str]:
-    return [f"{number}. {proposal.reason}" for number, proposal in enumerate(proposals, start=1)]
+def _written(table: "Table", target: Path, count: int, seed: int) -> "list[Proposal]":
+    from labwright.campaigns import spreadsheet
+    from labwright.planning.gp import GaussianProcessPlanner
+
+    proposals = spreadsheet.propose(table, GaussianProcessPlanner(), count, seed=seed)
+    spreadsheet.write_sheet(target, spreadsheet.as_sheet(table, proposals, target.name))
+    return proposals
 
 
 def _print_json(table: "Table", proposals: "Sequence[Proposal]", target: Path, remarks: list[str]) -> None:
@@ -81,6 +81,11 @@ def _print_json(table: "Table", proposals: "Sequence[Proposal]", target: Path, r
     held = {h.name: h.value for h in table.columns.held}
     notes: list[Json] = [*table.notes, *remarks]
     typer.echo(canonical({"file": str(target), "experiments": experiments, "held": held, "notes": notes}))
+
+
+def _print_reasons(table: "Table", proposals: "Sequence[Proposal]", target: Path, remarks: list[str]) -> None:
+    reasons = [f"{number}. {proposal.reason}" for number, proposal in enumerate(proposals, start=1)]
+    _print_table(table, proposals, target, [*reasons, *remarks])
 
 
 def _print_table(table: "Table", proposals: "Sequence[Proposal]", target: Path, below: list[str]) -> None:

@@ -14,7 +14,7 @@ from labwright.core.values import Point, Value
 from labwright.planning.tables.rows import FAILED, as_trial, beyond, is_failed, strangers
 
 GAP = "Fill it in, or leave the whole column out with --ignore."
-SHOWN = 3  # rows that lie outside what may be chosen, and are named
+SHOWN = 3  # rows that lie outside what may be chosen, and are named; one more is named as well
 HINT = f"Leave it empty while the result is still to come; write '{FAILED}' if the experiment gave none."
 
 
@@ -44,10 +44,10 @@ def read_rows(sheet: Sheet, roles: Roles, columns: Columns, numerals: Numerals) 
 def _some(outside: Sequence[str], sheet: Sheet) -> list[str]:
     """Return the first of some notes, and how many more there are."""
     more = len(outside) - SHOWN
-    if more <= 0:
+    if more <= 1:
         return list(outside)
-    lie = f"{sheet.row_word} lies" if more == 1 else f"{sheet.row_word}s lie"
-    return [*outside[:SHOWN], f"{more:,} more {lie} outside what may be chosen; they are learnt from as well."]
+    others = f"{more:,} more {sheet.row_word}s lie outside what may be chosen; they are learnt from as well."
+    return [*outside[:SHOWN], others]
 
 
 @dataclass(frozen=True, kw_only=True)

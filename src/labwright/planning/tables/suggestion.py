@@ -59,9 +59,14 @@ def suggest(
         problem = replace(problem, space=within(problem.space, candidates))
     table = Table.of(frame, problem, candidates)
     found = next_rows(problem, table.trials(), GaussianProcessPlanner(), int(count), seed=int(seed))
-    if len(found) < count:
-        warn(f"Only {len(found)} rows instead of {count}: of what may be chosen nothing else is left to try.")
+    _warn_of_shortage(len(found), count)
     return same_kind(trials, table.answer(found))
+
+
+def _warn_of_shortage(found: int, count: int) -> None:
+    if found < count:
+        rows = "1 row" if found == 1 else f"{found} rows"
+        warn(f"Only {rows} instead of {count}: of what may be chosen nothing else is left to try.")
 
 
 def _check_whole(**found: tuple[object, int]) -> None:

@@ -260,10 +260,11 @@ def test_levels_that_are_numbers_stay_among_themselves():
 def test_two_levels_with_results_between_them_look_like_a_range_and_a_warning_says_so():
     with pytest.warns(
         UserWarning, match=r"space\['T'\]: only 20 and 80 may be chosen, .* A range is written \(20, 80\)"
-    ):
+    ) as told:
         (answer,) = suggest(ROWS, "maximize yield", {"T": [20, 80]})
 
     assert answer["T"] in (20, 80)
+    assert told[0].filename == __file__
 
 
 def test_a_result_must_keep_its_constraints():

@@ -14,6 +14,7 @@ from labwright.planning.tables.frame import Frame, read_frame, same_kind
 from labwright.planning.tables.pool import space_of, within
 from labwright.planning.tables.rows import next_rows
 from labwright.planning.tables.table import Table
+from labwright.planning.tables.warning import warn
 from labwright.planning.tables.wishes import Bound, Choice, Wish
 
 F = TypeVar("F")
@@ -41,8 +42,8 @@ def suggest(
     rows, a table of any kind. `problem` says all of this with core values instead.
 
     Besides its settings a row has the results, empty, and for each what is expected, `yield mean` and `yield sd`, and
-    the `reason`. There are fewer rows than `count` when the pool runs out. The same table and seed give the same rows.
-    What does not fit is an InvalidInput.
+    the `reason`. There are fewer rows than `count`, with a warning, when the pool runs out. The same table and seed
+    give the same rows. What does not fit is an InvalidInput.
     """
     # Imported here because it needs numpy and scipy, and `labwright.planning` is imported without need of them.
     from labwright.planning.gp import GaussianProcessPlanner
@@ -57,9 +58,15 @@ def suggest(
     elif candidates is not None:
         problem = replace(problem, space=within(problem.space, candidates))
     table = Table.of(frame, problem, candidates)
-    return same_kind(
-        trials, table.answer(next_rows(problem, table.trials(), GaussianProcessPlanner(), int(count), seed=int(seed)))
-    )
+    found = next_rows(problem, table.trials(), GaussianProcessPlanner(), int(count), seed=int(seed))
+    _warn_of_shortage(len(found), count)
+    return same_kind(trials, table.answer(found))
+
+
+def _warn_of_shortage(found: int, count: int) -> None:
+    if found < count:
+        rows = "1 row" if found == 1 else f"{found} rows"
+        warn(f"Only {rows} instead of {count}: of what may be chosen nothing else is left to try.")
 
 
 def _check_whole(**found: tuple[object, int]) -> None:

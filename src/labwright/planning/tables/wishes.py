@@ -2,7 +2,6 @@
 
 import math
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
@@ -13,6 +12,7 @@ from labwright.core.problem import Goal, Objective, OutcomeConstraint
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter
 from labwright.core.values import show
 from labwright.planning.tables.frame import Frame, number, plain, word
+from labwright.planning.tables.warning import warn
 
 Wish: TypeAlias = str | Objective
 Bound: TypeAlias = str | OutcomeConstraint
@@ -125,4 +125,4 @@ def _warn_of_range(levels: Discrete, heading: Heading, frame: Frame) -> None:
     cells = (number(c, frame.place(i, heading), "") for i, c in enumerate(frame.column(heading)))
     if any(cell is not None and low < cell < high for cell in cells):
         said = f"space[{levels.name!r}]: only {show(low)} and {show(high)} may be chosen, though the table has values "
-        warnings.warn(f"{said}between them. A range is written ({show(low)}, {show(high)}).", stacklevel=6)
+        warn(f"{said}between them. A range is written ({show(low)}, {show(high)}).")

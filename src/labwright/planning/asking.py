@@ -9,7 +9,7 @@ import numpy as np
 from labwright.core.problem import Problem
 from labwright.core.source import Answer, Ask, Source
 from labwright.core.trial import Trial
-from labwright.core.values import Point, Value, is_number, storable
+from labwright.core.values import Point, Value, finite, storable
 from labwright.inference.arrays import Array
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
@@ -23,6 +23,7 @@ SPREAD = 24  # points of an even spread that it is asked about first
 BATCH, BATCHES = 8, 3  # points that are chosen at once, and how often in a turn
 LOOKED_AT = 512
 LONGEST = 200  # characters of why a source gave no answer
+ENDLESS = 1e9  # questions
 HALF = 0.5  # share of the signal that a source is taken to explain before there are trials
 
 Key = tuple[tuple[str, Value], ...]
@@ -52,7 +53,7 @@ class _Turn:
     def affordable(self) -> int:
         """How often it may be asked still: never for more than the trials cost, the next one included."""
         assert self.source.cost is not None
-        return max(math.floor((len(self.past) + 1) / self.source.cost) - self.asked, 0)
+        return max(math.floor(min((len(self.past) + 1) / self.source.cost, ENDLESS)) - self.asked, 0)
 
     def after(self, found: Sequence[Answer | str]) -> "_Turn":
         """Return what is known after it was asked some times more, and gave these answers, or why it gave none."""
@@ -163,14 +164,14 @@ def _rows(turn: _Turn) -> Array:
 def _ask(problem: Problem, ask: Ask, point: Point) -> Answer | str:
     """Return what a source answers; or, where it raises or says no finite number for any outcome, why that is none."""
     try:
-        said = dict(ask(point))
-    except Exception as error:  # a stranger's code: it may raise anything, and no experiment depends on it
+        said = dict(ask(dict(point)))
+    except (Exception, SystemExit) as error:  # a stranger's code may do anything, and no experiment needs it
         return _words(error)
-    known = {n: float(v) for n, v in said.items() if n in problem.outcomes and is_number(v) and math.isfinite(v)}
+    known = {n: f for n, v in said.items() if n in problem.outcomes and (f := finite(v)) is not None}
     return Answer(point=point, outcomes=known) if known else _unlike(problem, said)
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     try:
         return _brief(f"{type(error).__name__}: {error}")
     except Exception:  # even its words are a stranger's code

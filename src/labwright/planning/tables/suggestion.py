@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from labwright.core.belief import Belief
 from labwright.core.errors import InvalidInput
@@ -51,6 +51,11 @@ def suggest(
     _check_whole(count=(count, 1), seed=(seed, 0))
     frame = read_frame(trials, "the table")
     candidates = None if pool is None else read_frame(pool, "the pool")
+    beliefs = _several("beliefs", beliefs, Belief)
+    if problem is not None and not isinstance(problem, Problem):
+        raise InvalidInput(f"problem: found {problem!r}, expected a labwright Problem.")
+    if strange := [belief for belief in beliefs if not isinstance(belief, Belief)]:
+        raise InvalidInput(f"beliefs: found {strange[0]!r}, expected a labwright Belief.")
     if problem is None:
         problem = _problem(frame, candidates, objective, space, constraints, beliefs)
     elif objective is not None or space is not None or constraints or beliefs:
@@ -61,6 +66,15 @@ def suggest(
     found = next_rows(problem, table.trials(), GaussianProcessPlanner(), int(count), seed=int(seed))
     _warn_of_shortage(len(found), count)
     return same_kind(trials, table.answer(found))
+
+
+def _several(name: str, found: object, kind: Any) -> list[Any]:
+    """Return one thing of a kind, or several, as a list."""
+    if isinstance(found, kind):
+        return [found]
+    if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+        raise InvalidInput(f"{name}: found {found!r}, expected one or a list; see help(labwright.planning.suggest).")
+    return list(found)
 
 
 def _warn_of_shortage(found: int, count: int) -> None:
@@ -87,8 +101,8 @@ def _problem(
         raise InvalidInput("Say what is wanted, such as objective='maximize yield', or give `problem`.")
     if isinstance(objective, Problem):
         raise InvalidInput("objective: found a Problem. Give it by its name: suggest(table, problem=...).")
-    wanted = [wishes.read_objective(o, frame) for o in ([objective] if isinstance(objective, One) else objective)]
-    bounds = wishes.read_constraints([constraints] if isinstance(constraints, One) else constraints, frame)
+    wanted = [wishes.read_objective(o, frame) for o in _several("objective", objective, One)]
+    bounds = wishes.read_constraints(_several("constraints", constraints, One), frame)
     names = [o.name for o in wanted]
     if len(set(names)) < len(names):
         raise InvalidInput(f"objective: each column can be wanted once; found {', '.join(names)}.")

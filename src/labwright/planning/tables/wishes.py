@@ -35,6 +35,8 @@ def read_objective(wish: Wish, frame: Frame) -> Objective:
     if isinstance(wish, Objective):
         check_same_unit(wish.name, wish.unit, heading_of(wish.name, frame, f"objective {wish.name!r}"))
         return wish
+    if not isinstance(wish, str):
+        raise InvalidInput(f"objective: found {wish!r}, expected words such as 'maximize yield', or an Objective.")
     place, found = f"objective {wish!r}", GOAL.fullmatch(wish.strip())
     if found is None:
         raise InvalidInput(f"{place}: expected 'maximize COLUMN', 'minimize COLUMN' or 'match COLUMN = TARGET'.")
@@ -52,6 +54,8 @@ def read_constraints(bounds: Sequence[Bound], frame: Frame) -> tuple[OutcomeCons
     """Read `purity >= 95` and `cost <= 10`; two of one column become one."""
     found: dict[str, OutcomeConstraint] = {}
     for bound in bounds:
+        if not isinstance(bound, str | OutcomeConstraint):
+            raise InvalidInput(f"constraints: found {bound!r}, expected words such as 'purity >= 95'.")
         one = bound if isinstance(bound, OutcomeConstraint) else _bound(bound, frame)
         check_same_unit(one.name, one.unit, heading_of(one.name, frame, f"constraint {str(one)!r}"))
         other = found.get(one.name, one)

@@ -100,7 +100,11 @@ class Candidates:
         for index in np.argsort(-values, kind="stable"):
             if values[index] > -np.inf and self._allowed(int(index)):
                 return int(index)
-        raise _exhausted(self.encoding.space, len(self.places))
+        space = self.encoding.space
+        why = f", as of the first of them: {space.problems(self.point(best))[0]}"
+        raise PoolExhausted(
+            f"None of the {len(self)} candidates left keeps every rule{why}. Widen them, or end the campaign."
+        )
 
     def _allowed(self, index: int) -> bool:
         place, known = int(self.places[index]), self.listing.allowed

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from labwright.core.belief import Belief
 from labwright.core.errors import InvalidInput, PoolExhausted
 from labwright.core.problem import Goal, Objective, Problem
 from labwright.core.restriction import Composition, LinearConstraint, Rule
+from labwright.core.source import Answer, Source
 from labwright.core.space import Continuous, Discrete, Pool, Space
 from labwright.core.states import TrialState
 from labwright.core.trial import Proposal, Trial
+from labwright.planning import suggest
 from labwright.planning.gp import GaussianProcessPlanner
 from labwright.planning.sampling import SamplingPlanner
 
@@ -136,3 +139,104 @@ def test_a_rule_is_asked_once_of_each_candidate():
         SamplingPlanner().propose(
             problem, [], [ended(i, p.point, TrialState.RUNNING) for i, p in enumerate(chosen)], 1, seed=1
         )
+
+
+def asking(ask, cost=0.1):
+    source = Source(name="sim", ask=ask, cost=cost)
+    return Problem(space=Space(parameters=(unit("a"), unit("b"))), objectives=objectives("y"), sources=(source,))
+
+
+def played(problem, observed):
+    history = [observed(i, {"a": i / 7, "b": (i * 3 % 7) / 7}, y=i / 7) for i in range(6)]
+    [proposal] = GaussianProcessPlanner().propose(problem, history, [], 1, seed=1)
+    return proposal.grounds
+
+
+def test_a_source_that_writes_into_its_point_harms_nobody(observed):
+    def ask(point):
+        value = {"y": point["a"]}
+        point["a"] /= 10
+        point.pop("b")
+        return value
+
+    harmless = asking(lambda p: {"y": p["a"]})
+    assert played(asking(ask), observed)["sources"] == played(harmless, observed)["sources"]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])
+def test_a_source_may_answer_with_numbers_of_numpy(observed, kind):
+    assert played(asking(lambda p: {"y": kind(10 * p["a"])}), observed)["unanswered"] == {"sim": 0}
+    Source(name="old", answers=(Answer(point={"a": kind(1)}, outcomes={"y": kind(2)}),)).check(
+        Space(parameters=(unit("a"),)), ["y"]
+    )
+
+
+def leave(point):
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("ask", [leave, lambda p: {"y": 10**400}, lambda p: {"y": True}, lambda p: 5])
+def test_whatever_a_source_does_the_next_trial_is_chosen(observed, ask):
+    found = played(asking(ask), observed)
+
+    assert found["unanswered"] == found["asked"]
+
+
+def test_a_source_that_costs_next_to_nothing_is_asked_no_more_than_it_teaches(observed):
+    assert played(asking(lambda p: {"y": p["a"]}, cost=5e-324), observed)["asked"]["sim"] < 100
+
+
+def test_a_cost_that_is_no_number_is_refused():
+    with pytest.raises(InvalidInput, match="costs 'little' of a trial"):
+        Source(name="sim", ask=leave, cost="little")
+    with pytest.raises(InvalidInput, match="answer 1: y is 1000"):
+        Source(name="old", answers=(Answer(point={"a": 1}, outcomes={"y": 10**400}),)).check(
+            Space(parameters=(unit("a"),)), ["y"]
+        )
+
+
+def test_rules_that_leave_no_candidate_are_named_with_what_they_say():
+    def broken(point):
+        raise KeyError("solvent")
+
+    space = Space(
+        parameters=(unit("x"),), pool=Pool(columns={"x": (0.1, 0.2)}), constraints=(Rule(name="dry", holds=broken),)
+    )
+
+    with pytest.raises(PoolExhausted, match=r"None of the 2 candidates left keeps every rule.*dry raised KeyError"):
+        SamplingPlanner().propose(Problem(space=space, objectives=objectives("y")), [], [], 1, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"objective": 5}, "objective: found 5"),
+        ({"objective": [5]}, "objective: found 5"),
+        ({"objective": b"maximize y"}, "objective: found b'maximize y'"),
+        ({"constraints": 5}, "constraints: found 5"),
+        ({"constraints": [5]}, "constraints: found 5"),
+        ({"beliefs": "x"}, "beliefs: found 'x'"),
+        ({"beliefs": ["x"]}, "beliefs: found 'x'"),
+        ({"problem": 5, "objective": None, "space": None}, "problem: found 5"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_by_its_name(said, words):
+    wishes = {"objective": "maximize y", "space": {"x": (0.5, 3.0)}} | said
+    with pytest.raises(InvalidInput, match=words):
+        suggest({"x": [1.0, 2.0], "y": [1.0, 2.0]}, **wishes)
+
+
+def test_one_belief_needs_no_list():
+    [row] = suggest(
+        [{"x": 1.0, "y": 1.0}], "maximize y", {"x": (0.5, 3.0)}, beliefs=Belief(parameter="x", near=2.0, within=0.1)
+    )
+
+    assert 1.5 < row["x"] < 2.5
+    with pytest.raises(InvalidInput, match="near 'x' is not a finite number"):
+        Belief(parameter="x", near="x", within=1.0)
+
+
+@pytest.mark.parametrize("column", [np.ones((2, 2)), np.array(1.0)])
+def test_a_column_that_is_no_row_of_cells_is_refused(column):
+    with pytest.raises(InvalidInput, match="column 'x': found an array of shape"):
+        suggest({"x": column, "y": [1.0, 2.0]}, "maximize y", {"x": (0.5, 3.0)})

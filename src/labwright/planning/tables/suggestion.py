@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from labwright.core.belief import Belief
 from labwright.core.errors import InvalidInput
@@ -14,6 +14,7 @@ from labwright.planning.tables.frame import Frame, read_frame, same_kind
 from labwright.planning.tables.pool import space_of, within
 from labwright.planning.tables.rows import next_rows
 from labwright.planning.tables.table import Table
+from labwright.planning.tables.warning import warn
 from labwright.planning.tables.wishes import Bound, Choice, Wish
 
 F = TypeVar("F")
@@ -41,8 +42,8 @@ def suggest(
     rows, a table of any kind. `problem` says all of this with core values instead.
 
     Besides its settings a row has the results, empty, and for each what is expected, `yield mean` and `yield sd`, and
-    the `reason`. There are fewer rows than `count` when the pool runs out. The same table and seed give the same rows.
-    What does not fit is an InvalidInput.
+    the `reason`. There are fewer rows than `count`, with a warning, when the pool runs out. The same table and seed
+    give the same rows. What does not fit is an InvalidInput.
     """
     # Imported here because it needs numpy and scipy, and `labwright.planning` is imported without need of them.
     from labwright.planning.gp import GaussianProcessPlanner
@@ -50,6 +51,11 @@ def suggest(
     _check_whole(count=(count, 1), seed=(seed, 0))
     frame = read_frame(trials, "the table")
     candidates = None if pool is None else read_frame(pool, "the pool")
+    beliefs = _several("beliefs", beliefs, Belief)
+    if problem is not None and not isinstance(problem, Problem):
+        raise InvalidInput(f"problem: found {problem!r}, expected a labwright Problem.")
+    if strange := [belief for belief in beliefs if not isinstance(belief, Belief)]:
+        raise InvalidInput(f"beliefs: found {strange[0]!r}, expected a labwright Belief.")
     if problem is None:
         problem = _problem(frame, candidates, objective, space, constraints, beliefs)
     elif objective is not None or space is not None or constraints or beliefs:
@@ -57,9 +63,24 @@ def suggest(
     elif candidates is not None:
         problem = replace(problem, space=within(problem.space, candidates))
     table = Table.of(frame, problem, candidates)
-    return same_kind(
-        trials, table.answer(next_rows(problem, table.trials(), GaussianProcessPlanner(), int(count), seed=int(seed)))
-    )
+    found = next_rows(problem, table.trials(), GaussianProcessPlanner(), int(count), seed=int(seed))
+    _warn_of_shortage(len(found), count)
+    return same_kind(trials, table.answer(found))
+
+
+def _several(name: str, found: object, kind: Any) -> list[Any]:
+    """Return one thing of a kind, or several, as a list."""
+    if isinstance(found, kind):
+        return [found]
+    if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+        raise InvalidInput(f"{name}: found {found!r}, expected one or a list; see help(labwright.planning.suggest).")
+    return list(found)
+
+
+def _warn_of_shortage(found: int, count: int) -> None:
+    if found < count:
+        rows = "1 row" if found == 1 else f"{found} rows"
+        warn(f"Only {rows} instead of {count}: of what may be chosen nothing else is left to try.")
 
 
 def _check_whole(**found: tuple[object, int]) -> None:
@@ -80,8 +101,8 @@ def _problem(
         raise InvalidInput("Say what is wanted, such as objective='maximize yield', or give `problem`.")
     if isinstance(objective, Problem):
         raise InvalidInput("objective: found a Problem. Give it by its name: suggest(table, problem=...).")
-    wanted = [wishes.read_objective(o, frame) for o in ([objective] if isinstance(objective, One) else objective)]
-    bounds = wishes.read_constraints([constraints] if isinstance(constraints, One) else constraints, frame)
+    wanted = [wishes.read_objective(o, frame) for o in _several("objective", objective, One)]
+    bounds = wishes.read_constraints(_several("constraints", constraints, One), frame)
     names = [o.name for o in wanted]
     if len(set(names)) < len(names):
         raise InvalidInput(f"objective: each column can be wanted once; found {', '.join(names)}.")

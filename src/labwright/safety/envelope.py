@@ -173,10 +173,10 @@ def _check_envelope(envelope: Envelope, channels: Mapping[str, Channel]) -> None
     if not envelope.channels:
         raise InvalidInput(f"{place}: found no channel; a mode refuses what it does not name. Name one, or drop it.")
     for name, narrow in envelope.channels.items():
-        wide = _known(place, name, channels)
+        wide = _known(f"{place}: channels", name, channels)
         if not _within(narrow, wide):
             raise InvalidInput(
-                f"{place}: {name}: found {narrow.words}, expected nothing beyond the channel's own limits, "
+                f"{place}: channels: {name}: found {narrow.words}, expected nothing beyond the channel's own limits, "
                 f"{wide.words}. Narrow the mode."
             )
     for constraint in envelope.joint:

@@ -103,14 +103,14 @@ class _Reader:
         self._place = place
 
     def limits(self, said: _File, digest: str) -> Limits:
-        channels = {name: self._at(("channels",), _channel, name, part) for name, part in said.channels.items()}
+        channels = {name: self._at(("channels", name), _channel, name, part) for name, part in said.channels.items()}
         modes = {name: self._envelope(name, mode, channels) for name, mode in said.modes.items()}
         return self._at((), _limits, said, channels, modes, digest)
 
     def _envelope(self, mode: str, said: _Mode, channels: Mapping[str, Channel]) -> Envelope:
         path = ("modes", mode)
         narrowed = {
-            name: self._at((*path, "channels"), _narrowed, name, change, channels)
+            name: self._at((*path, "channels", name), _narrowed, name, change, channels)
             for name, change in said.channels.items()
         }
         joint = [self._at((*path, "joint", i), read_inequality, text, "channels") for i, text in enumerate(said.joint)]
@@ -121,7 +121,8 @@ class _Reader:
             return make(*args, **kwargs)
         except InvalidInput as error:
             # What is wrong begins with its place, from the outside in.
-            line = self._document.line([*path, *str(error).split(": ")])
+            place = str(error).removeprefix(f"{path[-1]}: " if path else "")
+            line = self._document.line([*path, *place.split(": ")])
             raise InvalidInput(f"{self._place}: line {line}: {error}") from error
 
 

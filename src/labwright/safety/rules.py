@@ -265,9 +265,7 @@ def _sparing(limits: Limits, situation: Situation, order: Order) -> Refusal | No
         recent = [d.value for d in situation.doses.get(name, ()) if situation.now - d.at <= dose.window_s]
         total = math.fsum(abs(float(amount)) for amount in (*recent, value))
         if not total <= dose.most * (1 + SLACK):
-            words = (
-                f"found {show(total)} in {show(dose.window_s)} s with this order, expected at most {show(dose.most)}"
-            )
+            words = f"found {show(total)} in {show(dose.window_s)} s, expected at most {show(dose.most)}"
             return refused("dose", f"{words}. Order less, or wait.", name)
     return None
 

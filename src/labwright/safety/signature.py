@@ -14,6 +14,13 @@ def sign(data: bytes, private_key: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(private_key).sign(PURPOSE + data)
 
 
+def public_key(private_key: bytes) -> bytes:
+    """Return the public key, 32 raw bytes, by which what a private key signs is known."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
+
+
 def check_signature(data: bytes, signature: bytes, trusted: Sequence[bytes], place: str) -> None:
     """Raise NotAuthorised unless one of the trusted public keys, each 32 raw bytes, signed these bytes."""
     from cryptography.exceptions import InvalidSignature
@@ -26,7 +33,7 @@ def check_signature(data: bytes, signature: bytes, trusted: Sequence[bytes], pla
             continue
         except ValueError as error:
             raise InvalidInput(
-                f"{place}: found a trusted key of {len(key)} bytes, expected 32. Give it raw."
+                f"{place}: found a trusted key of {len(key)} bytes, expected 32 raw ones."
             ) from error
         return
     raise NotAuthorised(

@@ -32,9 +32,7 @@ def check_signature(data: bytes, signature: bytes, trusted: Sequence[bytes], pla
         except InvalidSignature:
             continue
         except ValueError as error:
-            raise InvalidInput(
-                f"{place}: found a trusted key of {len(key)} bytes, expected 32 raw ones."
-            ) from error
+            raise InvalidInput(f"{place}: found a trusted key of {len(key)} bytes, expected 32 raw ones.") from error
         return
     raise NotAuthorised(
         f"{place}: its signature was expected to be of one of {len(trusted)} trusted keys, and it is of none. Have "

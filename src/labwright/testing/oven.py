@@ -83,10 +83,10 @@ class Oven:
         instrument = Instrument(name="oven", simulated=True, to_safe_state=self.to_safe_state)
         return Monitor(instrument, listener=self.refused, past=past or Past(), clock=clock or self.clock)
 
-    def armed(self, said: Limits | None = None, mode: str = "cold", clock: Callable[[], float] | None = None) -> Monitor:
+    def armed(self, said: Limits | None = None, clock: Callable[[], float] | None = None) -> Monitor:
         """Return a monitor that is armed, watched and reads back everything; it allows what is in its limits."""
         said, monitor = said or limits(), self.monitor(clock=clock)
-        monitor.arm(said, instrument="oven", digest=said.digest, mode=mode, by=person("Ada"))
+        monitor.arm(said, instrument="oven", digest=said.digest, mode="cold", by=person("Ada"))
         monitor.enable_motion()
         self.now += 5
         read_all(monitor)

@@ -136,7 +136,11 @@ HEATER = "heater: {unit: degC, units: [K], low: 0, high: 250, rate: {per_s: 2, o
         ("heartbeat_s: 4", "heartbeat_s: '4'", "line 4: heartbeat_s: found '4'."),
         ("heartbeat_s: 4", "heartbeat_s: 0", "line 4: heartbeat_s: found 0, expected a finite number above 0."),
         ("heartbeat_s: 4", "heartbeat_s: 0.0", "line 4: heartbeat_s: found 0, expected a finite number above 0."),
-        ("heartbeat_s: 4", "hartbeat_s: 4", "line 1: heartbeat_s: found 'version', 'instrument', 'simulated', 'hartbeat_s'"),
+        (
+            "heartbeat_s: 4",
+            "hartbeat_s: 4",
+            "line 1: heartbeat_s: found 'version', 'instrument', 'simulated', 'hartbeat_s'",
+        ),
         ("heartbeat_s: 4\n", "", "line 1: heartbeat_s: found 'version', 'instrument', 'simulated', 'safe_state'"),
         ("{heater: 20, gas: argon}", "{}", "line 5: safe_state: found nothing; say to what at least one channel"),
         ("{heater: 20, gas: argon}", "{lamp: 20}", "line 5: safe_state: found 'lamp', expected one of the channels: "),
@@ -160,7 +164,11 @@ HEATER = "heater: {unit: degC, units: [K], low: 0, high: 250, rate: {per_s: 2, o
         ("per_s: 2", "per_s: 0", "line 7: heater: rate.per_s: found 0, expected a finite number above 0. Change it."),
         ("over_s: 5", "over_s: -1", "line 7: heater: rate.over_s: found -1, expected"),
         ("per_s: 2", "per_s: .inf", "line 7: channels.heater.rate.per_s: found inf."),
-        ("per_s: 2", "fast: 2", "line 7: channels.heater.rate.per_s: found 'fast', 'over_s'. A key is missing here. Add"),
+        (
+            "per_s: 2",
+            "fast: 2",
+            "line 7: channels.heater.rate.per_s: found 'fast', 'over_s'. A key is missing here. Add",
+        ),
         (", fresh_s: 2}", "}", "line 7: heater: found a rate without fresh_s; a rate is held against a read-back."),
         (", fresh_s: 2}", ", fresh_s: 0}", "line 7: heater: fresh_s: found 0, expected"),
         ("levels: [argon, nitrogen], fresh_s: 2", "levels: [a], fresh_s: -1", "line 11: gas: fresh_s: found -1, exp"),
@@ -176,16 +184,32 @@ HEATER = "heater: {unit: degC, units: [K], low: 0, high: 250, rate: {per_s: 2, o
         ("levels: [argon,", "rate: {per_s: 1}, levels: [argon,", "line 11: gas: levels are words"),
         ("levels: [argon,", "dose: {most: 1, window_s: 1}, levels: [argon,", "line 11: gas: levels are words"),
         ("moves: true", "moves: 1", "line 8: channels.stage.moves: found 1."),
-        ("{high: 100}", "{high: 251}", "line 14: modes: cold: channels: heater: found 0 to 251 degC, expected nothing beyond"),
-        ("{high: 100}", "{low: -1}", "line 14: modes: cold: channels: heater: found -1 to 250 degC, expected nothing beyond the"),
+        (
+            "{high: 100}",
+            "{high: 251}",
+            "line 14: modes: cold: channels: heater: found 0 to 251 degC, expected nothing beyond",
+        ),
+        (
+            "{high: 100}",
+            "{low: -1}",
+            "line 14: modes: cold: channels: heater: found -1 to 250 degC, expected nothing beyond the",
+        ),
         ("{high: 100}", "{low: 101, high: 100}", "line 14: heater: found low 101 and high 100, expected"),
         ("{high: 100}", "{unit: K}", "line 14: modes.cold.channels.heater.unit: found 'K'. Nothing reads this key."),
         ("{high: 100}", "{levels: [hot]}", "line 14: heater: levels are words"),
         ("{high: 100}, stage: ,", "{high: 100}, lamp: ,", "line 14: lamp: expected one of the channels: heater, stage"),
-        ("levels: [argon]}", "levels: [argon, air]}", "line 17: modes: hot: channels: gas: found one of argon, air, expected"),
+        (
+            "levels: [argon]}",
+            "levels: [argon, air]}",
+            "line 17: modes: hot: channels: gas: found one of argon, air, expected",
+        ),
         ("levels: [argon]}", "levels: []}", "line 17: gas: found low None and high None"),
         ("levels: [argon]}", "low: 0}", "line 17: gas: levels are words"),
-        ("[heater + 2*stage <= 210]", "[lamp <= 210]", "line 15: modes: cold: joint: lamp is at most 210: found 'lamp'"),
+        (
+            "[heater + 2*stage <= 210]",
+            "[lamp <= 210]",
+            "line 15: modes: cold: joint: lamp is at most 210: found 'lamp'",
+        ),
         ("[heater + 2*stage <= 210]", "[gas <= 2]", "line 15: modes: cold: joint: gas is at most 2: gas was found to"),
         ("[heater + 2*stage <= 210]", "[pump <= 2]", "line 15: modes: cold: joint: pump is at most 2: pump was found"),
         ("[heater + 2*stage <= 210]", "[heater < 2]", "line 15: found 'heater < 2'; only <= and >="),
@@ -201,7 +225,9 @@ def test_what_is_wrong_is_said_with_its_line_what_was_found_and_what_to_do(old, 
 def test_a_mode_names_at_least_one_channel():
     text = LIMITS + "  idle:\n    channels: {}\n"
 
-    with pytest.raises(InvalidInput, match="^limits.yaml: line 22: modes: idle: found no channel; a mode refuses what"):
+    with pytest.raises(
+        InvalidInput, match=r"^limits.yaml: line 22: modes: idle: found no channel; a mode refuses what"
+    ):
         limits(text)
 
 

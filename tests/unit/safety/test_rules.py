@@ -264,7 +264,10 @@ def test_a_rule_that_fails_refuses():
     [
         (order(""), "form: the id is ''; a text of 1 to 200 printable characters is one."),
         (order(), "form: 1 to 5 channels with a value each were expected. Order what is to be set."),
-        (order(mode="x", flow=(1.0, "L/min")), "mode: found 'x', expected one of cold, hot, loading. Name one of them."),
+        (
+            order(mode="x", flow=(1.0, "L/min")),
+            "mode: found 'x', expected one of cold, hot, loading. Name one of them.",
+        ),
         (order(gas=("air", None)), "range: gas: found 'air', expected one of argon, nitrogen. Stay within."),
         (order(flow=(9, "L/min")), "range: flow: found 9.0, expected -5 to 5 L/min. Stay within."),
         (order(flow=(9, "K")), "unit: flow: found 'K', expected 'L/min'. Send one of these."),
@@ -371,7 +374,10 @@ def test_no_malformed_order_is_admitted_nor_fails_a_rule(command_id, mode, conte
 
 
 TIGHTER = [
-    ("heater: {unit: degC, units: [K], low: 0, high: 250", "heater: {{unit: degC, units: [K], low: {low}, high: {high}"),
+    (
+        "heater: {unit: degC, units: [K], low: 0, high: 250",
+        "heater: {{unit: degC, units: [K], low: {low}, high: {high}",
+    ),
     ("per_s: 2", "per_s: {part}"),
     ("over_s: 5", "over_s: {part}"),
     ("most: 20", "most: {part}"),

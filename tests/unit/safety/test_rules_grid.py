@@ -142,10 +142,34 @@ def values_of(name: str) -> Iterator[Way]:
         odd_units = ("1", "", "degC", 1, ["1"])
     else:
         number = ASKED[name]
-        odd_values = (math.nan, math.inf, -math.inf, 1e400, True, False, str(number), f"{number} mm", "", None, [number])
+        odd_values = (
+            math.nan,
+            math.inf,
+            -math.inf,
+            1e400,
+            True,
+            False,
+            str(number),
+            f"{number} mm",
+            "",
+            None,
+            [number],
+        )
         odd_values += (Decimal(number), Fraction(number), np.float64(number), np.int64(number), np.array(number))
         odd_values += (Float(number), Int(number), complex(number), 10**400, -(10**400), b"1", "9" * 10**6, {"x": 1})
-        odd_units = (None, "", "1", "kg", str(UNITS[name]).upper(), " mm", 1, ["mm"], "x" * 10**6, "9**9**9**9", "\ud800")
+        odd_units = (
+            None,
+            "",
+            "1",
+            "kg",
+            str(UNITS[name]).upper(),
+            " mm",
+            1,
+            ["mm"],
+            "x" * 10**6,
+            "9**9**9**9",
+            "\ud800",
+        )
     for value in odd_values:
         why = f"{name} is {type(value).__name__} {str(value)[:12]!a}"
         yield why, "value", lambda w, v=value: w.asking(**{name: replace(asked, value=v)})
@@ -211,7 +235,11 @@ def ways(w: World) -> Iterator[Way]:
         yield from ranges_of(name, mode)
         yield from histories_of(name, mode)
         if name not in LIMITS.modes["loading"].channels:
-            yield f"{name} in a mode without it", "channel", lambda w: replace(w, order=replace(w.order, mode="loading"))
+            yield (
+                f"{name} in a mode without it",
+                "channel",
+                lambda w: replace(w, order=replace(w.order, mode="loading")),
+            )
     for name in dict.fromkeys([*w.order.content, *JOINT[mode]]):
         if name != "pump":
             yield from read_backs_of(name)

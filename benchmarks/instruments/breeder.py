@@ -1,4 +1,4 @@
-"""Makes every mutant that cosmic-ray's operators know of a set of files: one JSON line each. Runs where it is installed."""
+"""Makes every mutant of some files that the operators of cosmic-ray know: one JSON line each."""
 
 import ast
 import json

@@ -78,10 +78,10 @@ def prepare() -> None:
     import labwright.testing.oven
 
     assert labwright.safety.monitor.__file__.startswith(str(folder))
-    for name in [name for name in sys.modules if name.startswith("labwright.") and ".core" not in name]:
+    for name in [n for n in sys.modules if n.startswith("labwright.safety") or n == "labwright.testing.oven"]:
         del sys.modules[name]
-    del sys.modules["labwright"]
-    sys.dont_write_bytecode = True
+    if not survives(None):
+        raise RuntimeError("The tests fail without any mutant; nothing was measured.")
 
 
 def survives(mutant: Mutant | None) -> bool:
@@ -89,6 +89,7 @@ def survives(mutant: Mutant | None) -> bool:
     path = Path.cwd() / SAFETY / (mutant.file if mutant else "gate.py")
     sound = path.read_text()
     path.write_text(mutant.code if mutant else sound)
+    sys.dont_write_bytecode = mutant is not None
     child = os.fork()
     if not child:
         test()
@@ -117,8 +118,6 @@ def test() -> None:
 def run(mutants: Sequence[Mutant]) -> list[Mutant]:
     """Return those that survive."""
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"), initializer=prepare) as pool:
-        if not pool.submit(survives, None).result():
-            raise SystemExit("The tests fail without any mutant; nothing was measured.")
         found = []
         for i, (mutant, alive) in enumerate(zip(mutants, pool.map(survives, mutants), strict=True), start=1):
             if alive:

@@ -1,9 +1,10 @@
 """The reference monitor: every order to one instrument passes it, and stop passes everything."""
 
+import math
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -44,6 +45,7 @@ class Past:
     seen: Mapping[str, str] = field(default_factory=dict)
 
 
+SLOTS = 64  # of the window of a dose
 _NO_PAST = Past()
 
 
@@ -127,8 +129,7 @@ class Monitor:
             set_now[name] = Setpoint(value=value, at=now)
             dose = self._limits.channels[name].dose if self._limits else None
             if dose:
-                recent = (d for d in doses.get(name, ()) if now - d.at <= dose.window_s)
-                doses[name] = (*recent, set_now[name])
+                doses[name] = _dosed(doses.get(name, ()), abs(float(value)), now, dose.window_s)
         self._seen[command_id] = decided.digest
         setpoints = {**situation.setpoints, **set_now}
         self._known = replace(self._known, latest=now, setpoints=setpoints, doses=doses)
@@ -286,6 +287,18 @@ class Monitor:
 
     def _has_heartbeat(self, situation: Situation) -> bool:
         return self._limits is not None and is_recent(situation.heartbeat_at, situation.now, self._limits.heartbeat_s)
+
+
+def _dosed(doses: Sequence[Setpoint], amount: float, now: float, window_s: float) -> tuple[Setpoint, ...]:
+    """Return the doses that count, with one more: summed in slots of time, each as if given at its end.
+
+    So there are never more than a few to add up, and none counts for less than its window.
+    """
+    slot = window_s / SLOTS
+    end = math.ceil(now / slot) * slot
+    kept = [d for d in doses if now - d.at <= window_s and d.at != end]
+    same = [float(d.value) for d in doses if d.at == end]
+    return (*kept, Setpoint(value=math.fsum([*same, amount]), at=end))
 
 
 def _mode(mode: str, limits: Limits | None) -> str:

@@ -68,7 +68,7 @@ class Model:
             return False
         if "heater" in content and not self.is_slow(content["heater"], now):
             return False
-        if "pump" in content and sum(v for at, v in self.pumped if now - at <= 64) + content["pump"] > 20:
+        if "pump" in content and sum(v for at, v in self.pumped if now - math.ceil(at) <= 64) + content["pump"] > 20:
             return False
         return self.holds(mode, content)
 

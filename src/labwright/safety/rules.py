@@ -299,6 +299,6 @@ def _unkept(joint: Iterable[LinearConstraint], options: Mapping[str, Sequence[Va
     return None
 
 
-STANDING: tuple[LiveRule, ...] = (_armed, _untripped, _clock, _watched, _alive)
+STANDING: tuple[LiveRule, ...] = (_untripped, _armed, _clock, _watched, _alive)
 STATIC: tuple[StaticRule, ...] = (_formed, _moded, _named, _valued, _united, _ranged, _jointly_named)
 LIVE: tuple[LiveRule, ...] = (_in_mode, _unlike_seen, _movable, _fresh, _slow, _sparing, _jointly)

@@ -311,7 +311,7 @@ def test_a_clock_that_fails_is_a_trip(oven):
     assert decided.refusal.rule == "crash"
     assert oven.driven == [SAFE]
     assert monitor.situation().trips == (Trip(reason=str(decided.refusal)),)
-    assert rule(monitor) == "armed"
+    assert rule(monitor) == "trip"
 
 
 def test_a_rule_that_fails_is_a_trip_also_in_a_review(oven):
@@ -427,7 +427,7 @@ def test_a_trip_drives_the_safe_state_and_stays(oven):
     ):
         arm(monitor)
     monitor.heartbeat()
-    assert monitor.admit(flow()).refusal.rule == "armed"
+    assert monitor.admit(flow()).refusal.rule == "trip"
 
 
 def test_two_people_reset_a_trip_and_one_arms_again(oven):

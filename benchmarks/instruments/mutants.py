@@ -26,7 +26,16 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TOOL = ROOT / ".mutants"
 PINS, EQUIVALENT = HERE / "mutants.txt", HERE / "equivalent.yaml"
-SAFETY = Path("src/labwright/safety")
+SAFETY, TESTS = Path("src/labwright/safety"), Path("tests/unit/safety")
+NEAREST = {
+    "envelope.py": ("test_envelope.py", "test_limits_file.py"),
+    "limits.py": ("test_gate.py",),
+    "limits_file.py": ("test_limits_file.py",),
+    "monitor.py": ("test_values.py", "test_monitor.py"),
+    "refusal.py": ("test_values.py", "test_rules.py"),
+    "rules.py": ("test_rules.py",),
+    "situation.py": ("test_values.py", "test_rules.py"),
+}
 PROCESSES = 2
 LONGEST_S = 120
 
@@ -92,7 +101,7 @@ def survives(mutant: Mutant | None) -> bool:
     sys.dont_write_bytecode = mutant is not None
     child = os.fork()
     if not child:
-        test()
+        test(mutant.file if mutant else None)
     give_up = time.monotonic() + LONGEST_S
     status: int | None = None
     while status is None and time.monotonic() < give_up:
@@ -106,13 +115,19 @@ def survives(mutant: Mutant | None) -> bool:
     return status == 0
 
 
-def test() -> None:
+def test(file: str | None) -> None:
+    """Run the tests that are likely to tell first, then all."""
     import pytest
 
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-W", "error", "tests/unit/safety"])))
+    words = ["-x", "-q", "-p", "no:cacheprovider", "-W", "error"]
+    for files in ([f"{TESTS}/{name}" for name in NEAREST.get(file, ())], [str(TESTS)]):
+        code = pytest.main([*words, *files]) if files else 0
+        if code:
+            break
+    os._exit(int(code))
 
 
 def run(mutants: Sequence[Mutant]) -> list[Mutant]:

@@ -128,7 +128,7 @@ def _check_channel(channel: Channel) -> None:
         if (channel.low, channel.high, channel.unit, channel.units, channel.rate, channel.dose) != _NOT_OF_WORDS:
             raise InvalidInput(f"{name}: levels are words; low, high, unit, units, rate and dose go with numbers only.")
         return
-    if not -math.inf < low <= high < math.inf:
+    if not (low <= high and math.isfinite(low) and math.isfinite(high)):
         raise InvalidInput(
             f"{name}: found low {show(channel.low)} and high {show(channel.high)}, expected two finite numbers, low "
             "not above high, or a list of levels. Every channel has limits: give them."
@@ -147,7 +147,7 @@ def _durations(channel: Channel) -> list[tuple[str, float]]:
 
 
 def _above_0(place: str, number: float) -> None:
-    if not 0 < number < math.inf:
+    if not (number > 0 and math.isfinite(number)):
         raise InvalidInput(f"{place}: found {show(number)}, expected a finite number above 0. Change it.")
 
 
@@ -162,10 +162,9 @@ def _scale(unit: str, channel: Channel) -> Scale:
 
 
 def _known(place: str, name: str, channels: Mapping[str, Channel]) -> Channel:
-    channel = channels.get(name)
-    if channel is None:
+    if name not in channels:
         raise InvalidInput(f"{place}: found {name!r}, expected one of the channels: {_listed(channels)}. Change it.")
-    return channel
+    return channels[name]
 
 
 def _check_envelope(envelope: Envelope, channels: Mapping[str, Channel]) -> None:

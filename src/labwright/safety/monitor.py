@@ -150,7 +150,7 @@ class Monitor:
         with self._lock:
             now, kept = self._clock(), self._known.readings.get(channel)
             when = now if at is None else at
-            if kept is None or not when < kept.at <= now:
+            if not kept or not when < kept.at <= now:
                 readings = {**self._known.readings, channel: Reading(value=value, at=when, quality=quality)}
                 self._known = replace(self._known, latest=max(now, self._known.latest), readings=readings)
 

@@ -38,7 +38,7 @@ def crashed(error: Exception) -> Decided:
 
 
 def _decide(limits: Limits | None, situation: Situation, order: Order) -> Decided:
-    if limits is None:
+    if not limits:
         return _no(refused("armed", "no limits are in force. Arm the instrument with a signed limits file."))
     refusal = _first(rule(limits, situation, order) for rule in STANDING) or foresee(limits, order)
     if refusal:
@@ -139,9 +139,9 @@ def is_recent(at: float | None, now: float, most_s: float) -> bool:
 
 def _formed(limits: Limits, order: Order) -> Refusal | None:
     name, content = order.id, order.content
-    if type(name) is not str or not 0 < len(name) <= LONGEST_ID or not name.isprintable():
+    if type(name) is not str or not name or len(name) > LONGEST_ID or not name.isprintable():
         return refused("form", f"the id is {shown(name)}; a text of 1 to {LONGEST_ID} printable characters is one.")
-    if type(content) is not MappingProxyType or not 0 < len(content) <= len(limits.channels):
+    if type(content) is not MappingProxyType or not content or len(content) > len(limits.channels):
         most = len(limits.channels)
         return refused("form", f"1 to {most} channels with a value each were expected. Order what is to be set.")
     if any(type(key) is not str or type(asked) is not Asked for key, asked in content.items()):
@@ -173,7 +173,8 @@ def _valued(limits: Limits, order: Order) -> Refusal | None:
 
 def _united(limits: Limits, order: Order) -> Refusal | None:
     for channel, asked in _asked(limits, order):
-        if type(asked.unit) not in (str, type(None)) or asked.unit not in channel.scales:
+        is_unit = asked.unit is None or type(asked.unit) is str
+        if not is_unit or asked.unit not in channel.scales:
             units = ", ".join(shown(unit) for unit in channel.scales)
             return refused("unit", f"found {shown(asked.unit)}, expected {units}. Send one of these.", channel.name)
     return None
@@ -234,7 +235,7 @@ def _fresh(limits: Limits, situation: Situation, order: Order) -> Refusal | None
 
 
 def _doubt(channel: Channel, fresh_s: float, reading: Reading | None, now: float) -> str | None:
-    if reading is None:
+    if not reading:
         return "it was never read back"
     if not is_recent(reading.at, now, fresh_s):
         return f"it was read back at {reading.at} s of {now} s, and at most {fresh_s} s ago was expected"
@@ -246,9 +247,9 @@ def _doubt(channel: Channel, fresh_s: float, reading: Reading | None, now: float
 def _slow(limits: Limits, situation: Situation, order: Order) -> Refusal | None:
     for name, value in settings(limits, order).items():
         rate, last = limits.channels[name].rate, situation.setpoints.get(name)
-        if rate is None:
+        if not rate:
             continue
-        since = situation.armed_at if last is None else last.at
+        since = last.at if last else situation.armed_at
         most = rate.per_s * min(situation.now - since, rate.over_s)
         for found in _places(situation, name):
             if not abs(float(value) - float(found)) <= most * (1 + SLACK):
@@ -260,7 +261,7 @@ def _slow(limits: Limits, situation: Situation, order: Order) -> Refusal | None:
 def _sparing(limits: Limits, situation: Situation, order: Order) -> Refusal | None:
     for name, value in settings(limits, order).items():
         dose = limits.channels[name].dose
-        if dose is None:
+        if not dose:
             continue
         recent = [d.value for d in situation.doses.get(name, ()) if situation.now - d.at <= dose.window_s]
         total = math.fsum(abs(float(amount)) for amount in (*recent, value))

@@ -1,5 +1,6 @@
 import math
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -55,6 +56,7 @@ def test_an_order_within_the_limits_is_admitted_and_remembered(oven):
 
     known = monitor.situation()
     assert decided.acts
+    assert not replace(decided, answer="act").acts
     assert oven.refusals == []
     assert {name: point.value for name, point in known.setpoints.items()} == {"heater": 21.0, "pump": 5.0}
     assert {point.at for point in known.setpoints.values()} == {known.now} == {known.latest}
@@ -147,6 +149,7 @@ def test_a_dose_that_was_given_counts_after_arming_again(oven):
     [
         ({"instrument": "kiln"}, "arm: Ada named 'kiln' and the limits file 'oven', but this is 'oven'. Take the file"),
         ({"digest": "0" * 64}, "arm: Ada named the digest '0000000000000000'..., but the file's is "),
+        ({"digest": "f" * 64}, "arm: Ada named the digest 'ffffffffffffffff'..., but the file's is "),
         ({"mode": "frozen"}, "mode: found 'frozen', expected one of: cold, hot, loading."),
         ({"said": limits(LIMITS.replace("instrument: oven", "instrument: kiln"))}, "arm: Ada named 'oven' and the"),
         (
@@ -239,6 +242,16 @@ def test_a_changed_limits_file_disarms(oven):
 
     assert (before, rule(monitor)) == ("act", "armed")
     assert oven.driven == []
+
+
+def test_names_are_compared_by_what_they_say(oven):
+    monitor = oven.monitor()
+    spelled = {"instrument": "".join("oven"), "digest": "".join(SAID.digest), "mode": "".join("cold")}
+    arm(monitor, **spelled)
+    read_all(monitor)
+    monitor.confirm("".join(SAID.digest))
+
+    assert rule(monitor, flow(mode="".join("cold"))) == "act"
 
 
 def test_what_is_disarmed_is_armed_again(oven):

@@ -220,6 +220,10 @@ def test_a_band_between_channels_is_kept_on_both_sides(stage, read, setpoint, al
     assert found.partition(":")[0] == ("" if allowed else "joint")
 
 
+def test_the_digest_in_force_is_compared_by_what_it_says():
+    assert reason(order(flow=(1.0, "L/min")), armed="".join(SAID.digest)) == ""
+
+
 def test_motion_that_is_disabled_holds_only_what_moves():
     assert reason(order(flow=(1.0, "L/min")), motion=False) == ""
     assert reason(order(stage=(1.0, "mm")), motion=False).startswith("motion: stage")

@@ -37,6 +37,38 @@ class Str(str):
     """A text that is none of Python's own."""
 
 
+class Liar(type):
+    """A type that says that it is any other."""
+
+    __hash__ = type.__hash__
+
+    def __eq__(cls, other: object) -> bool:
+        return True
+
+    def __ne__(cls, other: object) -> bool:
+        return False
+
+
+class LyingStr(str, metaclass=Liar):
+    """A text that is none."""
+
+
+class LyingFloat(float, metaclass=Liar):
+    """A number that is none."""
+
+
+class LyingInt(int, metaclass=Liar):
+    """A whole number that is none."""
+
+
+class LyingAsked(Asked, metaclass=Liar):
+    """What is asked, and is not."""
+
+
+class LyingDict(dict, metaclass=Liar):
+    """A mapping that is none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class World:
     """All that a decision is made of."""
@@ -91,7 +123,8 @@ def worlds() -> Iterator[World]:
 def standing() -> Iterator[Way]:
     yield "no limits", "armed", lambda w: replace(w, limits=None)
     yield "not armed", "armed", lambda w: w.where(armed=None)
-    yield "armed with others", "armed", lambda w: w.where(armed="0" * 64)
+    for digit in "0f":
+        yield f"armed with {digit}", "armed", lambda w, d=digit: w.where(armed=d * 64)
     yield "tripped", "trip", lambda w: w.where(trips=(Trip(reason="smoke"),))
     yield "the clock went back", "clock", lambda w: w.where(latest=NOW + 0.001)
     yield "the clock is NaN", "clock", lambda w: w.where(now=math.nan)
@@ -101,23 +134,25 @@ def standing() -> Iterator[Way]:
 
 
 def forms() -> Iterator[Way]:
-    for odd in ("", 7, None, "x" * 201, "x" * 10**6, "a\nb", "\ud800", "a\0", b"c1", Str("c1"), ["c1"]):
+    for odd in ("", 7, None, "x" * 201, "x" * 10**6, "a\nb", "\ud800", "a\0", b"c1", Str("c1"), LyingStr("c1"), ["c1"]):
         yield f"id {odd!a:.20}", "form", lambda w, o=odd: replace(w, order=replace(w.order, id=o))
-    for odd in ({}, [], None, "heater", 7, [("heater", 25)]):
+    for odd in ({}, [], None, "heater", 7, [("heater", 25)], LyingDict(heater=Asked(value=25.0, unit="degC"))):
         yield f"content {odd!r}", "form", lambda w, o=odd: replace(w, order=replace(w.order, content=o))
     many = {f"c{i}": Asked(value=1.0) for i in range(6)}
     yield "too many channels", "form", lambda w: replace(w, order=replace(w.order, content=many))
     yield "a channel that is a number", "form", lambda w: renamed(w, 7)
     yield "a channel of an odd type", "form", lambda w: renamed(w, Str(first(w)))
-    for odd in (25.0, (25.0, "degC"), None, {"value": 25.0}):
+    yield "a channel of a lying type", "form", lambda w: renamed(w, LyingStr(first(w)))
+    for odd in (25.0, (25.0, "degC"), None, {"value": 25.0}, LyingAsked(value=25.0, unit="degC")):
         yield f"asked {odd!r}", "form", lambda w, o=odd: w.asking(**{first(w): o})
-    for odd in ("", "Cold", "frozen", None, 3, ["cold"], "x" * 10**6, Str("cold"), b"cold"):
+    for odd in ("", "Cold", "frozen", None, 3, ["cold"], "x" * 10**6, Str("cold"), LyingStr("cold"), b"cold"):
         yield f"mode {odd!a:.20}", "mode", lambda w, o=odd: replace(w, order=replace(w.order, mode=o))
     for odd in ("Heater", "oven", "", "x" * 10**6, "heater ", "\ud800"):
         yield f"channel {odd!a:.20}", "channel", lambda w, o=odd: renamed(w, o)
     yield "the instrument is in another mode", "entered", lambda w: w.where(mode=other_mode(w))
     yield "the instrument is in no mode", "entered", lambda w: w.where(mode=None)
-    yield "the id is known with other content", "replay", lambda w: w.where(seen={"c1": "else"})
+    for other in ("", "~"):
+        yield f"the id is known as {other!r}", "replay", lambda w, o=other: w.where(seen={"c1": o})
 
 
 def first(w: World) -> str:
@@ -138,7 +173,7 @@ def values_of(name: str) -> Iterator[Way]:
     """Yield every way to say a value or a unit wrongly."""
     asked = Asked(value=ASKED[name], unit=UNITS[name])
     if name == "gas":
-        odd_values = (1, 1.0, True, None, Str("argon"), b"argon", ["argon"], math.nan)
+        odd_values = (1, 1.0, True, None, Str("argon"), LyingStr("argon"), b"argon", ["argon"], math.nan)
         odd_units = ("1", "", "degC", 1, ["1"])
     else:
         number = ASKED[name]
@@ -156,7 +191,18 @@ def values_of(name: str) -> Iterator[Way]:
             [number],
         )
         odd_values += (Decimal(number), Fraction(number), np.float64(number), np.int64(number), np.array(number))
-        odd_values += (Float(number), Int(number), complex(number), 10**400, -(10**400), b"1", "9" * 10**6, {"x": 1})
+        odd_values += (
+            Float(number),
+            Int(number),
+            LyingFloat(number),
+            LyingInt(number),
+            complex(number),
+            10**400,
+            -(10**400),
+            b"1",
+            "9" * 10**6,
+            {"x": 1},
+        )
         odd_units = (
             None,
             "",

@@ -1,7 +1,6 @@
 """What the monitor costs: a decision, and the way from stop to the safe state, while threads work it hard."""
 
 import itertools
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,17 +18,19 @@ WORKERS = 4
 
 def measure() -> tuple[dict[str, float], list[tuple[str, str]]]:
     """Return the figures, and lines of a table."""
-    ours = sorted(decisions())
+    wall, cpu = map(sorted, decisions())
     stops = sorted(stopped_under_load())
     figures = {
-        "monitor_ms_p50": statistics.median(ours),
-        "monitor_ms_p99": percentile(ours, 0.99),
-        "monitor_stop_ms_p50": statistics.median(stops),
+        "monitor_ms_p50": percentile(wall, 0.5),
+        "monitor_ms_p99": percentile(wall, 0.99),
+        "monitor_cpu_ms_p99": percentile(cpu, 0.99),
+        "monitor_stop_ms_p50": percentile(stops, 0.5),
         "monitor_stop_ms_p99": percentile(stops, 0.99),
     }
     names = {
-        "monitor_ms_p50": f"one decision, recorded (of {DECISIONS:,})",
+        "monitor_ms_p50": f"one decision of {DECISIONS:,}, recorded",
         "monitor_ms_p99": "the same, 99 of 100 within",
+        "monitor_cpu_ms_p99": "the same, time of the processor",
         "monitor_stop_ms_p50": f"stop to the safe state, {WORKERS} threads at work",
         "monitor_stop_ms_p99": "the same, 99 of 100 within",
     }
@@ -53,16 +54,17 @@ def orders() -> Iterator[Order]:
         )
 
 
-def decisions() -> list[float]:
-    """Return what it took to admit each order, in ms."""
+def decisions() -> tuple[list[float], list[float]]:
+    """Return what it took to admit each order, in ms: by the clock, and of this thread's processor."""
     monitor = Oven().armed()
-    times = []
+    wall, cpu = [], []
     for asked in itertools.islice(orders(), DECISIONS):
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.thread_time()
         decided = monitor.admit(asked)
-        times.append((time.perf_counter() - begun) * 1e3)
+        cpu.append((time.thread_time() - worked) * 1e3)
+        wall.append((time.perf_counter() - begun) * 1e3)
         assert decided.answer is Answer.ACT, decided
-    return times
+    return wall, cpu
 
 
 def stopped_under_load() -> list[float]:

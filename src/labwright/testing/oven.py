@@ -96,6 +96,7 @@ class Oven:
 def read_all(monitor: Monitor) -> None:
     """Let everything be read back and watched now, and the heart beat."""
     monitor.heartbeat()
-    for channel, value in {"heater": 20.0, "stage": 10.0, "flow": 1.0, "gas": "argon"}.items():
+    values: dict[str, Value] = {"heater": 20.0, "stage": 10.0, "flow": 1.0, "gas": "argon"}
+    for channel, value in values.items():
         monitor.reading(channel, value)
     monitor.watch()

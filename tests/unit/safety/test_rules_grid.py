@@ -216,6 +216,7 @@ def values_of(name: str) -> Iterator[Way]:
             "9**9**9**9",
             "\ud800",
         )
+        odd_units += (Str(UNITS[name]), LyingStr(UNITS[name]))
     for value in odd_values:
         why = f"{name} is {type(value).__name__} {str(value)[:12]!a}"
         yield why, "value", lambda w, v=value: w.asking(**{name: replace(asked, value=v)})

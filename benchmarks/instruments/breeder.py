@@ -34,9 +34,10 @@ def mutants(source: str) -> Iterator[dict[str, str | int]]:
         operator = get_operator(name)()
         places = [p for node in ast_nodes(get_ast(source)) for p in operator.mutation_positions(node)]
         for occurrence, (start, _) in enumerate(places):
+            if any(begin <= start < end for begin, end in types):
+                continue
             code = mutate_code(source, get_operator(name)(), occurrence)
-            is_type = any(begin <= start < end for begin, end in types)
-            if code is None or code in seen or is_type or not compiles(code):
+            if code is None or code in seen or not compiles(code):
                 continue
             seen.add(code)
             yield {"operator": name.partition("/")[2], "line": start[0], "code": code} | change(source, code)

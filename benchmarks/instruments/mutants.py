@@ -74,7 +74,7 @@ def breed(only: str | None) -> list[Mutant]:
 
 def prepare() -> None:
     """Make a copy of the project that one process may change, and import there what no mutant touches."""
-    os.nice(10)
+    os.nice(2)
     folder = Path(tempfile.mkdtemp(prefix="labwright-mutants-"))
     for part in ("src", "tests/unit/safety"):
         shutil.copytree(ROOT / part, folder / part)

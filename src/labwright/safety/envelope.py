@@ -53,7 +53,7 @@ class Channel:
     dose: Dose | None = None
     fresh_s: float | None = None
     moves: bool = False
-    scales: Mapping[str | None, Scale] = field(init=False, repr=False, compare=False)
+    scales: Mapping[str | None, Scale] = field(init=False)
 
     def __post_init__(self) -> None:
         _check_channel(self)

@@ -15,9 +15,8 @@ from labwright.safety.refusal import shown
 from labwright.safety.signature import check_signature
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Word = Annotated[str, Field(strict=True, pattern=r"^\S(.*\S)?$", max_length=100)]
-Name = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
-Words = Annotated[tuple[Word, ...], Field(strict=False)]
+Word = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=100)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
 Flag = Annotated[bool, Field(strict=True)]
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,10 +39,10 @@ class _Dose(BaseModel, extra="forbid"):
 
 class _Channel(BaseModel, extra="forbid"):
     unit: Word | None = None
-    units: Words = ()
+    units: tuple[Word, ...] = ()
     low: Number | None = None
     high: Number | None = None
-    levels: Words = ()
+    levels: tuple[Word, ...] = ()
     rate: _Rate | None = None
     dose: _Dose | None = None
     fresh_s: Number | None = None
@@ -53,12 +52,12 @@ class _Channel(BaseModel, extra="forbid"):
 class _Narrow(BaseModel, extra="forbid"):
     low: Number | None = None
     high: Number | None = None
-    levels: Words | None = None
+    levels: tuple[Word, ...] | None = None
 
 
 class _Mode(BaseModel, extra="forbid"):
     channels: dict[Name, _Narrow | None]
-    joint: tuple[Word, ...] = ()
+    joint: tuple[str, ...] = ()
 
 
 class _File(BaseModel, extra="forbid"):

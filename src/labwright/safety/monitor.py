@@ -77,7 +77,7 @@ class Monitor:
         self._watched_at: float | None = None
         self._armed_with, self._token = object(), object()
         now = clock()
-        self._known = Situation(now=now, latest=now, seen=MappingProxyType(self._seen))
+        self._known = Situation(now=now, latest=now, armed_at=now, seen=MappingProxyType(self._seen))
 
     # Orders.
 

@@ -43,7 +43,7 @@ class Decided:
     values: Mapping[str, Value] = field(default_factory=dict)
     digest: str = ""
     crashed: bool = False
-    ticket: object = field(default=None, repr=False, compare=False)
+    ticket: object = None
 
     @property
     def acts(self) -> bool:

@@ -64,8 +64,8 @@ class Situation:
 
     now: float
     latest: float
+    armed_at: float
     armed: str | None = None
-    armed_at: float = 0.0
     mode: str | None = None
     trips: tuple[Trip, ...] = ()
     watched_at: float | None = None

@@ -60,6 +60,18 @@ def test_what_a_channel_allows_ends_at_its_limits():
     assert limits(LIMITS.replace("unit: L/min, ", "")).channels["flow"].words == "-5 to 5"
 
 
+@pytest.mark.parametrize(("length", "read"), [(100, True), (101, False)])
+@pytest.mark.parametrize("old", ["argon", "flow"])
+def test_names_have_at_most_100_characters(old, length, read):
+    text = LIMITS.replace(old, "x" * length)
+
+    if read:
+        assert limits(text).version == 3
+    else:
+        with pytest.raises(InvalidInput, match="String should have at most 100 characters"):
+            limits(text)
+
+
 def test_one_of_several_trusted_keys_is_enough():
     data = LIMITS.encode()
 

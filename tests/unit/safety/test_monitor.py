@@ -129,7 +129,38 @@ def test_an_order_of_the_dose_counts_until_its_window_has_passed(oven):
         answers.append(monitor.admit(order(f"c{i}", pump=(8.0, "mL"))).acts)
 
     assert answers == [True, True, False, False, True, False]
-    assert len(monitor.situation().doses["pump"]) == 2
+    assert [(dose.value, dose.at) for dose in monitor.situation().doses["pump"]] == [(8.0, 1006.0), (8.0, 1070.0)]
+
+
+def test_doses_of_one_slot_are_one_and_those_that_count_are_kept(oven):
+    monitor = oven.armed()
+    for i, (wait, amount) in enumerate([(0.25, 1.0), (0.5, 2.0), (1.0, 3.0), (0.25, 0.5), (0.125, 0.25)]):
+        oven.now += wait
+        read_all(monitor)
+        assert monitor.admit(order(f"c{i}", pump=(amount, "mL"))).acts
+    before = [(dose.value, dose.at) for dose in monitor.situation().doses["pump"]]
+    oven.now = 1006.0 + 64
+    read_all(monitor)
+    assert monitor.admit(order("c9", pump=(4.0, "mL"))).acts
+
+    assert before == [(3.0, 1006.0), (3.5, 1007.0), (0.25, 1008.0)]
+    assert [(dose.value, dose.at) for dose in monitor.situation().doses["pump"]] == [*before, (4.0, 1070.0)]
+
+
+def test_what_was_taken_back_is_a_dose_as_well(oven):
+    monitor = oven.armed(limits(LIMITS.replace("low: 0, high: 8, dose", "low: -8, high: 8, dose")))
+    answers = [monitor.admit(order(f"c{i}", pump=(value, "mL"))).acts for i, value in enumerate((8, -8, -4, 1, -1))]
+
+    assert answers == [True, True, True, False, False]
+
+
+def test_motion_is_disabled_before_anything_is_armed(oven):
+    assert oven.monitor().situation().motion is False
+
+
+def test_a_version_below_1_is_never_armed(oven):
+    with pytest.raises(InvalidInput, match="found version 0, expected one above 0"):
+        arm(oven.monitor(), replace(SAID, version=0))
 
 
 def test_a_dose_that_was_given_counts_after_arming_again(oven):

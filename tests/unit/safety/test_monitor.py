@@ -143,8 +143,14 @@ def test_doses_of_one_slot_are_one_and_those_that_count_are_kept(oven):
     read_all(monitor)
     assert monitor.admit(order("c9", pump=(4.0, "mL"))).acts
 
+    after = [(dose.value, dose.at) for dose in monitor.situation().doses["pump"]]
+    oven.now = 2.0 * 1006 + 10
+    read_all(monitor)
+    assert monitor.admit(order("c10", pump=(4.0, "mL"))).acts
+
     assert before == [(3.0, 1006.0), (3.5, 1007.0), (0.25, 1008.0)]
-    assert [(dose.value, dose.at) for dose in monitor.situation().doses["pump"]] == [*before, (4.0, 1070.0)]
+    assert after == [*before, (4.0, 1070.0)]
+    assert [(dose.value, dose.at) for dose in monitor.situation().doses["pump"]] == [(4.0, 2022.0)]
 
 
 def test_what_was_taken_back_is_a_dose_as_well(oven):

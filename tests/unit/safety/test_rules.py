@@ -92,6 +92,8 @@ def test_an_order_is_not_changed_after_it_was_made():
         ({"watched_at": NOW - 4.5}, "watch"),
         ({"heartbeat_at": NOW - 4}, ""),
         ({"heartbeat_at": NOW - 4.5}, "heartbeat"),
+        ({"watched_at": 333.0}, "watch"),
+        ({"heartbeat_at": 333.0}, "heartbeat"),
         ({"latest": NOW - 1}, ""),
         ({"latest": NOW + 1}, "clock"),
     ],
@@ -125,6 +127,7 @@ def test_what_must_hold_between_channels_needs_a_read_back_of_each():
     [
         (30.0, None, 20.0, NOW - 50, True),  # 5 s at 2 degC/s, however long ago it was armed
         (30.001, None, 20.0, NOW - 50, False),
+        (30.0, None, 20.0, 333.0, True),
         (24.0, None, 20.0, NOW - 2, True),
         (24.001, None, 20.0, NOW - 2, False),
         (20.0, None, 20.0, NOW, True),
@@ -159,6 +162,7 @@ def test_a_step_is_held_against_the_time_since_the_last_and_against_the_read_bac
         (8.0, [(-12.001, 10)], False),  # what was taken back was handled as well
         (8.0, [(12.001, 64)], False),
         (8.0, [(12.001, 64.5)], True),
+        (8.0, [(12.001, 667)], True),
     ],
 )
 def test_a_dose_is_summed_over_its_window(value, doses, allowed):

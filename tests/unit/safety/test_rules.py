@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labwright.core.restriction import SLACK
 from labwright.core.telemetry import Quality
 from labwright.safety.refusal import LONGEST, Answer, Refusal, shown
 from labwright.safety.rules import LIVE, STANDING, STATIC, crashed, decide, foresee, is_value_of, settings
@@ -179,6 +180,18 @@ def test_a_dose_is_not_refused_for_what_rounding_costs(value, allowed):
     known = replace(AT_REST, armed=small.digest, doses={"pump": (Setpoint(value=0.1, at=NOW),)})
 
     assert decide(small, known, order(pump=(value, "mL"))).acts is allowed
+
+
+def test_what_rounding_may_cost_ends_at_one_in_a_thousand_million():
+    most, step = 4 * (1 + SLACK), 10 * (1 + SLACK)
+    small = limits(LIMITS.replace("most: 20", "most: 4"))
+    known = replace(AT_REST, armed=small.digest, readings={**AT_REST.readings, "heater": Reading(value=0.0, at=NOW)})
+
+    def acts(**content: tuple[float, str]) -> bool:
+        return decide(small, known, order(**content)).acts
+
+    assert acts(pump=(most, "mL")) and not acts(pump=(math.nextafter(most, 9), "mL"))
+    assert acts(heater=(step, "degC")) and not acts(heater=(math.nextafter(step, 99), "degC"))
 
 
 def test_a_channel_without_a_rate_or_a_dose_is_not_held_to_those_of_others():

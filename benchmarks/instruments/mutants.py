@@ -59,14 +59,14 @@ class Mutant:
         return f"{self.file}:{self.line} {self.operator}\n    {self.before}\n    {self.after}"
 
 
-def breed(only: str | None) -> list[Mutant]:
+def breed(only: Sequence[str]) -> list[Mutant]:
     """Return the mutants of every file of the package, made by the pinned tool."""
     python, marker = TOOL / "bin" / "python", TOOL / "pins"
     if not marker.exists() or marker.read_text() != PINS.read_text():
         venv.create(TOOL, with_pip=True, clear=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", PINS], check=True)
         marker.write_text(PINS.read_text())
-    files = [path for path in sorted((ROOT / SAFETY).glob("*.py")) if only in (None, path.name)]
+    files = [path for path in sorted((ROOT / SAFETY).glob("*.py")) if not only or path.name in only]
     words = [python, "-W", "ignore", HERE / "breeder.py", *files]
     made = subprocess.run(words, check=True, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
     return [Mutant(**json.loads(line)) for line in made.stdout.splitlines()]
@@ -154,7 +154,7 @@ def main() -> None:
     """Make them, test them, and say which survive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="end with one line of figures")
-    parser.add_argument("--only", help="one file of the package")
+    parser.add_argument("--only", nargs="+", default=[], metavar="FILE", help="some files of the package")
     said = parser.parse_args()
     mutants, excuses = breed(said.only), excused()
     alive = run(mutants)
@@ -165,7 +165,7 @@ def main() -> None:
     for mutant in missed:
         print(mutant)
     unused = excuses.keys() - {mutant.key for mutant in alive}
-    for key in sorted(key for key in unused if said.only in (None, key[0])):
+    for key in sorted(key for key in unused if not said.only or key[0] in said.only):
         print(f"Listed as changing nothing, and found or gone: {key}")
     if said.json:
         figures = {"mutants": len(mutants), "equivalent": len(same), "mutation_score": (count - len(missed)) / count}

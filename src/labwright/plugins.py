@@ -16,5 +16,5 @@ def load(group: str, name: str) -> Any:
     points: list[EntryPoint] = list(entry_points(group=group, name=name))
     if not points:
         kind = group.rpartition(".")[2].removesuffix("s")
-        raise PluginNotFound(f"No {kind} named {name!r}. Installed: {', '.join(installed(group)) or 'none'}.")
+        raise PluginNotFound(f"No {kind} named {name!r}. Known: {', '.join(installed(group)) or 'none'}.")
     return points[0].load()

@@ -17,6 +17,9 @@ def older(temperature, solvent):
 def predict(point):
     return older(**point)
 
+def shouted(point):
+    return {"Yield": 12}
+
 def broken(point):
     raise RuntimeError("no licence")
 """
@@ -42,6 +45,7 @@ TABLE = "temperature (K),solvent,yield,remark\n" + "".join(
 def lab(command_line, tmp_path):
     (tmp_path / "bench.py").write_text(BENCH)
     (tmp_path / "earlier.csv").write_text(TABLE)
+    (tmp_path / "unnamed.csv").write_text(TABLE.replace("temperature", "T"))
 
     def call(*words, expected=0):
         code, out, err = command_line(*words)
@@ -80,10 +84,14 @@ def test_a_table_in_other_units_is_a_source_and_words_that_are_no_level_are_told
 def test_a_function_is_asked_and_one_that_fails_holds_up_nothing(lab):
     sources = 'twin: {function: "bench.py:predict", cost: 0.02}, dead: {function: "bench.py:broken", cost: 0.1}'
 
-    lab("run", lab.write(sources=sources))
+    ended = lab("run", lab.write(sources=sources))
 
+    told = "dead gave no answer 10 of 10 times (last: RuntimeError: no licence)"
     shown = lab("show", "new/7")
-    assert "dead gave no answer " in shown
+    assert told in shown
+    assert f"The source {told}." in ended
+    assert f"The source {told}." in lab("show", "new")
+    assert "help to expect the results: dead" not in ended
     assert "asked before: dead 10 times, 10 without an answer, twin " in shown
     assert json.loads(lab("show", "new/7", "--json"))["proposal"]["grounds"]["sources"]["twin"] > 0.5
 
@@ -121,7 +129,13 @@ def test_what_a_source_says_is_on_record_and_a_change_is_told(lab):
         ("old: {campaign: nobody}", "sources.old: No campaign named 'nobody'"),
         ("me: {campaign: new}", "sources.me: a campaign is no source of its own"),
         ("t: {table: missing.csv}", "missing.csv"),
+        ("t: {table: unnamed.csv}", "sources.t: unnamed.csv has 1 problem; it cannot be a source."),
+        (
+            "t: {table: unnamed.csv}",
+            "the parameter 'temperature' has no column; name one column of the table temperature, or",
+        ),
         ('f: {function: "bench.py:nothing", cost: 0.1}', "has no function 'nothing'"),
+        ('f: {function: "bench.py:shouted", cost: 0.1}', "the function answers Yield, but none of yield."),
         ('f: {function: "bench.py:predict"}', "a cost is given with a function, and only with it"),
         ('f: {function: "bench.py:predict", cost: 2}', "less than 1"),
         ("t: {table: earlier.csv, campaign: old}", "one of campaign, table and function is expected"),
@@ -134,7 +148,14 @@ def test_a_source_that_cannot_be_used_is_refused_with_its_line(lab, sources, sai
     refused = lab("check", lab.write(sources=sources), expected=2)
 
     assert said in refused
+    assert "--map" not in refused
     assert "line 10: " in refused
+
+
+def test_check_tells_of_a_source_that_gives_no_answer(lab):
+    said = lab("check", lab.write(sources='dead: {function: "bench.py:broken", cost: 0.1}'))
+
+    assert "The source dead gave no answer 10 of 10 times (last: RuntimeError: no licence)." in said
 
 
 def test_a_planner_that_does_not_learn_takes_no_sources(lab):

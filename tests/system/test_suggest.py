@@ -1,6 +1,7 @@
 """`labwright suggest`, as a person calls it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,51 @@ def test_with_json_nothing_else_is_printed(labwright):
     assert said["file"] == "results-next.csv"
     assert set(said["experiments"][0]["point"]) == {"T", "time", "solvent"}
     assert 16.85 <= said["experiments"][0]["point"]["T"] <= 86.85
+
+
+PLAIN = "T (degC),solvent,yield\n" + "".join(
+    f"{20 + 10 * n},{'DMF' if n % 2 else 'THF'},{10 + 9 * n}\n" for n in range(6)
+)
+
+
+def test_why_each_was_chosen_is_said_below_the_table_by_the_lines_of_the_file(folder, labwright):
+    (folder / "plain.csv").write_text(PLAIN)
+    ask = ["plain.csv", "--goal", "maximize:yield", "--count", "2"]
+
+    _, printed, _ = labwright(*ask, "--why")
+    _, said, _ = labwright(*ask, "--json")
+
+    reasons = [one["reason"] for one in json.loads(said)["experiments"]]
+    assert all(f"\n{n}. {reason}\n" in printed for n, reason in enumerate(reasons, start=1))
+    assert "best so far 55 in line 7; " in reasons[0]
+    assert "; as line " in reasons[0]
+    assert reasons[0] not in labwright(*ask)[1]
+
+
+def test_what_is_expected_is_written_alike_in_the_table_and_in_the_reason(folder, labwright):
+    (folder / "plain.csv").write_text(PLAIN)
+
+    _, printed, _ = labwright("plain.csv", "--goal", "maximize:yield", "--why")
+
+    (expected,) = re.findall(r"yield expected (\S+ ± [0-9.]+)", printed)
+    assert f" {expected} " in printed.partition("1. ")[0]
+
+
+def test_an_experiment_at_the_end_of_a_range_says_how_to_widen_it(folder, labwright):
+    (folder / "plain.csv").write_text(PLAIN)
+
+    _, printed, _ = labwright("plain.csv", "--goal", "maximize:yield", "--count", "4")
+
+    assert "T = 70 is the highest allowed. If more is possible: --range T=20:HIGH" in printed
+    assert "is the lowest allowed" not in printed
+
+
+def test_a_first_design_says_nothing_of_the_ends_of_ranges(folder, labwright):
+    (folder / "plan.csv").write_text("T,yield\n")
+
+    _, printed, _ = labwright("plan.csv", "--goal", "maximize:yield", "--count", "5", "--range", "T=0:1")
+
+    assert "allowed" not in printed
 
 
 @pytest.mark.parametrize(
@@ -151,6 +197,26 @@ def test_of_a_pool_only_its_rows_are_suggested_each_once_with_its_name(folder, p
     assert "pool.csv: not used: 'price'." in printed
 
 
+def test_fewer_experiments_than_were_asked_for_are_told(pool, labwright):
+    said = "3 instead of 9: of pool.csv nothing else is left to try."
+
+    assert said in labwright(*ASK, "--count", "9")[1]
+    assert said in json.loads(labwright(*ASK, "--count", "9", "--json")[1])["notes"]
+    assert "instead of" not in labwright(*ASK, "--count", "3")[1]
+
+
+def test_a_pool_in_another_unit_is_converted(folder, pool, labwright):
+    plain = labwright(*ASK, "--count", "9", "--json")[1]
+    kelvin = {"T (degC)": "T (K)", "20,5": "293,65", "55,25": "328,4", "70;": "343,15;", "80;": "353,15;"}
+    for found, wanted in kelvin.items():
+        pool.write_text(pool.read_text().replace(found, wanted))
+
+    converted = labwright(*ASK, "--count", "9", "--json")[1]
+
+    assert json.loads(converted)["experiments"] == json.loads(plain)["experiments"]
+    assert "pool.csv: 'T (K)' is converted: 20.5 to 80 degC." in json.loads(converted)["notes"]
+
+
 def test_a_suggestion_from_a_pool_is_replaced_the_next_time(pool, labwright):
     labwright(*ASK)
 
@@ -177,7 +243,7 @@ def test_a_pool_may_be_a_workbook(folder, pool, labwright):
         (";THF;", ";;", [], "pool.csv, line 3, column 'solvent': the cell is empty. A candidate needs a value"),
         (";55,25;", ";inf;", [], "pool.csv, line 3, column 'T (degC)': found 'inf', expected a number"),
         (";55,25;", ";warm;", [], "pool.csv, line 3, column 'T (degC)': found 'warm', expected a number"),
-        ("T (degC)", "T (K)", [], "T is declared in 'K', but the column is 'T (degC)'"),
+        ("T (degC)", "T (mm)", [], "pool.csv, column 'T (mm)': 'mm' cannot be converted to 'degC': another dimension"),
         ("A;20,5;10;DMF;1", "A;20,5;10;DMF;1;x", [], "pool.csv, line 2: 6 cells, but the header has 5"),
         (POOL.partition("\n")[2], "", [], "pool.csv has no row below its header"),
         ("", "", ["--range", "T=1:2"], "--range T: with --pool only its rows are possible"),

@@ -1,6 +1,7 @@
 """What a person is told of why a point was chosen, how far the model can be trusted, and what is left to gain."""
 
 import json
+import re
 
 import pytest
 
@@ -43,8 +44,8 @@ def told(command_line, tmp_path):
 def test_the_end_of_a_run_and_show_tell_what_is_left_to_gain(told):
     ended = told("run", "campaign.yaml")
 
-    assert "Before trial 14: the next experiment is expected to gain " in ended
-    assert "what is left to gain is at most " in ended
+    assert "Before trial 14 the next experiment was expected to gain " in ended
+    assert "what was left to gain was at most " in ended
     assert told("show", "press").startswith("press is finished after 14 of 14 trials")
     assert json.loads(told("run", "campaign.yaml", "--json"))["left"]["before_trial"] == 14
 
@@ -70,10 +71,22 @@ def test_show_of_a_trial_tells_all_that_the_planner_took_into_account(told):
     assert ", measured " in shown
     assert "probability that every constraint holds: " in shown
     assert "(z at most 6 mm " in shown
-    assert "y: expected gain " in shown
+    assert re.search(
+        r"y: expected gain \S+ J if every constraint holds, \S+ J with that probability counted in; ", shown
+    )
+    assert "at that time the next experiment was expected to gain " in shown
     assert "what mattered for y, by the model then: " in shown
-    assert "beliefs: this point is " in shown
-    assert "acquisition (natural logarithm" in shown
+    assert re.search(r"beliefs: (to people this point is [0-9]+% as likely|this is where people believe)", shown)
+    assert "acquisition" not in shown
+    assert json.loads(told("show", "press/14", "--json"))["proposal"]["acquisition"] is not None
+
+
+def test_what_is_expected_has_the_digits_that_its_uncertainty_leaves_it(told):
+    told("run", "campaign.yaml")
+
+    (sd,) = re.findall(r"  y: expected \S+ ± (\S+) J, measured", told("show", "press/14"))
+
+    assert len(sd.replace(".", "").lstrip("0")) == 2
 
 
 def test_the_report_draws_what_was_left_to_gain(told, tmp_path):

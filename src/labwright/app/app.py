@@ -19,7 +19,7 @@ from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign
 from labwright.campaigns.hand import Imported
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, Wanted, attend
-from labwright.campaigns.sources import changed, digests, left_out, with_sources
+from labwright.campaigns.sources import changed, check_answers, digests, left_out, with_sources
 from labwright.campaigns.spreadsheet import read_sheet, write_sheet
 from labwright.campaigns.waits import Waits
 from labwright.campaigns.wiring import Wiring, wire
@@ -314,6 +314,7 @@ class App:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
         wiring = self._with_sources(wiring, file)
         first = planner_of(file.campaign).propose(wiring.problem, [], [], 1, seed=file.campaign.seed)[0]
+        check_answers(wiring.problem, first.point, file.problems())
         verdict = gate_of(wiring).review(wiring.plan(first.point))
         return Checked(wiring=wiring, first=first, verdict=verdict, supplies=self._supplies(wiring, file))
 

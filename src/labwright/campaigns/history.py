@@ -23,11 +23,16 @@ NOTHING = "nothing was imported"
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How a table is to be read: `renamed` columns, its decimal mark, and whether points may lie outside the space."""
+    """How a table is to be read: `renamed` columns, its decimal mark, and whether points may lie outside the space.
+
+    `unnamed`: what to do where a name has no column, or several; `unread`: what becomes of a table that is wrong.
+    """
 
     renamed: Mapping[str, str]
     decimal: str | None = None
     outside: bool = False
+    unnamed: str = "say which one it is: --map COLUMN={name}."
+    unread: str = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +75,7 @@ def read_renamed(texts: Sequence[str]) -> dict[str, str]:
 
 def read_history(campaign: Campaign, sheet: Sheet, reading: Reading, origin: str) -> History:
     """Return the results of a table; everything that is wrong with it is raised together as InvalidInput."""
-    columns, left = _columns(campaign, sheet, reading.renamed)
+    columns, left = _columns(campaign, sheet, reading)
     cells = [cell for c in columns.values() for cell in sheet.column(c.heading)]
     mark = reading.decimal
     if mark not in (None, ".", ","):
@@ -80,7 +85,7 @@ def read_history(campaign: Campaign, sheet: Sheet, reading: Reading, origin: str
     reader = _Reader(campaign=campaign, sheet=sheet, columns=columns, numerals=numerals, origin=origin)
     rows = [row for row in sheet.rows if any(row.cells[c.heading.index] for c in columns.values())]
     earlier = [reader.read(row, outside=reading.outside) for row in rows]
-    raise_all(sheet.name, [*reader.wrong, *_size(sheet, rows)], NOTHING)
+    raise_all(sheet.name, [*reader.wrong, *_size(sheet, rows)], reading.unread)
     return History(earlier=tuple(e for e in earlier if e is not None), notes=(*_notes(columns, left), *reader.notes))
 
 
@@ -92,14 +97,12 @@ def _size(sheet: Sheet, rows: Sequence[Row]) -> list[str]:
     return []
 
 
-def _columns(
-    campaign: Campaign, sheet: Sheet, renamed: Mapping[str, str]
-) -> tuple[dict[str, _Column], tuple[str, ...]]:
+def _columns(campaign: Campaign, sheet: Sheet, reading: Reading) -> tuple[dict[str, _Column], tuple[str, ...]]:
     """Return the column of each parameter and outcome, and of the context where there is one; and the other headers."""
     space, wanted = campaign.problem.space, campaign.units
     units: dict[str, str | None] = {**{n: space[n].unit for n in space.names}, **wanted}
     context = {c.name for c in campaign.problem.context}
-    asked = {sheet.find(column, f"--map {column}={name}"): name for column, name in renamed.items()}
+    asked = {sheet.find(column, f"--map {column}={name}"): name for column, name in reading.renamed.items()}
     wrong = [f"--map: {n!r} is neither a parameter nor an outcome." for n in asked.values() if n not in units]
     columns: dict[str, _Column] = {}
     for name, unit in units.items():
@@ -108,16 +111,16 @@ def _columns(
             continue
         if len(fit) != 1:
             what = "parameter" if name in space.names else "outcome"
-            said = "has no column" if not fit else f"has {len(fit)} columns, {', '.join(h.text for h in fit)},"
-            wrong.append(f"the {what} {name!r} {said}; say which one it is: --map COLUMN={name}.")
+            said = "has no column" if not fit else f"has {len(fit)} columns, {', '.join(h.text for h in fit)}"
+            wrong.append(f"the {what} {name!r} {said}; {reading.unnamed.format(name=name)}")
             continue
         try:
             columns[name] = _column(fit[0], name, unit)
         except InvalidInput as error:
             wrong.append(str(error))
     if wrong:
-        wrong.append(f"Columns found: {', '.join(repr(h.text) for h in sheet.headings)}.")
-    raise_all(sheet.name, wrong, NOTHING)
+        wrong[-1] += f"\n  Columns found: {', '.join(repr(h.text) for h in sheet.headings)}."
+    raise_all(sheet.name, wrong, reading.unread)
     used = {c.heading.index for c in columns.values()}
     return columns, tuple(h.text for h in sheet.headings if h.index not in used)
 

@@ -18,9 +18,16 @@ from labwright.core.space import Categorical, Ordinal, Parameter
 from labwright.core.states import TrialState
 from labwright.core.trial import Trial, taught
 from labwright.core.units import convert_value
-from labwright.core.values import Value, digest
+from labwright.core.values import Point, Value, digest
 from labwright.resources.function import load_function
 from labwright.storage.database.packing import pack
+
+READING = Reading(
+    renamed={},
+    outside=True,
+    unnamed="name one column of the table {name}, or leave the source out.",
+    unread="it cannot be a source",
+)
 
 Earlier = Callable[[str], tuple[Campaign, Sequence[Trial]]]  # a campaign on record, or NotFound
 
@@ -38,6 +45,25 @@ def with_sources(wiring: Wiring, folder: Path, earlier: Earlier, problems: Probl
             found.append(source)
     problems.raise_any()
     return replace(wiring, problem=replace(wiring.problem, sources=tuple(found))) if found else wiring
+
+
+def check_answers(problem: Problem, point: Point, problems: Problems) -> None:
+    """Ask each function about a point; one that answers, but names no outcome as it is named here, is refused."""
+    for source in problem.sources:
+        problems.attempt(("sources", source.name), _check_answer, source, point, problem.outcomes)
+    problems.raise_any()
+
+
+def _check_answer(source: Source, point: Point, outcomes: Sequence[str]) -> None:
+    try:
+        said = {} if source.ask is None else dict(source.ask(point))
+    except Exception:  # a stranger's code; the planner asks on, and says how often it gave no answer
+        return
+    if said and not any(name in said for name in outcomes):
+        raise InvalidInput(
+            f"the function answers {', '.join(map(str, said))}, but none of {', '.join(outcomes)}. Name what it "
+            "returns as the campaign does."
+        )
 
 
 def digests(problem: Problem, origins: Sequence[Origin], folder: Path) -> dict[str, str]:
@@ -115,7 +141,7 @@ def _tabled(campaign: Campaign, sheet: Sheet) -> tuple[Answer, ...]:
     if not problem.outcomes:
         listed = ", ".join(campaign.problem.outcomes)
         raise InvalidInput(f"{sheet.name}: no column is named like an outcome: {listed}. Name one so.")
-    history = read_history(replace(campaign, problem=problem), sheet, Reading(renamed={}, outside=True), sheet.name)
+    history = read_history(replace(campaign, problem=problem), sheet, READING, sheet.name)
     told = [(e.proposal.point, e.conclusion.outcomes) for e in history.earlier if e.conclusion.outcomes]
     return tuple(Answer(point=point, outcomes=outcomes) for point, outcomes in told)
 

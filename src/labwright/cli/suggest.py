@@ -34,11 +34,11 @@ def suggest(
     decimal: Annotated[str | None, typer.Option(help="The decimal mark, '.' or ',', where it is not clear.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write them; otherwise NAME-next beside the table.")] = None,
     seed: Annotated[int, typer.Option(parser=whole(0), metavar="N", help="The same seed, the same experiments.")] = 0,
+    why: Annotated[bool, typer.Option("--why", help="Say below the table why each was chosen.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Suggest the next experiments for a table of results; print them and write them beside it."""
     from labwright.campaigns import spreadsheet
-    from labwright.planning.gp import GaussianProcessPlanner
 
     question = spreadsheet.Question(
         goals=tuple(goal or ()),
@@ -52,12 +52,21 @@ def suggest(
     table = spreadsheet.understand(spreadsheet.read_sheet(file, sheet), question, decimal=decimal, pool=candidates)
     target = out or spreadsheet.next_to(file)
     spreadsheet.check_free(target, file, table.blank)
-    proposals = spreadsheet.propose(table, GaussianProcessPlanner(GaussianProcessPlanner.Options()), count, seed=seed)
+    proposals = _written(table, target, count, seed)
+    remarks = spreadsheet.remarks(table, proposals, count)
+    (_print_json if json else _print_reasons if why else _print_table)(table, proposals, target, remarks)
+
+
+def _written(table: "Table", target: Path, count: int, seed: int) -> "list[Proposal]":
+    from labwright.campaigns import spreadsheet
+    from labwright.planning.gp import GaussianProcessPlanner
+
+    proposals = spreadsheet.propose(table, GaussianProcessPlanner(), count, seed=seed)
     spreadsheet.write_sheet(target, spreadsheet.as_sheet(table, proposals, target.name))
-    (_print_json if json else _print_table)(table, proposals, target)
+    return proposals
 
 
-def _print_json(table: "Table", proposals: "Sequence[Proposal]", target: Path) -> None:
+def _print_json(table: "Table", proposals: "Sequence[Proposal]", target: Path, remarks: list[str]) -> None:
     from labwright.core.values import canonical
 
     experiments: list[Json] = [
@@ -70,16 +79,24 @@ def _print_json(table: "Table", proposals: "Sequence[Proposal]", target: Path) -
         for p in proposals
     ]
     held = {h.name: h.value for h in table.columns.held}
-    typer.echo(canonical({"file": str(target), "experiments": experiments, "held": held, "notes": table.notes}))
+    notes: list[Json] = [*table.notes, *remarks]
+    typer.echo(canonical({"file": str(target), "experiments": experiments, "held": held, "notes": notes}))
 
 
-def _print_table(table: "Table", proposals: "Sequence[Proposal]", target: Path) -> None:
+def _print_reasons(table: "Table", proposals: "Sequence[Proposal]", target: Path, remarks: list[str]) -> None:
+    reasons = [f"{number}. {proposal.reason}" for number, proposal in enumerate(proposals, start=1)]
+    _print_table(table, proposals, target, [*reasons, *remarks])
+
+
+def _print_table(table: "Table", proposals: "Sequence[Proposal]", target: Path, below: list[str]) -> None:
     from rich.console import Console
 
     console = Console(markup=False, highlight=False)
     for line in [*table.summary, *table.notes]:
         console.print(line, soft_wrap=True)
     console.print(_rich_table(table, proposals))
+    for line in below:
+        console.print(line, soft_wrap=True)
     closing = f"Written to {target}. Copy the rows into {table.sheet.name}, fill in the results, and ask again."
     console.print(closing, soft_wrap=True)
 
@@ -103,7 +120,8 @@ def _rich_table(table: "Table", proposals: "Sequence[Proposal]") -> object:
 
 
 def _expected(table: "Table", prediction: "Prediction | None") -> str:
+    from labwright.planning.reasons import plus_minus
+
     if prediction is None:
         return ""
-    mean, sd = (table.numerals.write(float(f"{x:.3g}")) for x in (prediction.mean, prediction.sd))
-    return f"{mean} ± {sd}"
+    return plus_minus(prediction).replace(".", table.numerals.decimal)

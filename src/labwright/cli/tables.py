@@ -32,6 +32,7 @@ from labwright.core.states import CampaignState
 from labwright.core.trial import Trial, winners
 from labwright.core.values import show
 from labwright.core.verdict import Verdict
+from labwright.planning.reasons import unanswered
 from labwright.storage.verification import Verification
 
 LOOKED_FOR = {Aim.FRONT: "their Pareto front", Aim.DESIRABILITY: "the most desirable trial"}
@@ -58,7 +59,7 @@ def print_checked(checked: Checked, place: str) -> None:
         f"It would run {campaign.trials} trials of {len(campaign.procedure)} step(s), "
         f"chosen by {campaign.planner.kind} with seed {campaign.seed}."
     )
-    for words in left_out(wiring.problem):
+    for words in [*left_out(wiring.problem), *(f"The source {said}." for said in unanswered(checked.first.grounds))]:
         console.print(words)
     _print_supplies(console, checked, place)
     point = ", ".join(f"{n} = {with_unit(checked.first.point[n], p.unit)}" for n, p in _parameters(wiring.problem))

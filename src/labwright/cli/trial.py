@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 
 from labwright.app import TrialRecord, from_here
 from labwright.cli import machine
-from labwright.cli.words import context_words, outcome_words, point_words, with_unit
+from labwright.cli.words import chance, context_words, outcome_words, point_words, with_unit
 from labwright.core.command import Failure, assigned
 from labwright.core.material import standing_words
 from labwright.core.moment import moment
 from labwright.core.run import Run
 from labwright.core.states import RunState
-from labwright.core.values import Json, show
-from labwright.planning.stopping import noted, words
+from labwright.core.values import Json
+from labwright.planning.reasons import plus_minus
+from labwright.planning.stopping import noted, past_words, rough
 
 
 def lines_of(record: TrialRecord) -> Iterator[str]:
@@ -56,28 +57,47 @@ def _expectations(record: TrialRecord) -> Iterator[str]:
     for name, p in trial.proposal.predictions.items():
         unit = units.get(name)
         measured = f", measured {with_unit(trial.outcomes[name], unit)}" if name in trial.outcomes else ""
-        yield f"  {name}: expected {show(p.mean)} ± {with_unit(p.sd, unit)}{measured}"
+        yield f"  {name}: expected {with_unit(plus_minus(p), unit)}{measured}"
     if trial.proposal.p_feasible is not None:
         chances = trial.proposal.grounds.get("feasible", {})
-        each = f" ({', '.join(f'{_chance_of(record, n)} {c:.0%}' for n, c in chances.items())})" if chances else ""
-        what = "every constraint holds" if record.campaign.problem.constraints else "there is a result"
-        yield f"  probability that {what}: {trial.proposal.p_feasible:.0%}{each}"
+        each = ", ".join(f"{_chance_of(record, name)} {chance(found)}" for name, found in chances.items())
+        yield f"  probability that {_kept(record)}: {chance(trial.proposal.p_feasible)}{f' ({each})' if each else ''}"
+    yield from _gains(record)
     yield from _grounds(record)
+
+
+def _kept(record: TrialRecord) -> str:
+    return "every constraint holds" if record.campaign.problem.constraints else "there is a result"
 
 
 def _chance_of(record: TrialRecord, name: str) -> str:
     return next((str(c) for c in record.campaign.problem.constraints if c.name == name), f"it {name}")
 
 
-def _grounds(record: TrialRecord) -> Iterator[str]:
-    """Yield what the planner took into account, besides what it expects of the outcomes."""
+def _gains(record: TrialRecord) -> Iterator[str]:
+    """Yield what the point was expected to gain, and what there was left to gain anywhere."""
     proposal, objective = record.trial.proposal, record.campaign.problem.objective
-    grounds = proposal.grounds
-    if gain := grounds.get("gain"):
-        said = f"expected gain {with_unit(gain['expected'], objective.unit)}; " if "expected" in gain else ""
-        yield f"  {objective.name}: {said}better than the best so far with probability {gain['better']:.0%}"
+    if gain := proposal.grounds.get("gain"):
+        said = [f"better than the best so far with probability {chance(gain['better'])}"]
+        if "expected" in gain:
+            said.insert(0, f"expected gain {with_unit(rough(gain['expected']), objective.unit)}{_if_kept(record)}")
+        yield f"  {objective.name}: {'; '.join(said)}"
     if (left := noted(proposal)) is not None:
-        yield f"  at that time {words(objective, left)}"
+        yield f"  at that time {past_words(objective, left)}"
+
+
+def _if_kept(record: TrialRecord) -> str:
+    """Say what the expected gain takes for granted, and what it is when that is not: nothing where all is feasible."""
+    proposal, objective = record.trial.proposal, record.campaign.problem.objective
+    if proposal.p_feasible is None:
+        return ""
+    whole = rough(proposal.grounds["gain"]["expected"] * proposal.p_feasible)
+    return f" if {_kept(record)}, {with_unit(whole, objective.unit)} with that probability counted in"
+
+
+def _grounds(record: TrialRecord) -> Iterator[str]:
+    """Yield what the planner took into account, besides what it expects of the outcomes and of the gain."""
+    grounds, objective = record.trial.proposal.grounds, record.campaign.problem.objective
     if matters := grounds.get("matters"):
         ranked = sorted(matters.items(), key=lambda item: -item[1])
         yield f"  what mattered for {objective.name}, by the model then: {', '.join(f'{n} {s:.0%}' for n, s in ranked)}"
@@ -89,12 +109,18 @@ def _grounds(record: TrialRecord) -> Iterator[str]:
         said = ", ".join(f"{n} {k:g} times, {silent.get(n, 0):g} without an answer" for n, k in asked.items())
         yield f"  asked before: {said}"
     if belief := grounds.get("belief"):
-        yield (
-            f"  beliefs: this point is {show(belief['density'])} times as likely the best as the likeliest; "
-            f"they counted {show(belief['power'])} times beside what was measured"
-        )
-    if proposal.acquisition is not None:
-        yield f"  acquisition (natural logarithm; the highest is chosen): {show(proposal.acquisition)}"
+        yield f"  beliefs: {_belief_words(belief['density'], belief['power'])}"
+
+
+def _belief_words(density: float, power: float) -> str:
+    """Say how likely people hold a point to be the best, and what that changed in its choice."""
+    if density > 0.99:
+        return "this is where people believe the best to be"
+    lowered = 1 - density**power
+    effect = "which no longer counted against what was measured"
+    if lowered >= 0.01:
+        effect = f"which lowered its worth in this choice by {lowered:.0%}; what is measured counts more and more"
+    return f"to people this point is {chance(density)} as likely the best as the likeliest, {effect}"
 
 
 def _corrections(record: TrialRecord) -> Iterator[str]:

@@ -10,6 +10,7 @@ from labwright.core.problem import Aim, Objective, Problem
 from labwright.core.states import CampaignState, TrialState
 from labwright.core.trial import Trial, winners
 from labwright.core.values import Value, show
+from labwright.planning.reasons import UNSURE
 
 
 def with_unit(value: Value, unit: str | None) -> str:
@@ -34,6 +35,14 @@ def outcome_words(problem: Problem, trial: Trial) -> str:
     broken = [c.name for c in problem.constraints if not c.holds(trial.outcomes.get(c.name, float("nan")))]
     said = [f"breaks {', '.join(broken)}"] * bool(broken) + [trial.remark] * bool(trial.remark)
     return ", ".join(found) + (f" ({'; '.join(s for s in said if s)})" if said else "")
+
+
+def chance(probability: float) -> str:
+    """Write a probability in percent: nothing that is still to be tried is certain."""
+    least, most = UNSURE
+    if least <= probability <= most:
+        return f"{probability:.0%}"
+    return f"more than {most:.0%}" if probability > most else f"less than {least:.0%}"
 
 
 def context_words(problem: Problem, trial: Trial) -> str:

@@ -1,12 +1,11 @@
 """What people believe of where the best point lies, before it has been measured."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labwright.core.errors import InvalidInput
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Space
-from labwright.core.values import show
+from labwright.core.values import finite, show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +26,12 @@ class Belief:
     def __post_init__(self) -> None:
         if (self.near is None) != (self.within is None) or (self.near is None) != bool(self.likely):
             raise InvalidInput("a belief says either near and within, or likely.")
-        if self.near is not None and not math.isfinite(self.near):
-            raise InvalidInput(f"near {self.near} is not finite.")
-        if self.within is not None and not 0 < self.within < math.inf:
-            raise InvalidInput(f"within {show(self.within)} must be above 0 and finite.")
-        if not 0 < self.weight < math.inf:
-            raise InvalidInput(f"weight {show(self.weight)} must be above 0 and finite.")
+        if self.near is not None and finite(self.near) is None:
+            raise InvalidInput(f"near {self.near!r} is not a finite number.")
+        if self.within is not None and not (finite(self.within) or 0) > 0:
+            raise InvalidInput(f"within {self.within!r} must be a finite number above 0.")
+        if not (finite(self.weight) or 0) > 0:
+            raise InvalidInput(f"weight {self.weight!r} must be a finite number above 0.")
         if any(not 0 <= chance <= 1 for chance in self.likely.values()) or sum(self.likely.values()) > 1 + 1e-9:
             chances = ", ".join(f"{word}: {show(chance)}" for word, chance in self.likely.items())
             raise InvalidInput(f"likely {chances}: chances lie between 0 and 1 and sum to at most 1.")

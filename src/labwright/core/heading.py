@@ -102,11 +102,11 @@ def in_unit_of(heading: Heading, value: float, unit: str | None, place: str) -> 
 
 
 def check_same_unit(name: str, unit: str | None, heading: Heading) -> None:
-    """Raise InvalidUnit where something is declared in another unit than its column has."""
+    """Raise InvalidUnit where something is given in another unit than its column has."""
     if unit is None or heading.unit in (None, unit):
         return
     if parse_unit(unit) != parse_unit(str(heading.unit)):
         raise InvalidUnit(
-            f"{name} is declared in {unit!r}, but the column is {heading.text!r}. Declare it in {heading.unit!r}, or "
-            f"convert the column."
+            f"{name} is in {unit!r}, but the column is {heading.text!r}. Give it in {heading.unit!r}, or convert the "
+            "column."
         )

@@ -1,13 +1,12 @@
 """A cheap or an earlier answer to the planner's question: a campaign before this one, a simulator, a twin."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from labwright.core.errors import InvalidInput
 from labwright.core.space import Categorical, Continuous, Ordinal, Parameter, Space
-from labwright.core.values import Point, Value, is_number, show
+from labwright.core.values import Point, Value, finite, show
 
 Ask: TypeAlias = Callable[[Point], Mapping[str, float]]
 
@@ -38,9 +37,9 @@ class Source:
             raise InvalidInput("A source has no name. Give it one: the reasons for a point speak of it.")
         if (self.ask is None) != (self.cost is None):
             raise InvalidInput(f"The source {self.name!r} needs a cost when, and only when, it can be asked.")
-        if self.cost is not None and not 0 < self.cost < 1:
+        if self.cost is not None and not 0 < (finite(self.cost) or 0) < 1:
             raise InvalidInput(
-                f"The source {self.name!r} costs {show(self.cost)} of a trial; a fraction above 0 and below 1 was "
+                f"The source {self.name!r} costs {self.cost!r} of a trial; a fraction above 0 and below 1 was "
                 "expected. What costs as much as a trial is better measured."
             )
         if not self.answers and self.ask is None:
@@ -57,7 +56,7 @@ class Source:
                 raise InvalidInput(f"{place} it says no {missing[0]}; a point needs {names}. Add it, or leave it out.")
             for name, value in {**answer.outcomes, **answer.point}.items():
                 word = name in space.names and not _is_numeric(space[name])
-                if not word and not (is_number(value) and math.isfinite(float(value))):
+                if not word and finite(value) is None:
                     raise InvalidInput(
                         f"{place} {name} is {value!r}; a finite number was expected. Mend it, or leave the answer out."
                     )

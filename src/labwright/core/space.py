@@ -42,10 +42,15 @@ class Continuous:
         return 5 - math.floor(math.log10(self.low if self.log else self.high - self.low))
 
     def snap(self, value: float, *, finer: int = 0) -> float:
-        """Return the nearest value that may be chosen, rounded to what a person can set, or to some decimals more."""
+        """Return the nearest value that may be chosen, with the decimals that it keeps, or some more."""
         if value <= self.low or value >= self.high:
             return self.low if value <= self.low else self.high
         return min(max(round(float(value), self.decimals + finer), self.low), self.high)
+
+    def settable(self, value: float) -> float:
+        """Return a value rounded to what a person can set, a thousandth of the range; one within stays within."""
+        rounded = round(value, self.decimals - 2)
+        return min(max(rounded, self.low), self.high) if self.allows(value) else rounded
 
     def allows(self, value: Value) -> bool:
         """Say whether the value lies within the range."""

@@ -83,6 +83,7 @@ class Trial:
 
     Where a person corrected them, `outcomes` are the newest, `measured` those that came back, and `corrected` says why.
     `excluded`: why a person wants nothing concluded from it. `imported`: the sha256 of the table that it came from.
+    `counted_as`: what its number counts: trials of a campaign, or the lines of somebody's table.
     """
 
     number: int
@@ -97,11 +98,17 @@ class Trial:
     corrected: str | None = None
     excluded: str | None = None
     imported: str | None = None
+    counted_as: str = "trial"
 
     @property
     def id(self) -> str:
         """The trial's name for people: campaign/number."""
         return f"{self.campaign}/{self.number}"
+
+    @property
+    def place(self) -> str:
+        """What a reason calls it: `trial 8`, `line 8`."""
+        return f"{self.counted_as} {self.number}"
 
     @property
     def point(self) -> Point:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import TypeAlias
 
 Value: TypeAlias = float | int | str
@@ -13,6 +15,17 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | tuple[Json, ...] | Ma
 def is_number(value: object) -> bool:
     """Say whether a value is a number; True and False are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def finite(value: object) -> float | None:
+    """Return a finite number of any kind as a float, numpy's as well; None for everything else."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except (OverflowError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

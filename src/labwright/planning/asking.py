@@ -1,7 +1,7 @@
 """Which points a cheap source is asked about, while asking teaches more for its cost than a trial would."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from labwright.core.problem import Problem
 from labwright.core.source import Answer, Ask, Source
 from labwright.core.trial import Trial
-from labwright.core.values import Point, Value, is_number
+from labwright.core.values import Point, Value, finite, storable
 from labwright.inference.arrays import Array
 from labwright.planning.candidates import remaining
 from labwright.planning.encoding import Encoding
@@ -22,6 +22,8 @@ TURNS = (0, 5, 10, 20, 40, 80)  # trials after which a source is asked again
 SPREAD = 24  # points of an even spread that it is asked about first
 BATCH, BATCHES = 8, 3  # points that are chosen at once, and how often in a turn
 LOOKED_AT = 512
+LONGEST = 200  # characters of why a source gave no answer
+ENDLESS = 1e9  # questions
 HALF = 0.5  # share of the signal that a source is taken to explain before there are trials
 
 Key = tuple[tuple[str, Value], ...]
@@ -30,13 +32,17 @@ Grounds = dict[str, dict[str, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class _Turn:
-    """What is known when a source is asked: the problem with all answers so far, the trials, how often it was asked."""
+    """What is known when a source is asked: the problem with all answers so far, the trials, how often it was asked.
+
+    `why`: why it gave no answer, when it last gave none.
+    """
 
     problem: Problem
     name: str
     past: Sequence[Trial]
     seed: int
     asked: int
+    why: str | None = None
 
     @property
     def source(self) -> Source:
@@ -47,13 +53,16 @@ class _Turn:
     def affordable(self) -> int:
         """How often it may be asked still: never for more than the trials cost, the next one included."""
         assert self.source.cost is not None
-        return max(math.floor((len(self.past) + 1) / self.source.cost) - self.asked, 0)
+        return max(math.floor(min((len(self.past) + 1) / self.source.cost, ENDLESS)) - self.asked, 0)
 
-    def after(self, asked: int, answers: Sequence[Answer]) -> "_Turn":
-        """Return what is known after it was asked so many times more, and gave these answers."""
+    def after(self, found: Sequence[Answer | str]) -> "_Turn":
+        """Return what is known after it was asked some times more, and gave these answers, or why it gave none."""
+        answers = [answer for answer in found if isinstance(answer, Answer)]
+        reasons = [why for why in found if isinstance(why, str)]
         whole = replace(self.source, answers=(*self.source.answers, *answers))
         sources = tuple(whole if s.name == self.name else s for s in self.problem.sources)
-        return replace(self, problem=replace(self.problem, sources=sources), asked=self.asked + asked)
+        problem, why = replace(self.problem, sources=sources), reasons[-1] if reasons else self.why
+        return replace(self, problem=problem, asked=self.asked + len(found), why=why)
 
 
 class Asking:
@@ -62,19 +71,21 @@ class Asking:
     def __init__(self, fits: Fits, sources: Sources) -> None:
         self._fits = fits
         self._sources = sources
-        self._said: dict[tuple[Ask, Key], Answer | None] = {}
+        self._said: dict[tuple[Ask, Key], Answer | str] = {}
         self._turns: dict[tuple[object, ...], _Turn] = {}
 
     def told(self, problem: Problem, history: Sequence[Trial], seed: int) -> tuple[Problem, Grounds]:
-        """Return the problem with what its sources answered, and how often each was asked, and did not answer."""
+        """Return the problem with what its sources answered, how often each was asked, and did not answer, and why."""
         trials, asked, silent = sorted(history, key=lambda t: t.number), dict[str, float](), dict[str, float]()
+        failures: dict[str, float] = {}
         for name in [s.name for s in problem.sources if s.ask is not None]:
             first = turn = _Turn(problem=problem, name=name, past=(), seed=seed, asked=0)
             for size in (size for size in TURNS if size <= len(trials)):
                 turn = self._turn(replace(turn, past=trials[:size]))
             problem, asked[name] = turn.problem, turn.asked
             silent[name] = turn.asked + len(first.source.answers) - len(turn.source.answers)
-        return problem, {"asked": asked, "unanswered": silent} if asked else {}
+            failures |= {f"{name}: {turn.why}": silent[name]} if turn.why else {}
+        return problem, {"asked": asked, "unanswered": silent, "failures": failures} if asked else {}
 
     def _turn(self, turn: _Turn) -> _Turn:
         past = tuple((t.number, t.state, tuple(t.point.items()), tuple(t.outcomes.items())) for t in turn.past)
@@ -99,9 +110,9 @@ class Asking:
     def _with_answers(self, turn: _Turn, rows: Array) -> _Turn:
         points = [Encoding.of(turn.problem.space).point(row) for row in rows]
         found = [self._answer(turn.problem, turn.source, point) for point in points]
-        return turn.after(len(points), [answer for answer in found if answer is not None])
+        return turn.after(found)
 
-    def _answer(self, problem: Problem, source: Source, point: Point) -> Answer | None:
+    def _answer(self, problem: Problem, source: Source, point: Point) -> Answer | str:
         assert source.ask is not None
         key = (source.ask, tuple(point.items()))
         if key not in self._said:
@@ -150,11 +161,31 @@ def _rows(turn: _Turn) -> Array:
     return candidates.rows[rng.permutation(len(candidates))[:LOOKED_AT]]
 
 
-def _ask(problem: Problem, ask: Ask, point: Point) -> Answer | None:
-    """Return what a source answers; None where it raises, or answers no finite number for any outcome."""
+def _ask(problem: Problem, ask: Ask, point: Point) -> Answer | str:
+    """Return what a source answers; or, where it raises or says no finite number for any outcome, why that is none."""
     try:
-        said = dict(ask(point))
-    except Exception:  # a stranger's code: it may raise anything, and no experiment depends on it
-        return None
-    known = {n: float(v) for n, v in said.items() if n in problem.outcomes and is_number(v) and math.isfinite(v)}
-    return Answer(point=point, outcomes=known) if known else None
+        said = dict(ask(dict(point)))
+    except (Exception, SystemExit) as error:  # a stranger's code may do anything, and no experiment needs it
+        return _words(error)
+    known = {n: f for n, v in said.items() if n in problem.outcomes and (f := finite(v)) is not None}
+    return Answer(point=point, outcomes=known) if known else _unlike(problem, said)
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return _brief(f"{type(error).__name__}: {error}")
+    except Exception:  # even its words are a stranger's code
+        return type(error).__name__
+
+
+def _unlike(problem: Problem, said: Mapping[str, object]) -> str:
+    """Say what was found in place of a finite number for an outcome."""
+    wanted = " or ".join(problem.outcomes)
+    named = [name for name in problem.outcomes if name in said]
+    if named:
+        return _brief(f"it says {named[0]} = {said[named[0]]!r} where a finite number was expected")
+    return _brief(f"it says {', '.join(map(str, said)) or 'nothing'} where {wanted} was expected")
+
+
+def _brief(text: str) -> str:
+    return storable(" ".join(text.split()))[:LONGEST]

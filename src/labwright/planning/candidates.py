@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from labwright.planning.encoding import Encoding, level_codes
 from labwright.planning.region import Places
 
 LISTED = 10_000
-DUST = 1e-9  # that sums of equal numbers may differ by
+DUST = 1e-9  # of a range: settings that differ by less are the same
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,11 +24,12 @@ class Listing:
     """Every row (n, d) of a pool, or of a space of a few levels.
 
     `places` (m,) are those of the rows that keep the constraints. Whether a rule allows a row is asked when it is to be
-    chosen: there may be a million of them.
+    chosen: there may be a million of them. `allowed` is what was answered.
     """
 
     rows: Array
     places: Places
+    allowed: dict[int, bool] = field(default_factory=dict)
 
     @classmethod
     def of(cls, space: Space) -> "Listing | None":
@@ -46,10 +47,11 @@ class Listing:
         left[self.places] = True
         keys, order = self._sorted
         sought = tried @ _weights(tried)
-        ends = zip(np.searchsorted(keys, sought - DUST), np.searchsorted(keys, sought + DUST), strict=True)
+        reach = 2 * DUST * tried.shape[1]
+        ends = zip(np.searchsorted(keys, sought - reach), np.searchsorted(keys, sought + reach), strict=True)
         for row, (start, end) in zip(tried, ends, strict=True):
             alike = order[start:end]
-            left[alike[(self.rows[alike] == row).all(axis=1)]] = False
+            left[alike[(np.abs(self.rows[alike] - row) <= DUST).all(axis=1)]] = False
         return np.flatnonzero(left)
 
     @cached_property
@@ -93,12 +95,22 @@ class Candidates:
         Raises PoolExhausted where the rules leave none.
         """
         best = int(values.argmax())
-        if not self.encoding.space.rules or not self.encoding.space.problems(self.point(best)):
+        if not self.encoding.space.rules or self._allowed(best):
             return best
         for index in np.argsort(-values, kind="stable"):
-            if values[index] > -np.inf and not self.encoding.space.problems(self.point(int(index))):
+            if values[index] > -np.inf and self._allowed(int(index)):
                 return int(index)
-        raise _exhausted(self.encoding.space, len(self.places))
+        space = self.encoding.space
+        why = f", as of the first of them: {space.problems(self.point(best))[0]}"
+        raise PoolExhausted(
+            f"None of the {len(self)} candidates left keeps every rule{why}. Widen them, or end the campaign."
+        )
+
+    def _allowed(self, index: int) -> bool:
+        place, known = int(self.places[index]), self.listing.allowed
+        if place not in known:
+            known[place] = not self.encoding.space.problems(self.point(index))
+        return known[place]
 
 
 def remaining(space: Space, tried: Sequence[Trial]) -> Candidates | None:

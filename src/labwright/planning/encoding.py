@@ -11,10 +11,12 @@ from labwright.core.errors import InvalidInput
 from labwright.core.restriction import Composition
 from labwright.core.space import Categorical, Column, Continuous, Discrete, Ordinal, Parameter, Space
 from labwright.core.trial import Trial
-from labwright.core.values import Point, Value
+from labwright.core.values import Point, Value, show
 from labwright.inference.arrays import Array, Mask
 from labwright.planning.region import Places, Region
 
+DIGITS = 9  # of a range: settings that differ by less are the same
+FAR = 1e6  # ranges: what is further off is taken to be as far
 FINER = (0, 3, 6)  # decimals more, where rounding would break a constraint
 
 
@@ -85,6 +87,14 @@ class Encoding:
     def trials(self, trials: Sequence[Trial]) -> Array:
         """Return the rows (n, d) of the points of some trials."""
         return self.points([t.point for t in trials])
+
+    def key(self, point: Point) -> bytes:
+        """Return what two points share that are the same but for the dust of a conversion."""
+        return keys(self.points([point]))[0]
+
+    def keys_of(self, trials: Sequence[Trial]) -> set[bytes]:
+        """Return the keys of the points of some trials."""
+        return set(keys(self.trials(trials))) if trials else set()
 
     def point(self, row: Array) -> dict[str, Value]:
         """Return the point nearest to a row (d,), each value one that may be chosen.
@@ -199,6 +209,11 @@ class Encoding:
         return np.column_stack([rows, *(table[rows[:, j].astype(int)] for j, table in self._descriptors.items())])
 
 
+def keys(rows: Array) -> list[bytes]:
+    """Return a key for each row (n, d): rows that differ by dust alone have the same."""
+    return [row.tobytes() for row in np.round(rows, DIGITS) + 0.0]  # adding 0 makes -0 and 0 alike
+
+
 def level_codes(parameter: Parameter) -> Array | None:
     """Return the codes (k,) of all that may be chosen, rising; None where any number may."""
     match parameter:
@@ -222,7 +237,11 @@ def _encode(parameter: Parameter, values: Column) -> Array:
 
 def _encode_number(parameter: Parameter, values: Array) -> Array:
     match parameter:
-        case Continuous(low=low, high=high, log=True):
+        case Continuous(name=name, low=low, high=high, log=True):
+            if not (values > 0).all():
+                raise InvalidInput(
+                    f"{name}: found {show(float(values.min()))}, expected more than 0: it is logarithmic."
+                )
             return _scale(np.log(values), math.log(low), math.log(high))
         case Continuous(low=low, high=high):
             return _scale(values, low, high)
@@ -259,7 +278,8 @@ def _decode(parameter: Parameter, code: float, finer: int) -> Value:
 
 
 def _scale(values: Array, low: float, high: float) -> Array:
-    return (values - low) / ((high - low) or 1.0)
+    scaled: Array = np.clip((values - low) / ((high - low) or 1.0), -FAR, FAR)
+    return scaled
 
 
 def _codes(name: str, levels: Sequence[str], values: Column) -> Array:

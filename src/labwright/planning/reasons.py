@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from labwright.core.problem import Aim, Objective, Problem
+from labwright.core.space import Continuous, Parameter
 from labwright.core.states import TrialState
 from labwright.core.trial import Prediction, Proposal, Trial
-from labwright.core.values import Point, show
+from labwright.core.values import Point, Value, show
 from labwright.inference import kernel
 from labwright.inference.arrays import Array
 from labwright.planning.acquisition import log_probability
@@ -26,6 +27,8 @@ UNLIKELY = 0.16  # to be better: more than a standard deviation short of it
 ALIKE = 0.3  # a correlation below it is far away
 SAMPLE = 16  # observations from which it is found what matters, so that it takes no time
 NAMED = 2  # parameters in which a point differs
+UNSURE = (0.01, 0.99)  # no probability is said to be less, or more
+NEAR = 0.6  # of the belief's highest density: within what people say of where the best is
 
 Grounds = Mapping[str, Mapping[str, float]]
 
@@ -109,7 +112,7 @@ def _better_words(model: Model, proposal: Proposal) -> str:
     intent = _intent(better, proposal.predictions[objective.name].sd, found.get("left", {}).get("noise", 0.0))
     return (
         f"{intent}: {objective.name} expected {plus_minus(proposal.predictions[objective.name])}{unit}, {wanted}best "
-        f"so far {best.outcomes[objective.name]:.4g}{unit} in trial {best.number}; better with probability {better:.2g}"
+        f"so far {best.outcomes[objective.name]:.4g}{unit} in {best.place}; better with probability {chance(better)}"
     )
 
 
@@ -119,7 +122,7 @@ def _together(model: Model, proposal: Proposal) -> str:
     expected = " and ".join(_expected(o, proposal.predictions[o.name]) for o in problem.objectives)
     if problem.aim is Aim.DESIRABILITY:
         best = problem.desirability(model.winners[0].outcomes)
-        return f"to improve the desirability: {expected}; best so far {best:.2g} in trial {model.winners[0].number}"
+        return f"to improve the desirability: {expected}; best so far {best:.2g} in {model.winners[0].place}"
     trials = "1 trial" if len(model.winners) == 1 else f"{len(model.winners)} trials"
     return f"to improve the front: {expected}; {trials} on it so far"
 
@@ -145,12 +148,12 @@ def _threat(problem: Problem, chances: Mapping[str, float], p_feasible: float | 
     if p_feasible is None:
         return None
     what = "gives a result that keeps every constraint" if problem.constraints else RESULT
-    said = f"{what} with probability {p_feasible:.2g}"
+    said = f"{what} with probability {chance(p_feasible)}"
     if len(chances) < 2:
         return said
     least = min(chances, key=lambda name: chances[name])
     named = next((str(c) for c in problem.constraints if c.name == least), "that there is a result")
-    return f"{said}, the least sure is {named} ({chances[least]:.2g})"
+    return f"{said}, the least sure is {named} ({chance(chances[least])})"
 
 
 def _neighbour(problem: Problem, history: Sequence[Trial], proposal: Proposal) -> list[str]:
@@ -163,15 +166,25 @@ def _neighbour(problem: Problem, history: Sequence[Trial], proposal: Proposal) -
     near = next((t for t in history if t.number == found["trial"]), None)
     changes = [] if near is None else differences(problem, near.point, proposal.point, proposal.grounds["matters"])
     said = ", ".join(changes[:NAMED]) + (f" and {len(changes) - NAMED} more" if len(changes) > NAMED else "")
-    return [f"as trial {found['trial']:g}, but {said}" if said else f"trial {found['trial']:g} again"]
+    called = f"trial {found['trial']:g}" if near is None else near.place
+    return [f"as {called}, but {said}" if said else f"{called} again"]
 
 
 def differences(problem: Problem, before: Point, now: Point, matters: Mapping[str, float]) -> list[str]:
     """Return each parameter in which two points differ, as `heat 20 → 25 degC`; what matters most comes first."""
-    changed = [p for p in problem.space.parameters if before.get(p.name) != now.get(p.name) and p.name in before]
-    ranked = sorted(changed, key=lambda p: -matters.get(p.name, 0.0))
-    units = {p.name: f" {p.unit}" if p.unit and p.unit != "1" else "" for p in ranked}
-    return [f"{p.name} {show(before[p.name])} → {show(now[p.name])}{units[p.name]}" for p in ranked]
+    known = [p for p in problem.space.parameters if p.name in before]
+    changed = [(p, before[p.name], now[p.name]) for p in known if before[p.name] != now.get(p.name)]
+    told = changed
+    if problem.space.pool is None:  # a candidate is written as it stands in its table
+        rounded = [(p, _settable(p, was), _settable(p, becomes)) for p, was, becomes in changed]
+        told = [one for one in rounded if one[1] != one[2]] or changed
+    ranked = sorted(told, key=lambda one: -matters.get(one[0].name, 0.0))
+    units = {p.name: f" {p.unit}" if p.unit and p.unit != "1" else "" for p, _, _ in ranked}
+    return [f"{p.name} {show(was)} → {show(becomes)}{units[p.name]}" for p, was, becomes in ranked]
+
+
+def _settable(parameter: Parameter, value: Value) -> Value:
+    return parameter.settable(float(value)) if isinstance(parameter, Continuous) else value
 
 
 def _sources(found: Grounds) -> list[str]:
@@ -184,22 +197,47 @@ def _sources(found: Grounds) -> list[str]:
 
 
 def _belief(found: Grounds) -> list[str]:
-    """Say that a belief speaks for a point or against it, while it still counts."""
-    if "belief" not in found or abs(np.log(found["belief"]["density"]) * found["belief"]["power"]) < 0.1:
-        return ["as people believe"] if "belief" in found and found["belief"]["power"] > 0.1 else []
-    return ["as people believe"] if found["belief"]["density"] > 0.5 else ["though people believe otherwise"]
+    """Say that a point is near where people believe the best to be, or that it is not, while beliefs still count."""
+    if "belief" not in found or found["belief"]["power"] <= 0.1:
+        return []
+    density, power = found["belief"]["density"], found["belief"]["power"]
+    if density >= NEAR:
+        return ["as people believe"]
+    return ["though people believe otherwise"] if density <= 0.5 and density**power < 0.9 else []
+
+
+def chance(probability: float) -> str:
+    """Write a probability: nothing that is still to be tried is certain."""
+    least, most = UNSURE
+    if least <= probability <= most:
+        return f"{probability:.2g}"
+    return f"more than {most}" if probability > most else f"less than {least}"
 
 
 def first_design(proposal: Proposal, number: int, initial: int) -> Proposal:
     """Return a sampled proposal with the reason why no model chose it; `number` trials came before."""
     turn = f"first design, {number + 1} of {initial}" if number < initial else "nothing was measured yet to learn from"
-    return replace(proposal, reason=f"{turn}: {proposal.reason}")
+    return replace(proposal, source="gp", reason=f"{turn}: {proposal.reason}")
 
 
 def having_asked(proposal: Proposal, found: Grounds) -> Proposal:
     """Return a proposal that says how often sources were asked before, and which gave no answer."""
-    silent = [f"{name} gave no answer {n:g} times" for name, n in found["unanswered"].items() if n]
-    return replace(proposal, grounds={**proposal.grounds, **found}, reason="; ".join([proposal.reason, *silent]))
+    return replace(
+        proposal,
+        grounds={**proposal.grounds, **found},
+        reason="; ".join([proposal.reason, *unanswered(found)]),
+    )
+
+
+def unanswered(found: Grounds) -> list[str]:
+    """Say which sources gave no answer, how often, and why the last time."""
+    said = []
+    for name, times in found.get("unanswered", {}).items():
+        why = next(
+            (f" (last: {w[len(name) + 2 :]})" for w in found.get("failures", {}) if w.startswith(f"{name}: ")), ""
+        )
+        said += [f"{name} gave no answer {times:g} of {found['asked'][name]:g} times{why}"] if times else []
+    return said
 
 
 def plus_minus(prediction: Prediction) -> str:

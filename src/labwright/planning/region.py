@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labwright.core.errors import InvalidInput
-from labwright.core.restriction import SLACK, Composition
+from labwright.core.restriction import SLACK, Composition, LinearConstraint
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter, Space, ends_of
 from labwright.inference.arrays import Array, Mask
 
@@ -47,10 +47,23 @@ class Region:
         return np.array([low for low, _ in ends]), np.array([high for _, high in ends])
 
     @cached_property
+    def linear(self) -> tuple[LinearConstraint, ...]:
+        """The linear constraints, those of one sum as one: two of them may leave an equality."""
+        bounds: dict[tuple[tuple[str, float], ...], tuple[float, float]] = {}
+        for constraint in self.space.linear:
+            terms, low, high = _normal(constraint)
+            before = bounds.get(terms, (-math.inf, math.inf))
+            bounds[terms] = (max(before[0], low), min(before[1], high))
+        return tuple(
+            LinearConstraint(coefficients=dict(terms), low=low, high=max(low, high))
+            for terms, (low, high) in bounds.items()
+        )
+
+    @cached_property
     def sums(self) -> tuple[Array, Array]:
         """The linear constraints as A x <= b: A (m, d) and b (m,)."""
         rows, bounds = [], []
-        for constraint in self.space.linear:
+        for constraint in self.linear:
             row = np.array([constraint.coefficients.get(name, 0.0) for name in self.space.names])
             for sign, bound in ((1.0, constraint.high), (-1.0, -constraint.low)):
                 if math.isfinite(bound):
@@ -66,7 +79,7 @@ class Region:
         # The part that takes the rest of a total is off by what all others are.
         for group in self.groups.values():
             rounding[group] *= len(group)
-        widths = np.array([c.high - c.low for c in self.space.linear for b in (c.high, c.low) if math.isfinite(b)])
+        widths = np.array([c.high - c.low for c in self.linear for b in (c.high, c.low) if math.isfinite(b)])
         result: Array = bounds - np.minimum(np.abs(matrix) @ rounding, widths / 4)
         return result
 
@@ -297,3 +310,11 @@ def _is_possible(space: Space, some: Sequence[object]) -> bool:
     )
     _, impossible = _furthest(kept, np.zeros(len(space.parameters)), Region(space=kept).sums)
     return not impossible
+
+
+def _normal(constraint: LinearConstraint) -> tuple[tuple[tuple[str, float], ...], float, float]:
+    """Return the terms of a sum by name, the first with the factor 1, and what the sum then lies between."""
+    terms = sorted((name, factor) for name, factor in constraint.coefficients.items() if factor)
+    first = terms[0][1]
+    low, high = sorted((constraint.low / first, constraint.high / first))
+    return tuple((name, factor / first) for name, factor in terms), low, high

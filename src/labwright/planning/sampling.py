@@ -13,6 +13,7 @@ from labwright.inference.arrays import Array
 from labwright.planning.batch import one_by_one
 from labwright.planning.candidates import Candidates, remaining
 from labwright.planning.encoding import Encoding
+from labwright.planning.search import around
 
 ATTEMPTS = 1024
 AT_ONCE = 16  # of them; the first is nearly always new
@@ -70,9 +71,10 @@ def _anywhere(
     space: Space, tried: Sequence[Trial], seed: int, moved: Callable[[Array], Array] | None = None
 ) -> Proposal:
     encoding, number = Encoding.of(space), len(tried)
-    for row in (row for rows in _spread(encoding, number, seed) for row in rows):
+    used = encoding.keys_of(tried)
+    for row in (row for rows in _spread(encoding, tried, seed) for row in rows):
         point = encoding.point(row if moved is None else moved(row))
-        if all(t.proposal.point != point for t in tried) and not (space.restrictions and space.problems(point)):
+        if encoding.key(point) not in used and not (space.restrictions and space.problems(point)):
             turn = _turn(number) if moved is None else _believed(number)
             return Proposal(point=point, source="sampling", reason=turn)
     if not space.restrictions:
@@ -81,11 +83,13 @@ def _anywhere(
     raise PoolExhausted(f"Of {ATTEMPTS} points spread over the space and of those near to them {kept}. Widen them.")
 
 
-def _spread(encoding: Encoding, number: int, seed: int) -> Iterator[Array]:
+def _spread(encoding: Encoding, tried: Sequence[Trial], seed: int) -> Iterator[Array]:
     """Yield rows (n, d) of the points that come after so many, the centre first of all.
 
-    Where no even spread keeps the constraints there follow the points nearest to it that may, and the region's corners.
+    Where no even spread keeps the constraints there follow the points nearest to it that may, the region's corners,
+    and what is around the points that were tried.
     """
+    number = len(tried)
     if not number:
         centre = encoding.spread(_centre(encoding.dimensions))
         yield centre
@@ -94,7 +98,11 @@ def _spread(encoding: Encoding, number: int, seed: int) -> Iterator[Array]:
         rows = encoding.spread(even(encoding.dimensions, AT_ONCE, seed, skip=max(number - 1, 0) + skip))
         yield rows[encoding.keeping(rows)]
     if encoding.space.restrictions:
-        yield beside(encoding, even(encoding.dimensions, ATTEMPTS, seed), np.random.default_rng([seed, number]))
+        rng = np.random.default_rng([seed, number])
+        yield beside(encoding, even(encoding.dimensions, ATTEMPTS, seed), rng)
+        for row in encoding.trials(tried):
+            rows = around(row, ATTEMPTS // 4, encoding, rng)
+            yield rows[encoding.keeping(rows)]
 
 
 def beside(encoding: Encoding, unit: Array, rng: np.random.Generator) -> Array:

@@ -9,7 +9,7 @@ from labwright.core.space import Categorical, Continuous
 from labwright.core.trial import Trial
 from labwright.core.values import Value
 from labwright.inference.arrays import Array
-from labwright.planning.encoding import Encoding
+from labwright.planning.encoding import Encoding, keys
 from labwright.planning.region import Places
 
 CLIMBERS = 8
@@ -28,31 +28,26 @@ def best_new(
 
     Raises PoolExhausted where none of them is.
     """
-    used = [dict(t.point) for t in tried]
+    used = encoding.keys_of(tried)
     climbed = climb(_of_new(score, encoding, tried), starts, encoding, rng)
     for row in [*climbed, *starts]:
         point = encoding.point(row)
-        if point not in used and not (encoding.space.restrictions and encoding.space.problems(point)):
+        if encoding.key(point) not in used and not (encoding.space.restrictions and encoding.space.problems(point)):
             return point, np.vstack([climbed, starts])
     raise PoolExhausted("Every point that was looked at has been tried. Widen the space, or end the campaign.")
 
 
 def _of_new(score: Callable[[Array], Array], encoding: Encoding, tried: Sequence[Trial]) -> Callable[[Array], Array]:
     """Return a score that is nothing where a trial was or may not be: the climb must not end there."""
-    known = set(_keys(encoding.trials(tried))) if tried else set()
+    known = encoding.keys_of(tried)
 
     def of_new(rows: Array) -> Array:
         values = np.full(len(rows), -np.inf)
-        new = encoding.allows(rows) & [key not in known for key in _keys(rows)]
+        new = encoding.allows(rows) & [key not in known for key in keys(rows)]
         values[new] = score(rows[new])
         return values
 
     return of_new
-
-
-def _keys(rows: Array) -> list[bytes]:
-    # Adding 0 makes -0 and 0 alike.
-    return [row.tobytes() for row in rows + 0.0]
 
 
 def climb(score: Callable[[Array], Array], starts: Array, encoding: Encoding, rng: np.random.Generator) -> Array:
@@ -104,7 +99,7 @@ def _moved(rows: Array, step: float, encoding: Encoding, rng: np.random.Generato
 def _swapped(rows: Array, group: Places, rng: np.random.Generator) -> Array:
     """Return the rows with, in every fourth or so, the amounts of two parts exchanged: small moves bring in no part."""
     chosen = np.flatnonzero(rng.random(len(rows)) < 0.25)
-    pairs = np.array([rng.choice(group, 2, replace=False) for _ in chosen]).reshape(-1, 2)
+    pairs = np.array([rng.choice(group, 2, replace=False) for _ in chosen], dtype=np.intp).reshape(-1, 2)
     swapped = rows.copy()
     swapped[chosen, pairs[:, 0]], swapped[chosen, pairs[:, 1]] = rows[chosen, pairs[:, 1]], rows[chosen, pairs[:, 0]]
     return swapped

@@ -121,20 +121,29 @@ def enough(rule: StopRule, problem: Problem, trials: Sequence[Trial], proposal: 
 
 def words(objective: Objective, found: Outlook) -> str:
     """Say what is left to gain."""
+    gain, left = _amounts(objective, found)
+    return f"the next experiment is expected to gain {gain}; what is left to gain is at most {left}"
+
+
+def past_words(objective: Objective, found: Outlook) -> str:
+    """Say what was left to gain when a trial was chosen."""
+    gain, left = _amounts(objective, found)
+    return f"the next experiment was expected to gain {gain}; what was left to gain was at most {left}"
+
+
+def _amounts(objective: Objective, found: Outlook) -> tuple[str, str]:
     unit = f" {objective.unit}" if objective.unit not in (None, "", "1") else ""
     times = ""
     if found.noise > 0:
         source = "noise of repeated measurements" if found.replicated else "noise as the model takes it"
         times = f" ({_times(found.gain / found.noise)} times the {source})"
-    return (
-        f"the next experiment is expected to gain {_rough(found.gain)}{unit} of {objective.name}{times}; "
-        f"what is left to gain is at most {_rough(found.left)}{unit}"
-    )
+    return f"{rough(found.gain)}{unit} of {objective.name}{times}", f"{rough(found.left)}{unit}"
 
 
 def _times(ratio: float) -> str:
     return "over 1000" if ratio > 1000 else "less than 0.01" if ratio < 0.01 else show(float(f"{ratio:.2g}"))
 
 
-def _rough(value: float) -> str:
+def rough(value: float) -> str:
+    """Write what is known roughly only: two digits."""
     return show(float(f"{value:.2g}"))

@@ -106,7 +106,7 @@ def read_table(path: Path, words: Sequence[str] = ()) -> tuple[tuple[str, ...], 
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [(reader.line_num, row) for reader in [csv.reader(file)] for row in reader if any(row)]
+            lines = [(reader.line_num, row) for reader in [csv.reader(file, strict=True)] for row in reader if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"The table {path} cannot be read: {error}.") from error
     if lines and len(lines[0][1]) == 1 and ";" in lines[0][1][0]:

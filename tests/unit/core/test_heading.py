@@ -59,5 +59,5 @@ def test_a_unit_fits_its_column_where_either_says_none_or_both_the_same(declared
 def test_another_unit_than_that_of_the_column_is_refused():
     (heading,) = split_headings(["T (K)"])
 
-    with pytest.raises(InvalidUnit, match=r"T is declared in 'degC', but the column is 'T \(K\)'. Declare it in 'K'"):
+    with pytest.raises(InvalidUnit, match=r"T is in 'degC', but the column is 'T \(K\)'. Give it in 'K'"):
         check_same_unit("T", "degC", heading)

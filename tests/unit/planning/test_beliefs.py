@@ -126,8 +126,11 @@ def test_a_proposal_says_how_much_the_beliefs_counted(play):
         ({"parameter": "solvent", "likely": {"water": 0.8, "ethanol": 0.4}}, "sum to at most 1"),
         ({"parameter": "heat", "near": 60.0}, "either near and within, or likely"),
         ({"parameter": "heat"}, "either near and within, or likely"),
-        ({"parameter": "heat", "near": 60.0, "within": 0.0}, "within 0 must be above 0"),
-        ({"parameter": "heat", "near": 60.0, "within": 5.0, "weight": -1.0}, "weight -1 must be above 0"),
+        ({"parameter": "heat", "near": 60.0, "within": 0.0}, "within 0.0 must be a finite number above 0"),
+        (
+            {"parameter": "heat", "near": 60.0, "within": 5.0, "weight": -1.0},
+            "weight -1.0 must be a finite number above 0",
+        ),
     ],
 )
 def test_a_belief_that_cannot_be_meant_is_refused(belief, problem):

@@ -144,7 +144,8 @@ def test_the_size_of_the_first_design_can_be_chosen(play):
 
     history = play(planner, problem_over(CUBE), lambda p: {"y": distance(p)}, 5)
 
-    assert [t.proposal.source for t in history] == ["sampling"] * 3 + ["gp"] * 2
+    assert [t.proposal.source for t in history] == ["gp"] * 5
+    assert [t.proposal.reason.startswith("first design, ") for t in history] == [True] * 3 + [False] * 2
 
 
 @pytest.mark.parametrize("options", [{"initial": 0}, {"initials": 3}])

@@ -10,7 +10,7 @@ from labwright.core.problem import Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.space import Categorical, Continuous, Space
 from labwright.core.states import TrialState
 from labwright.planning.gp import GaussianProcessPlanner
-from labwright.planning.reasons import RESULT, _intent, differences
+from labwright.planning.reasons import RESULT, _belief, _intent, chance, differences
 from labwright.storage.records import proposal_from, proposal_record
 
 SPACE = Space(
@@ -92,6 +92,39 @@ def test_what_differs_is_told_with_what_matters_first():
     )
 
     assert changed == ["solvent water → ethanol", "heat 20 → 25 degC"]
+
+
+def test_what_differs_is_rounded_as_a_suggestion_is():
+    def changed(before, now):
+        points = [{"heat": heat, "solvent": "water"} for heat in (before, now)]
+        return differences(PROBLEM, *points, {"heat": 1.0})
+
+    assert changed(20.0, 25.13789) == ["heat 20 → 25.1 degC"]
+    assert changed(20.0, 20.00123) == ["heat 20 → 20.0012 degC"]
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [(1.0, "more than 0.99"), (0.9951, "more than 0.99"), (0.994, "more than 0.99"), (0.99, "0.99"), (0.5, "0.5")],
+)
+def test_no_probability_is_said_to_be_one_or_nothing(probability, words):
+    assert chance(probability) == words
+    assert chance(0.01) == "0.01"
+    assert chance(0.0) == chance(0.0048) == "less than 0.01"
+
+
+@pytest.mark.parametrize(
+    ("density", "power", "words"),
+    [
+        (0.7, 0.5, ["as people believe"]),
+        (0.56, 0.5, []),
+        (0.56, 0.15, []),
+        (0.3, 0.5, ["though people believe otherwise"]),
+        (0.9, 0.05, []),
+    ],
+)
+def test_only_a_point_near_what_people_believe_is_said_to_be_so(density, power, words):
+    assert _belief({"belief": {"density": density, "power": power}}) == words
 
 
 def test_a_proposal_is_read_back_as_it_was_and_an_old_one_without_grounds(play):

@@ -117,7 +117,7 @@ def test_without_sources_nothing_of_them_enters_a_choice(play):
     assert not model.outcomes["y"].data.hints
     assert not {"sources", "asked", "unanswered"} & set(history[-1].proposal.grounds)
     assert [t.proposal.reason.split(":")[0] for t in history[:2]] == ["first design, 1 of 5", "first design, 2 of 5"]
-    assert history[0].proposal.source == "sampling"
+    assert history[0].proposal.source == "gp"
 
 
 def test_the_first_trials_are_where_the_source_expects_the_best_and_not_side_by_side(play):
@@ -218,7 +218,22 @@ def test_an_answer_that_is_nonsense_is_left_out(play, answer):
 
     assert chosen(nonsense) == chosen(play(GaussianProcessPlanner(), PROBLEM, worth, 7))
     assert nonsense[-1].proposal.grounds["unanswered"]["twin"] == 24
-    assert "twin gave no answer 24 times" in nonsense[-1].proposal.reason
+    assert "twin gave no answer 24 of 24 times (last: " in nonsense[-1].proposal.reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({"other": 1.0}, "it says other where y was expected"),
+        ({"y": "much"}, "it says y = 'much' where a finite number was expected"),
+        ({}, "it says nothing where y was expected"),
+    ],
+)
+def test_why_a_source_gave_no_answer_is_kept_with_the_count(play, answer, why):
+    (first,) = play(GaussianProcessPlanner(), with_sources(simulator(lambda p: answer)), worth, 1)
+
+    assert first.proposal.grounds["failures"] == {f"twin: {why}": 24}
+    assert first.proposal.reason.endswith(f"; twin gave no answer 24 of 24 times (last: {why})")
 
 
 def test_a_source_that_raises_now_and_then_is_used_where_it_answers(play):
@@ -229,6 +244,7 @@ def test_a_source_that_raises_now_and_then_is_used_where_it_answers(play):
 
     history = play(GaussianProcessPlanner(), with_sources(simulator(ask)), worth, 7)
 
+    assert "times (last: RuntimeError: no parameters for hexane)" in history[-1].proposal.reason
     assert 0 < history[-1].proposal.grounds["unanswered"]["twin"] < history[-1].proposal.grounds["asked"]["twin"]
     assert history[-1].proposal.grounds["sources"]["twin"] > 0.5
 

@@ -64,6 +64,7 @@ async def test_a_point_without_a_row_is_a_failure_that_names_it(folder):
         ("x,y\n1,inf\n", "line 2: y is 'inf'; a finite number was expected"),
         ("x,y\n1,2\n2,n.d.\n3,4\n", "line 3: y is 'n.d.'; a finite number was expected, as in the other rows"),
         ("x;y\n1;2\n", "separated by ';'"),
+        ('x,y\n1,2\n2,"3\n3,4\n', "unexpected end of data"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, words):

@@ -58,6 +58,11 @@ def build_stop(part: StopPart | None, objectives: Sequence[Objective], problems:
 
 def _stop(part: StopPart, objective: Objective) -> StopRule:
     wanted, of_noise = part.when_gain_below, part.when_gain_below.unit == NOISE
+    if objective.unit is None and wanted.unit is not None and not of_noise:
+        raise InvalidInput(
+            f"found '{wanted.value:g} {wanted.unit}', but {objective.name} has no unit. Write a number alone, "
+            f"{wanted.value:g}, or so many times the noise, as `0.5 noise`; or give {objective.name} its unit."
+        )
     gain = wanted.value if of_noise else _difference(wanted, objective.unit, "when_gain_below")
     if gain <= 0:
         raise InvalidInput(f"found {wanted.value:g}, expected a gain above 0.")

@@ -123,7 +123,7 @@ def _no_such_kind(group: str, kind: str) -> str:
     close = difflib.get_close_matches(kind, names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else "."
     what = group.rpartition(".")[2].removesuffix("s")
-    return f"no kind of {what} is named {kind!r}; installed: {', '.join(names) or 'none'}{hint}"
+    return f"no kind of {what} is named {kind!r}; known: {', '.join(names) or 'none'}{hint}"
 
 
 def _explain(
@@ -146,7 +146,7 @@ def _explain(
                 yield location, f"found {_short(one['input'])}; {_wanted(base, location, one['ctx']['pattern'])}."
             case _:
                 message = one["msg"].removeprefix("Value error, ")
-                yield location, f"found {_short(one['input'])}; {message[:1].lower()}{message[1:]}."
+                yield location, f"found {_short(one['input'])}; {message[:1].lower()}{message[1:].rstrip('.')}."
 
 
 def _is_other_branch(location: Sequence[str | int], found: Any) -> bool:

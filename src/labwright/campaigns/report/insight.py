@@ -10,7 +10,7 @@ from labwright.planning import stopping
 from labwright.planning.encoding import Encoding
 from labwright.planning.fit import LeftOut, judge, leave_one_out, recommend, sensitivity, some
 from labwright.planning.model import fit_outcome, measured
-from labwright.planning.reasons import plus_minus
+from labwright.planning.reasons import plus_minus, unanswered
 
 FEWEST = 4
 WEAK = 0.1
@@ -85,15 +85,16 @@ def build_on_words(problem: Problem, trials: Sequence[Trial]) -> str | None:
 
 
 def source_words(trials: Sequence[Trial]) -> str | None:
-    """Say how much each source counted when the model chose last; None where there is none."""
-    weighed = next((found for t in reversed(trials) if (found := t.proposal.grounds.get("sources"))), None)
-    if weighed is None:
-        return None
+    """Say how much each source counted when the model chose last, and which gave no answer; None where none is."""
+    weighed = next((found for t in reversed(trials) if (found := t.proposal.grounds.get("sources"))), {})
+    last = next((g for t in reversed(trials) if "asked" in (g := t.proposal.grounds)), {})
+    mute = [name for name, times in last.get("asked", {}).items() if last["unanswered"].get(name) == times]
     heeded = listed([f"{name} ({percent(share)})" for name, share in weighed.items() if share > 0])
-    others = listed([name for name, share in weighed.items() if share == 0])
+    others = listed([name for name, share in weighed.items() if share == 0 and name not in mute])
     said = [f"Of what the model expected last, this much followed its sources: {heeded}."] if heeded else []
     said += [f"Not heeded, as what they say does not help to expect the results: {others}."] if others else []
-    return " ".join(said)
+    said += [f"The source {words}." for words in unanswered(last)]
+    return " ".join(said) or None
 
 
 def outlook_words(problem: Problem, trials: Sequence[Trial]) -> str | None:
@@ -102,4 +103,4 @@ def outlook_words(problem: Problem, trials: Sequence[Trial]) -> str | None:
     if found is None:
         return None
     trial, outlook = found
-    return f"Before trial {trial.number}: {stopping.words(problem.objective, outlook)}."
+    return f"Before trial {trial.number} {stopping.past_words(problem.objective, outlook)}."

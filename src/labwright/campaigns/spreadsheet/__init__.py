@@ -5,7 +5,7 @@ from labwright.campaigns.spreadsheet.files import check_free, next_to, read_shee
 from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals, percent_suffix
 from labwright.campaigns.spreadsheet.question import Question
 from labwright.campaigns.spreadsheet.sheet import Cell, Row, Sheet
-from labwright.campaigns.spreadsheet.suggestion import Table, as_sheet, propose, understand
+from labwright.campaigns.spreadsheet.suggestion import Table, as_sheet, propose, remarks, understand
 from labwright.core.heading import Heading
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "propose",
     "read_candidates",
     "read_sheet",
+    "remarks",
     "understand",
     "write_sheet",
 ]

@@ -1,5 +1,6 @@
 """A table of the only possible experiments, up to a million rows of it, column by column."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from labwright.campaigns.spreadsheet.question import Roles
 from labwright.campaigns.spreadsheet.sheet import EXCEL, Cell, Sheet, row_word
 from labwright.campaigns.spreadsheet.workbook import read_workbook
 from labwright.core.errors import InvalidInput
-from labwright.core.heading import Heading, check_same_unit, find_heading
-from labwright.core.space import Pool
+from labwright.core.heading import Heading, find_heading
+from labwright.core.space import Parameter, Pool
+from labwright.core.units import check_unit, convert, parse_unit
 from labwright.core.values import Point
 from labwright.planning.tables.pool import Cells, parameter_of
 
@@ -113,7 +115,7 @@ def choose_from(candidates: Candidates, sheet: Sheet, roles: Roles, decimal: str
     if not settings:
         raise InvalidInput(f"{sheet.name} has no column that is a setting: each is a result or ignored.")
     numerals = Numerals(decimal=decimal) if decimal else candidates.numerals(list(settings.values()))
-    cells = {own.name: candidates.read(other, numerals) for own, other in settings.items()}
+    cells = {own.name: _in_unit_of(own, candidates.read(other, numerals), other) for own, other in settings.items()}
     parameters = tuple(
         parameter_of(
             own.name,
@@ -126,7 +128,7 @@ def choose_from(candidates: Candidates, sheet: Sheet, roles: Roles, decimal: str
     )
     labels = {name: found for name in sorted(roles.ignored) if (found := candidates.find(name)) is not None}
     choice = Choice(candidates=candidates, pool=Pool(columns=cells), labels=labels)
-    notes = _said(candidates, [*settings.values(), *labels.values()])
+    notes = _said(candidates, [*settings.values(), *labels.values()]) + _converted(candidates, settings, parameters)
     return Columns(parameters=parameters, held=(), notes=notes), choice
 
 
@@ -152,8 +154,37 @@ def _counterpart(candidates: Candidates, heading: Heading, sheet: Sheet) -> Head
             f"{candidates.name} has no column {heading.name!r}, which is a setting in {sheet.name}. Columns found: "
             f"{columns}. Add it there, or leave it out: --ignore {heading.name!r}."
         )
-    check_same_unit(f"{candidates.name}: {found.name}", found.unit, heading)
+    if found.unit is not None and heading.unit not in (None, found.unit):
+        check_unit(found.unit, heading.unit, f"{candidates.name}, column {found.text!r}")
     return found
+
+
+def _in_unit_of(own: Heading, cells: Cells, other: Heading) -> Cells:
+    """Return a column of numbers in the unit that the table has for it."""
+    if isinstance(cells, list) or not _differ(own, other):
+        return cells
+    start, end = (convert(value, other.unit, own.unit, other.text) for value in (0.0, 1.0))
+    if not math.isclose(convert(2.0, other.unit, own.unit, other.text), 2 * end - start):  # such as of decibels
+        return np.array([convert(value, other.unit, own.unit, other.text) for value in cells])
+    return np.array([float(f"{start + (end - start) * value:.12g}") for value in cells])
+
+
+def _converted(
+    candidates: Candidates, settings: Mapping[Heading, Heading], parameters: Sequence[Parameter]
+) -> tuple[str, ...]:
+    """Say what became of columns that are given in another unit than the table's."""
+    return tuple(
+        f"{candidates.name}: {other.text!r} is converted: {parameter}."
+        for (own, other), parameter in zip(settings.items(), parameters, strict=True)
+        if _differ(own, other)
+    )
+
+
+def _differ(own: Heading, other: Heading) -> bool:
+    """Say whether two columns name units, and not the same."""
+    if own.unit is None or other.unit in (None, own.unit):
+        return False
+    return parse_unit(own.unit) != parse_unit(str(other.unit))
 
 
 def _said(candidates: Candidates, used: Sequence[Heading]) -> tuple[str, ...]:

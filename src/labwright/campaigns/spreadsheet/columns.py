@@ -49,7 +49,8 @@ def read_columns(sheet: Sheet, roles: Roles, numerals: Numerals) -> Columns:
             "Give --range COLUMN=LOW:HIGH or --levels COLUMN=A,B for those to vary."
         )
     taken = [p for p in found if p.name not in roles.ranges and p.name not in roles.levels]
-    return Columns(parameters=parameters, held=held, notes=_said(taken, sheet.name))
+    asked = tuple(f"{p.name}: {p}, as asked." for p in parameters if p.name in roles.ranges)
+    return Columns(parameters=parameters, held=held, notes=asked + _said(taken, sheet.name))
 
 
 def _check_known(sheet: Sheet, roles: Roles, headings: Sequence[Heading]) -> None:

@@ -80,7 +80,7 @@ def read_columnwise(data: bytes, name: str) -> Columnwise:
     skipped, delimiter, text = _declared_delimiter(text)
     delimiter = delimiter or _find_delimiter(text[: text.find("\n", SAMPLE) + 1] or text)
     rows, lines, line = list[list[str]](), array("l"), skipped + 1
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
             if any(map(str.strip, cells)):
@@ -88,7 +88,9 @@ def read_columnwise(data: bytes, name: str) -> Columnwise:
                 lines.append(line)
             line = skipped + reader.line_num + 1
     except csv.Error as error:
-        raise InvalidInput(f"{name}, line {line}: this is not a table that can be read ({error}).") from error
+        raise InvalidInput(
+            f"{name}, line {line}: this is not a table that can be read ({error}). Is a quote not closed?"
+        ) from error
     if not rows:
         raise InvalidInput(f"{name} is empty. The first line must name the columns.")
     width = len(trimmed([cell.strip() for cell in rows[0]]))
@@ -119,7 +121,7 @@ def _find_delimiter(text: str) -> str:
 
 
 def _records(text: str, delimiter: str, name: str, skipped: int) -> list[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records, line = [], skipped + 1
     try:
         for cells in reader:
@@ -127,7 +129,9 @@ def _records(text: str, delimiter: str, name: str, skipped: int) -> list[Row]:
                 records.append(Row(line=line, cells=tuple(cell.strip() for cell in cells)))
             line = skipped + reader.line_num + 1
     except csv.Error as error:
-        raise InvalidInput(f"{name}, line {line}: this is not a table that can be read ({error}).") from error
+        raise InvalidInput(
+            f"{name}, line {line}: this is not a table that can be read ({error}). Is a quote not closed?"
+        ) from error
     return records
 
 

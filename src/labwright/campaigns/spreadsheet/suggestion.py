@@ -1,6 +1,6 @@
 """The next experiments for a table: read it, ask the planner, write the answer as rows of the same table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,14 +8,15 @@ from labwright.campaigns.spreadsheet.candidates import Candidates, Choice, choos
 from labwright.campaigns.spreadsheet.columns import Columns, read_columns
 from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals, percent_suffix
 from labwright.campaigns.spreadsheet.question import Question, Roles, read_roles
-from labwright.campaigns.spreadsheet.sheet import EXCEL, Cell, Dialect, Row, Sheet
+from labwright.campaigns.spreadsheet.sheet import EXCEL, Cell, Dialect, Row, Sheet, option
+from labwright.campaigns.spreadsheet.spelling import slips
 from labwright.campaigns.spreadsheet.trials import read_rows
 from labwright.core.errors import InvalidInput
 from labwright.core.problem import Aim, Problem
-from labwright.core.space import Space
+from labwright.core.space import Continuous, Space
 from labwright.core.states import TrialState
 from labwright.core.trial import Proposal, Trial, winners
-from labwright.core.values import Value
+from labwright.core.values import Value, show
 from labwright.planning.planner import Planner
 from labwright.planning.tables.rows import is_failed, next_rows
 from labwright.planning.thinning import MOST
@@ -101,7 +102,12 @@ def understand(
         numerals=numerals,
         suffixes={h.name: percent_suffix(_numbers(sheet.column(h), numerals), h.unit) for h in used},
         trials=rows.trials,
-        notes=columns.notes + rows.notes + _thinned(sheet, len(rows.trials)),
+        notes=(
+            *columns.notes,
+            *slips(sheet, columns.parameters, roles.levels),
+            *rows.notes,
+            *_thinned(sheet, len(rows.trials)),
+        ),
         choice=choice,
     )
 
@@ -109,6 +115,40 @@ def understand(
 def propose(table: Table, planner: Planner, count: int, *, seed: int) -> list[Proposal]:
     """Return the next experiments, their numbers rounded to what a person can set."""
     return next_rows(table.problem, table.trials, planner, count, seed=seed)
+
+
+def remarks(table: Table, proposals: Sequence[Proposal], count: int) -> list[str]:
+    """Say where fewer experiments are left than were asked for, and where one is at the end of what may be chosen."""
+    return [*_shortage(table, len(proposals), count), *_ends(table, proposals)]
+
+
+def _shortage(table: Table, found: int, count: int) -> list[str]:
+    if found >= count:
+        return []
+    what = "what may be chosen" if table.choice is None else table.choice.candidates.name
+    return [f"{found} instead of {count}: of {what} nothing else is left to try."]
+
+
+def _ends(table: Table, proposals: Sequence[Proposal]) -> list[str]:
+    """Say how to widen a range at whose end the model expects the best."""
+    if table.choice is not None:
+        return []
+    said = []
+    for parameter in (p for p in table.columns.parameters if isinstance(p, Continuous)):
+        said += _wider(parameter, {p.point[parameter.name] for p in proposals if p.predictions})
+    return said
+
+
+def _wider(parameter: Continuous, chosen: Collection[Value]) -> list[str]:
+    name, low, high = parameter.name, show(parameter.low), show(parameter.high)
+    said = []
+    if parameter.high in chosen:
+        wider = option("range", name, f"{low}:HIGH")
+        said.append(f"{name} = {high} is the highest allowed. If more is possible: {wider}")
+    if parameter.low in chosen:
+        wider = option("range", name, f"LOW:{high}")
+        said.append(f"{name} = {low} is the lowest allowed. If less is possible: {wider}")
+    return said
 
 
 def as_sheet(table: Table, proposals: Sequence[Proposal], name: str) -> Sheet:

@@ -1,6 +1,6 @@
 """Rows as trials: with results observed, without them pending, with the word `failed` failed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from labwright.campaigns.spreadsheet.columns import Columns
@@ -14,6 +14,7 @@ from labwright.core.values import Point, Value
 from labwright.planning.tables.rows import FAILED, as_trial, beyond, is_failed, strangers
 
 GAP = "Fill it in, or leave the whole column out with --ignore."
+SHOWN = 3  # rows that lie outside what may be chosen, and are named; one more is named as well
 HINT = f"Leave it empty while the result is still to come; write '{FAILED}' if the experiment gave none."
 
 
@@ -30,12 +31,23 @@ def read_rows(sheet: Sheet, roles: Roles, columns: Columns, numerals: Numerals) 
     read = _Reader(sheet=sheet, roles=roles, columns=columns, numerals=numerals)
     trials: list[Trial] = []
     notes: list[str] = []
+    outside: list[str] = []
     for row in sheet.rows:
         if not read.is_bare(row):
             point = read.point(row)
             notes += read.oddities(row, point)
+            outside += read.outside(row, point)
             trials += [read.trial(row, point)] if not strangers(columns.parameters, point) else []
-    return Rows(trials=tuple(trials), notes=tuple(notes))
+    return Rows(trials=tuple(trials), notes=(*_some(outside, sheet), *notes))
+
+
+def _some(outside: Sequence[str], sheet: Sheet) -> list[str]:
+    """Return the first of some notes, and how many more there are."""
+    more = len(outside) - SHOWN
+    if more <= 1:
+        return list(outside)
+    others = f"{more:,} more {sheet.row_word}s lie outside what may be chosen; they are learnt from as well."
+    return [*outside[:SHOWN], others]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,22 +71,27 @@ class _Reader:
         """Return what became of the row."""
         cells = self._outcomes(row)
         if any(is_failed(cell.text) for cell in cells.values()):
-            return as_trial(row.line, point, None)
+            return as_trial(row.line, point, None, counted_as=self.sheet.row_word)
         results = {name: self.numerals.require(cell, HINT) if cell.text else None for name, cell in cells.items()}
-        return as_trial(row.line, point, results)
+        return as_trial(row.line, point, results, counted_as=self.sheet.row_word)
 
     def oddities(self, row: Row, point: Point) -> list[str]:
         """Say where the row is not read as it stands."""
         where = f"{self.sheet.row_word.capitalize()} {row.line}"
         if strange := strangers(self.columns.parameters, point):
             return [f"{where} is not used: {', '.join(strange)}."]
-        outside = beyond(self.columns.parameters, point)
-        said = f"{where} lies outside what may be chosen ({', '.join(outside)}); it is learnt from."
-        notes = [said] if outside else []
         empty = [name for name, cell in self._outcomes(row).items() if not cell.text]
         if empty and len(empty) < len(self.roles.outcomes):
-            notes.append(f"{where} has no {', '.join(empty)} yet; it is taken as still to come.")
-        return notes
+            return [f"{where} has no {', '.join(empty)} yet; it is taken as still to come."]
+        return []
+
+    def outside(self, row: Row, point: Point) -> list[str]:
+        """Say that the row lies outside what may be chosen, where it does and yet teaches."""
+        outside = beyond(self.columns.parameters, point)
+        if not outside or strangers(self.columns.parameters, point):
+            return []
+        where = f"{self.sheet.row_word.capitalize()} {row.line}"
+        return [f"{where} lies outside what may be chosen ({', '.join(outside)}); it is learnt from."]
 
     def _value(self, parameter: Parameter, cell: Cell) -> Value:
         if isinstance(parameter, Continuous | Discrete):

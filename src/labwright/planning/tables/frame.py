@@ -128,6 +128,12 @@ def _cells(column: Any) -> Sequence[Any]:
 
 
 def _of_equal_length(columns: Columns, name: str) -> Columns:
+    for key, column in columns.items():
+        if getattr(column, "ndim", 1) != 1:
+            shape = getattr(column, "shape", ())
+            raise InvalidInput(
+                f"{name}, column {key!r}: found an array of shape {shape}, expected one cell for each row."
+            )
     lengths = {key: len(column) for key, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise InvalidInput(f"{name} has columns of different length: {lengths}. Give each row a cell in every column.")

@@ -74,7 +74,7 @@ def within(space: Space, candidates: Frame) -> Space:
     columns: dict[str, Cells] = {}
     for parameter in space.parameters:
         heading = candidates.find(parameter.name, "pool")
-        check_same_unit(parameter.name, parameter.unit, heading)
+        check_same_unit(f"In the pool, {parameter.name}", parameter.unit, heading)
         column = _read(candidates, heading, words=isinstance(parameter, Ordinal | Categorical))
         check_allowed(parameter, column, lambda row, heading=heading: candidates.place(row, heading))  # type: ignore[misc]
         columns[parameter.name] = column
@@ -94,7 +94,7 @@ def space_of(frame: Frame, candidates: Frame, outcomes: Sequence[str]) -> Space:
     for heading in shared:
         column = columns[heading.name] = _read(candidates, heading)
         own = heading_of(heading.name, frame, "pool")
-        check_same_unit(heading.name, heading.unit, own)
+        check_same_unit(f"The pool's {heading.text!r}", heading.unit, own)
         known = _known(frame, own) if isinstance(column, list) else ()
         unit = heading.unit or own.unit
         parameters.append(parameter_of(heading.name, column, unit, known=known, leave_out=LEAVE_OUT))

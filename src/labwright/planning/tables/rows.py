@@ -11,7 +11,6 @@ from labwright.core.values import Point, Value, show
 from labwright.planning.planner import Planner
 
 FAILED = "failed"  # the word that stands in place of a result where the experiment gave none
-SETTABLE = 2  # digits fewer than a planner keeps: a thousandth of the range is what a person can set
 
 
 def is_failed(cell: object) -> bool:
@@ -19,23 +18,25 @@ def is_failed(cell: object) -> bool:
     return isinstance(cell, str) and cell.strip().casefold() == FAILED
 
 
-def as_trial(number: int, point: Point, results: Mapping[str, float | None] | None) -> Trial:
-    """Return a row as a trial: `results` hold None for what is still to come, and are None where it failed."""
+def as_trial(number: int, point: Point, results: Mapping[str, float | None] | None, *, counted_as: str) -> Trial:
+    """Return a row as a trial: `results` hold None for what is still to come, and are None where it failed.
+
+    `counted_as`: what a reason calls it, by its number: a `line` of a file, a `row` of a table.
+    """
     proposal = Proposal(point=point, source="table", reason="")
+    trial = Trial(number=number, proposal=proposal, state=TrialState.RUNNING, counted_as=counted_as)
     if results is None:
-        return Trial(number=number, proposal=proposal, state=TrialState.FAILED, why="failed, says the table")
+        return replace(trial, state=TrialState.FAILED, why="failed, says the table")
     values = {name: value for name, value in results.items() if value is not None}
-    if len(values) < len(results):
-        return Trial(number=number, proposal=proposal, state=TrialState.RUNNING)
-    return Trial(number=number, proposal=proposal, state=TrialState.OBSERVED, outcomes=values)
+    return replace(trial, state=TrialState.OBSERVED, outcomes=values) if len(values) == len(results) else trial
 
 
 def strangers(parameters: Sequence[Parameter], point: Point) -> list[str]:
-    """Say which words are no level of their parameter: such a row cannot teach."""
-    return [
-        f"{p.name} = {point[p.name]} is not {p}"
-        for p in parameters
-        if not isinstance(p, Continuous | Discrete) and not p.allows(point[p.name])
+    """Say which words are no level of their parameter, and which numbers have no logarithm: such a row cannot teach."""
+    words = [p for p in parameters if not isinstance(p, Continuous | Discrete) and not p.allows(point[p.name])]
+    logs = [p for p in parameters if isinstance(p, Continuous) and p.log and not float(point[p.name]) > 0]
+    return [f"{p.name} = {point[p.name]} is not {p}" for p in words] + [
+        f"{p.name} = {show(point[p.name])} has no logarithm" for p in logs
     ]
 
 
@@ -66,11 +67,5 @@ def _settable(space: Space, point: Point) -> dict[str, Value]:
     """Return a point rounded; candidates of a pool stay as they are, and so does what must keep constraints."""
     if space.pool is not None or space.restrictions:
         return dict(point)
-    return {name: _rounded(space[name], value) for name, value in point.items()}
-
-
-def _rounded(parameter: Parameter, value: Value) -> Value:
-    if not isinstance(parameter, Continuous):
-        return value
-    rounded = round(float(value), parameter.decimals - SETTABLE)
-    return min(max(rounded, parameter.low), parameter.high)
+    given = {p.name: p for p in space.parameters if isinstance(p, Continuous)}
+    return {name: given[name].settable(float(value)) if name in given else value for name, value in point.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from labwright.core.belief import Belief
 from labwright.core.errors import InvalidInput
@@ -14,6 +14,7 @@ from labwright.planning.tables.frame import Frame, read_frame, same_kind
 from labwright.planning.tables.pool import space_of, within
 from labwright.planning.tables.rows import next_rows
 from labwright.planning.tables.table import Table
+from labwright.planning.tables.warning import warn
 from labwright.planning.tables.wishes import Bound, Choice, Wish
 
 F = TypeVar("F")
@@ -41,8 +42,8 @@ def suggest(
     rows, a table of any kind. `problem` says all of this with core values instead.
 
     Besides its settings a row has the results, empty, and for each what is expected, `yield mean` and `yield sd`, and
-    the `reason`. There are fewer rows than `count` when the pool runs out. The same table and seed give the same rows.
-    What does not fit is an InvalidInput.
+    the `reason`. There are fewer rows than `count`, with a warning, when the pool runs out. The same table and seed
+    give the same rows. What does not fit is an InvalidInput.
     """
     # Imported here because it needs numpy and scipy, and `labwright.planning` is imported without need of them.
     from labwright.planning.gp import GaussianProcessPlanner
@@ -52,20 +53,45 @@ def suggest(
     candidates = None if pool is None else read_frame(pool, "the pool")
     if problem is None:
         problem = _problem(frame, candidates, objective, space, constraints, beliefs)
-    elif objective is not None or space is not None or constraints or beliefs:
-        raise InvalidInput("Give `problem`, or objective, space, constraints and beliefs; not both.")
-    elif candidates is not None:
-        problem = replace(problem, space=within(problem.space, candidates))
+    else:
+        problem = _given(problem, candidates, objective is not None or space is not None or constraints or beliefs)
     table = Table.of(frame, problem, candidates)
-    return same_kind(
-        trials, table.answer(next_rows(problem, table.trials(), GaussianProcessPlanner(), int(count), seed=int(seed)))
-    )
+    found = next_rows(problem, table.trials(), GaussianProcessPlanner(), int(count), seed=int(seed))
+    _warn_of_shortage(len(found), count)
+    return same_kind(trials, table.answer(found))
+
+
+def _several(name: str, found: object, kind: Any) -> list[Any]:
+    """Return one thing of a kind, or several, as a list."""
+    if isinstance(found, kind):
+        return [found]
+    if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+        raise InvalidInput(f"{name}: found {found!r}, expected one or a list; see help(labwright.planning.suggest).")
+    return list(found)
+
+
+def _check_kind(name: str, found: Sequence[object], kind: type) -> None:
+    if strange := [one for one in found if not isinstance(one, kind)]:
+        raise InvalidInput(f"{name}: found {strange[0]!r}, expected a labwright {kind.__name__}.")
+
+
+def _warn_of_shortage(found: int, count: int) -> None:
+    if found < count:
+        rows = "1 row" if found == 1 else f"{found} rows"
+        warn(f"Only {rows} instead of {count}: of what may be chosen nothing else is left to try.")
 
 
 def _check_whole(**found: tuple[object, int]) -> None:
     for name, (value, least) in found.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
             raise InvalidInput(f"{name}: found {value!r}, expected a whole number, at least {least}.")
+
+
+def _given(problem: Problem, candidates: Frame | None, also: object) -> Problem:
+    _check_kind("problem", [problem], Problem)
+    if also:
+        raise InvalidInput("Give `problem`, or objective, space, constraints and beliefs; not both.")
+    return problem if candidates is None else replace(problem, space=within(problem.space, candidates))
 
 
 def _problem(
@@ -80,8 +106,10 @@ def _problem(
         raise InvalidInput("Say what is wanted, such as objective='maximize yield', or give `problem`.")
     if isinstance(objective, Problem):
         raise InvalidInput("objective: found a Problem. Give it by its name: suggest(table, problem=...).")
-    wanted = [wishes.read_objective(o, frame) for o in ([objective] if isinstance(objective, One) else objective)]
-    bounds = wishes.read_constraints([constraints] if isinstance(constraints, One) else constraints, frame)
+    wanted = [wishes.read_objective(o, frame) for o in _several("objective", objective, One)]
+    bounds = wishes.read_constraints(_several("constraints", constraints, One), frame)
+    beliefs = _several("beliefs", beliefs, Belief)
+    _check_kind("beliefs", beliefs, Belief)
     names = [o.name for o in wanted]
     if len(set(names)) < len(names):
         raise InvalidInput(f"objective: each column can be wanted once; found {', '.join(names)}.")

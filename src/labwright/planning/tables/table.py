@@ -1,6 +1,5 @@
 """A table in the light of a problem: its rows as trials, and the next rows as columns of the same table."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from labwright.core.trial import Proposal, Trial
 from labwright.core.values import Point
 from labwright.planning.tables.frame import Frame, number, plain, required, word
 from labwright.planning.tables.rows import as_trial, is_failed, strangers
+from labwright.planning.tables.warning import warn
 from labwright.planning.tables.wishes import heading_of
 
 REASON = "reason"
@@ -49,10 +49,9 @@ class Table:
                 continue
             point = {p.name: self._value(p, row) for p in self.problem.space.parameters}
             if strange := strangers(self.problem.space.parameters, point):
-                said = f"Row {row} of the table is not used: {', '.join(strange)}."
-                warnings.warn(said, stacklevel=3)
+                warn(f"Row {row} of the table is not used: {', '.join(strange)}.")
             else:
-                found.append(as_trial(row, point, self._outcomes(row)))
+                found.append(as_trial(row, point, self._outcomes(row), counted_as="row"))
         return found
 
     def answer(self, proposals: Sequence[Proposal]) -> dict[str, list[Any]]:

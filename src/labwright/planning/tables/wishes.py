@@ -2,7 +2,6 @@
 
 import math
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
@@ -13,6 +12,7 @@ from labwright.core.problem import Goal, Objective, OutcomeConstraint
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Parameter
 from labwright.core.values import show
 from labwright.planning.tables.frame import Frame, number, plain, word
+from labwright.planning.tables.warning import warn
 
 Wish: TypeAlias = str | Objective
 Bound: TypeAlias = str | OutcomeConstraint
@@ -35,6 +35,8 @@ def read_objective(wish: Wish, frame: Frame) -> Objective:
     if isinstance(wish, Objective):
         check_same_unit(wish.name, wish.unit, heading_of(wish.name, frame, f"objective {wish.name!r}"))
         return wish
+    if not isinstance(wish, str):
+        raise InvalidInput(f"objective: found {wish!r}, expected words such as 'maximize yield', or an Objective.")
     place, found = f"objective {wish!r}", GOAL.fullmatch(wish.strip())
     if found is None:
         raise InvalidInput(f"{place}: expected 'maximize COLUMN', 'minimize COLUMN' or 'match COLUMN = TARGET'.")
@@ -52,6 +54,8 @@ def read_constraints(bounds: Sequence[Bound], frame: Frame) -> tuple[OutcomeCons
     """Read `purity >= 95` and `cost <= 10`; two of one column become one."""
     found: dict[str, OutcomeConstraint] = {}
     for bound in bounds:
+        if not isinstance(bound, str | OutcomeConstraint):
+            raise InvalidInput(f"constraints: found {bound!r}, expected words such as 'purity >= 95'.")
         one = bound if isinstance(bound, OutcomeConstraint) else _bound(bound, frame)
         check_same_unit(one.name, one.unit, heading_of(one.name, frame, f"constraint {str(one)!r}"))
         other = found.get(one.name, one)
@@ -125,4 +129,4 @@ def _warn_of_range(levels: Discrete, heading: Heading, frame: Frame) -> None:
     cells = (number(c, frame.place(i, heading), "") for i, c in enumerate(frame.column(heading)))
     if any(cell is not None and low < cell < high for cell in cells):
         said = f"space[{levels.name!r}]: only {show(low)} and {show(high)} may be chosen, though the table has values "
-        warnings.warn(f"{said}between them. A range is written ({show(low)}, {show(high)}).", stacklevel=6)
+        warn(f"{said}between them. A range is written ({show(low)}, {show(high)}).")

@@ -118,6 +118,17 @@ def test_a_stop_that_cannot_be_meant_is_refused(stop, problem):
     assert problem in refusal(stop=stop)
 
 
+@pytest.mark.parametrize("gain", ["5 %", "0.1 mm"])
+def test_a_stop_in_a_unit_is_refused_where_the_objective_has_none(gain):
+    said = refusal(stop={"when_gain_below": gain}, objectives={"y": {"goal": "maximize"}})
+
+    assert f"stop.when_gain_below: found '{gain}', but y has no unit. Write a number alone, " in said
+
+
+def test_a_message_ends_with_one_full_stop():
+    assert ".." not in refusal(stop={"when_gain_below": "0.5 nois"})
+
+
 def test_a_stop_is_judged_by_one_objective():
     both = {"y": {"goal": "maximize", "unit": "g"}, "z": {"goal": "minimize"}}
 

@@ -59,6 +59,7 @@ def test_quoted_cells_may_hold_delimiters_and_line_ends():
         (b"\n\n", "r.csv is empty"),
         (b";;\n\t", "r.csv is empty"),
         (b"a,b\n1,5,2\n", "line 2: 3 cells, but the header has 2"),
+        (b'a,b\n1,ok\n2,"open\n3,x\n4,y\n', "line 3: .* Is a quote not closed"),
         (b"PK\x03\x04\x00\x00\x00", "not a text file"),
     ],
 )

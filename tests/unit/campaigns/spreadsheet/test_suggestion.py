@@ -50,7 +50,7 @@ def test_ranges_and_levels_are_taken_from_the_table_and_said(read):
     )
 
 
-def test_what_is_asked_for_is_taken_without_a_word(read):
+def test_what_is_asked_for_is_taken(read):
     table = read("T,n,s,yield\n20,6,A,1\n80,8,B,2\n", ranges=("T=0:100",), levels=("n=12,6,8", "s=A,B,C"))
 
     assert parameters(table) == (
@@ -58,7 +58,13 @@ def test_what_is_asked_for_is_taken_without_a_word(read):
         Discrete(name="n", values=(6, 8, 12)),
         Categorical(name="s", levels=("A", "B", "C")),
     )
-    assert table.notes == ()
+    assert table.notes == ("T: 0 to 100, as asked.",)
+
+
+def test_a_range_in_another_unit_is_said_as_it_was_converted(read):
+    table = read("T (degC),yield\n20,1\n80,2\n", ranges=("T=290:370 K",))
+
+    assert table.notes == ("T: 16.85 to 96.85 degC, as asked.",)
 
 
 def test_rows_are_observed_still_to_come_or_failed(read):
@@ -96,7 +102,36 @@ def test_a_row_outside_the_range_still_teaches(read):
     table = read("T,yield\n20,1\n90,2\n", ranges=("T=20:80",))
 
     assert [t.point for t in table.trials] == [{"T": 20}, {"T": 90}]
-    assert table.notes == ("Line 3 lies outside what may be chosen (T = 90); it is learnt from.",)
+    assert table.notes == (
+        "T: 20 to 80, as asked.",
+        "Line 3 lies outside what may be chosen (T = 90); it is learnt from.",
+    )
+
+
+def test_of_many_rows_outside_the_range_three_are_named_and_the_others_counted(read):
+    table = read("T,yield\n" + "".join(f"{t},1\n" for t in range(20, 100, 10)), ranges=("T=20:40",))
+
+    assert [note.partition(" (")[0] for note in table.notes[1:]] == [
+        "Line 5 lies outside what may be chosen",
+        "Line 6 lies outside what may be chosen",
+        "Line 7 lies outside what may be chosen",
+        "2 more lines lie outside what may be chosen; they are learnt from as well.",
+    ]
+
+
+def test_a_word_that_stands_once_and_is_nearly_another_is_told(read):
+    rows = "".join(f"{20 + n},{word},1\n" for n, word in enumerate(("THF", "THF", "THFF", "DMF", "EtOH", "MeOH")))
+    said = "Line 4 has the only 'THFF' in 'solvent', nearly 'THF'. If it is a slip, mend it."
+
+    assert [note for note in read(f"T,solvent,yield\n{rows}").notes if "nearly" in note] == [said]
+    named = read(f"T,solvent,yield\n{rows}", levels=("solvent=THF,THFF,DMF,EtOH,MeOH",))
+    assert not [note for note in named.notes if "nearly" in note]
+
+
+def test_words_that_differ_in_a_number_are_no_slips(read):
+    rows = "".join(f"{20 + n},{word},1\n" for n, word in enumerate(("ligand-1", "ligand-1", "ligand-2")))
+
+    assert not [note for note in read(f"T,ligand,yield\n{rows}").notes if "nearly" in note]
 
 
 def test_a_row_with_a_word_outside_the_levels_is_not_used_and_said(read):

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -188,10 +189,33 @@ def test_columns_that_nobody_asked_for_do_not_matter():
 
 
 def test_a_row_with_a_word_that_is_no_level_is_left_out_with_a_warning():
-    with pytest.warns(UserWarning, match=r"Row 6 of the table is not used: solvent = EtOH is not one of DMF, THF"):
+    with pytest.warns(
+        UserWarning, match=r"Row 6 of the table is not used: solvent = EtOH is not one of DMF, THF"
+    ) as told:
         answer = suggest([*ROWS, {"T": 50, "solvent": "EtOH", "yield": 90}], **ASKED)
 
     assert answer == suggest(ROWS, **ASKED)
+    assert told[0].filename == __file__
+
+
+def test_a_reason_counts_the_rows_of_the_table_and_rounds_as_the_answer_does():
+    (answer,) = suggest([*ROWS, {"T": 50, "solvent": "THF", "yield": 33}], "maximize yield", SPACE)
+
+    assert "best so far 40.2 in row 1; " in answer["reason"]
+    assert f"→ {answer['T']}" in answer["reason"]
+    assert re.search(r"; as row [0-6], but ", answer["reason"])
+
+
+def test_fewer_rows_than_were_asked_for_come_with_a_warning_at_the_line_that_asked():
+    pool = [{"T": 20.5, "solvent": "DMF"}, {"T": 33, "solvent": "THF"}, {"T": 44, "solvent": "DMF"}]
+
+    with pytest.warns(
+        UserWarning, match="Only 2 rows instead of 3: of what may be chosen nothing else is left"
+    ) as told:
+        answer = suggest(ROWS, "maximize yield", pool=pool, count=3)
+
+    assert {row["T"] for row in answer} == {33, 44}
+    assert told[0].filename == __file__
 
 
 def test_a_unit_in_the_title_of_a_column_is_heeded_and_the_title_kept():
@@ -204,8 +228,17 @@ def test_a_unit_in_the_title_of_a_column_is_heeded_and_the_title_kept():
     assert list(celsius[0]) == ["T (degC)", "solvent", "yield (%)", "yield (%) mean", "yield (%) sd", "reason"]
     assert points(celsius, "T (degC)", "solvent") == points(plain)
     assert points(kelvin, "T (degC)", "solvent") == points(plain)
-    with pytest.raises(InvalidUnit, match=r"T is declared in 'K', but the column is 'T \(degC\)'. Declare it"):
+    with pytest.raises(InvalidUnit, match=r"T is in 'K', but the column is 'T \(degC\)'. Give it in 'degC'"):
         suggest(rows, "maximize yield", Space(parameters=(Continuous(name="T", low=293, high=353, unit="K"),)))
+
+
+def test_a_pool_in_another_unit_than_the_table_is_refused_by_the_name_of_its_column():
+    rows, pool = [{"T (degC)": 20 + n, "yield": n} for n in range(3)], [{"T (K)": 300}, {"T (K)": 310}]
+
+    with pytest.raises(InvalidUnit, match=r"The pool's 'T \(K\)' is in 'K', but the column is 'T \(degC\)'\."):
+        suggest(rows, "maximize yield", pool=pool)
+    with pytest.raises(InvalidUnit, match=r"In the pool, T is in 'degC', but the column is 'T \(K\)'\."):
+        suggest(rows, "maximize yield", {"T": (20, 80)}, pool=pool)
 
 
 def test_true_and_false_may_be_levels():
@@ -227,10 +260,11 @@ def test_levels_that_are_numbers_stay_among_themselves():
 def test_two_levels_with_results_between_them_look_like_a_range_and_a_warning_says_so():
     with pytest.warns(
         UserWarning, match=r"space\['T'\]: only 20 and 80 may be chosen, .* A range is written \(20, 80\)"
-    ):
+    ) as told:
         (answer,) = suggest(ROWS, "maximize yield", {"T": [20, 80]})
 
     assert answer["T"] in (20, 80)
+    assert told[0].filename == __file__
 
 
 def test_a_result_must_keep_its_constraints():
@@ -289,7 +323,7 @@ def test_of_a_pool_only_its_rows_are_suggested_with_what_else_they_hold(kind):
 def test_a_pool_with_the_same_row_twice_offers_it_once():
     pool = {"T": [20, 20, 40, 40], "solvent": ["DMF"] * 2 + ["THF"] * 2}
 
-    answer = suggest([], "maximize yield", pool=pool, count=9)
+    answer = suggest([], "maximize yield", pool=pool, count=2)
 
     assert sorted(points(answer)) == [(20, "DMF"), (40, "THF")]
     with pytest.raises(PoolExhausted):
@@ -389,7 +423,8 @@ def test_a_lazy_frame_is_asked_for_its_rows():
         ({"constraints": "yield over 3"}, "expected 'COLUMN >= LEAST' or 'COLUMN <= MOST'"),
         ({"count": 0}, "count: found 0, expected a whole number, at least 1"),
         ({"seed": 1.5}, "seed: found 1.5, expected a whole number"),
-        ({"problem": object()}, "Give `problem`, or objective, space"),
+        ({"problem": object()}, "problem: found <object object at .*, expected a labwright Problem"),
+        ({"problem": Problem(space=Space(parameters=(X,)), objectives=())}, "Give `problem`, or objective, space"),
     ],
 )
 def test_what_is_asked_wrongly_is_one_clear_error(asked, message):
@@ -426,4 +461,4 @@ def test_the_pool_of_a_problem_holds():
     space = Space(parameters=(Continuous(name="x", low=0, high=1),), pool=Pool(columns={"x": [0.25, 0.75]}))
     problem = Problem(space=space, objectives=(Objective(name="y", goal=Goal.MINIMIZE),))
 
-    assert {row["x"] for row in suggest([], problem=problem, count=5)} == {0.25, 0.75}
+    assert {row["x"] for row in suggest([], problem=problem, count=2)} == {0.25, 0.75}

@@ -51,7 +51,7 @@ pins: $(DEV) ## write constraints.txt from what is installed
 	mv constraints.new constraints.txt
 
 clean: ## remove .venv and every cache
-	rm -rf $(VENV) .dbos .peers build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .dbos .mutants .peers build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(DEMO): $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing Labwright and what the demo needs into $(VENV); the first time takes some minutes."

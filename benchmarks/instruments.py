@@ -14,7 +14,17 @@ import json
 from rich.console import Console
 from rich.table import Table
 
-from instruments import opcua
+from instruments import monitor, opcua
+
+
+def show(title: str, lines: list[tuple[str, str]]) -> None:
+    """Print a table of what was found."""
+    grid = Table(title=title)
+    grid.add_column("what")
+    grid.add_column("found", justify="right")
+    for line in lines:
+        grid.add_row(*line)
+    Console(width=100).print(grid)
 
 
 def main() -> None:
@@ -24,12 +34,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long samples are streamed")
     said = parser.parse_args()
     figures, lines = opcua.measure(said.seconds)
-    grid = Table(title="OPC UA on loopback")
-    grid.add_column("what")
-    grid.add_column("median", justify="right")
-    for line in lines:
-        grid.add_row(*line)
-    Console(width=100).print(grid)
+    show("OPC UA on loopback", lines)
+    found, lines = monitor.measure()
+    show("The monitor", lines)
+    figures |= found
     if said.json:
         print(json.dumps({"name": "instruments", "figures": figures}))
 

@@ -21,7 +21,7 @@ FACES = [p for p in FILES if p.name == "__init__.py" and p.parent.name != "migra
 ADAPTERS = {
     "alembic": "storage/",
     "asyncua": "resources/opcua/",
-    "cryptography": ("access/", "resources/opcua/certificates"),
+    "cryptography": ("access/", "resources/opcua/certificates", "safety/signature.py"),
     "google": "resources/sila/",
     "grpc": "resources/sila/",
     "matplotlib": "campaigns/report/",

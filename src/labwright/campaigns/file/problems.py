@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from labwright.campaigns.file.document import Document
+from labwright.core.document import Document
 from labwright.core.errors import InvalidCampaign, InvalidInput
 
 P = ParamSpec("P")

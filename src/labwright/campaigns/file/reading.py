@@ -10,11 +10,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from labwright import plugins
 from labwright.campaigns.file.build import build
-from labwright.campaigns.file.document import Document, DocumentError, parse
 from labwright.campaigns.file.keys import meant
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.schema import CampaignName, CampaignPart
 from labwright.core.campaign import Campaign
+from labwright.core.document import Document, DocumentError, parse
 from labwright.core.errors import InvalidCampaign, InvalidInput, PluginNotFound
 
 Location = tuple[str | int, ...]

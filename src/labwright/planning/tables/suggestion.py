@@ -51,17 +51,10 @@ def suggest(
     _check_whole(count=(count, 1), seed=(seed, 0))
     frame = read_frame(trials, "the table")
     candidates = None if pool is None else read_frame(pool, "the pool")
-    beliefs = _several("beliefs", beliefs, Belief)
-    if problem is not None and not isinstance(problem, Problem):
-        raise InvalidInput(f"problem: found {problem!r}, expected a labwright Problem.")
-    if strange := [belief for belief in beliefs if not isinstance(belief, Belief)]:
-        raise InvalidInput(f"beliefs: found {strange[0]!r}, expected a labwright Belief.")
     if problem is None:
         problem = _problem(frame, candidates, objective, space, constraints, beliefs)
-    elif objective is not None or space is not None or constraints or beliefs:
-        raise InvalidInput("Give `problem`, or objective, space, constraints and beliefs; not both.")
-    elif candidates is not None:
-        problem = replace(problem, space=within(problem.space, candidates))
+    else:
+        problem = _given(problem, candidates, objective is not None or space is not None or constraints or beliefs)
     table = Table.of(frame, problem, candidates)
     found = next_rows(problem, table.trials(), GaussianProcessPlanner(), int(count), seed=int(seed))
     _warn_of_shortage(len(found), count)
@@ -77,6 +70,11 @@ def _several(name: str, found: object, kind: Any) -> list[Any]:
     return list(found)
 
 
+def _check_kind(name: str, found: Sequence[object], kind: type) -> None:
+    if strange := [one for one in found if not isinstance(one, kind)]:
+        raise InvalidInput(f"{name}: found {strange[0]!r}, expected a labwright {kind.__name__}.")
+
+
 def _warn_of_shortage(found: int, count: int) -> None:
     if found < count:
         rows = "1 row" if found == 1 else f"{found} rows"
@@ -87,6 +85,13 @@ def _check_whole(**found: tuple[object, int]) -> None:
     for name, (value, least) in found.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
             raise InvalidInput(f"{name}: found {value!r}, expected a whole number, at least {least}.")
+
+
+def _given(problem: Problem, candidates: Frame | None, also: object) -> Problem:
+    _check_kind("problem", [problem], Problem)
+    if also:
+        raise InvalidInput("Give `problem`, or objective, space, constraints and beliefs; not both.")
+    return problem if candidates is None else replace(problem, space=within(problem.space, candidates))
 
 
 def _problem(
@@ -103,6 +108,8 @@ def _problem(
         raise InvalidInput("objective: found a Problem. Give it by its name: suggest(table, problem=...).")
     wanted = [wishes.read_objective(o, frame) for o in _several("objective", objective, One)]
     bounds = wishes.read_constraints(_several("constraints", constraints, One), frame)
+    beliefs = _several("beliefs", beliefs, Belief)
+    _check_kind("beliefs", beliefs, Belief)
     names = [o.name for o in wanted]
     if len(set(names)) < len(names):
         raise InvalidInput(f"objective: each column can be wanted once; found {', '.join(names)}.")

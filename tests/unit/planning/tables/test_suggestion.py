@@ -423,7 +423,8 @@ def test_a_lazy_frame_is_asked_for_its_rows():
         ({"constraints": "yield over 3"}, "expected 'COLUMN >= LEAST' or 'COLUMN <= MOST'"),
         ({"count": 0}, "count: found 0, expected a whole number, at least 1"),
         ({"seed": 1.5}, "seed: found 1.5, expected a whole number"),
-        ({"problem": object()}, "Give `problem`, or objective, space"),
+        ({"problem": object()}, "problem: found <object object at .*, expected a labwright Problem"),
+        ({"problem": Problem(space=Space(parameters=(X,)), objectives=())}, "Give `problem`, or objective, space"),
     ],
 )
 def test_what_is_asked_wrongly_is_one_clear_error(asked, message):

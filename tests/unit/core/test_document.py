@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labwright.campaigns.file.document import MAX_BYTES, DocumentError, parse
+from labwright.core.document import MAX_BYTES, DocumentError, parse
 
 keys = st.text(alphabet="abcdefgh_", min_size=1, max_size=6)
 scalars = st.one_of(

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from labwright.campaigns.file.faults import explain
 from labwright.core.values import is_number, unstorable
+from labwright.core.yaml_faults import explain
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20

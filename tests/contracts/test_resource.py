@@ -33,6 +33,7 @@ from labwright.resources.function import FunctionResource
 from labwright.resources.opcua import OpcUaResource
 from labwright.resources.person import PersonResource
 from labwright.resources.plain import InputOptions
+from labwright.resources.pylabrobot import LiquidHandlerResource
 from labwright.resources.resource import Resource
 from labwright.resources.sila import SilaResource
 from labwright.resources.table import TableResource
@@ -156,6 +157,34 @@ async def _oven(started: list[str]) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def pylabrobot(folder: Path) -> AsyncIterator[Stand]:
+    trash = {"kind": "Trash", "options": {"size_x": 50, "size_y": 50, "size_z": 50}, "at": [300, 0, 0]}
+    labware = {
+        "tips": {"kind": "hamilton_96_tiprack_300uL", "at": [0, 0, 0]},
+        "plate": {"kind": "cor_96_wellplate_360uL_Fb", "at": [150, 0, 0]},
+        "trash": trash,
+    }
+    options = {
+        "backend": "LiquidHandlerChatterboxBackend",
+        "deck": {"kind": "Deck", "options": {"size_x": 500, "size_y": 400, "size_z": 300}, "labware": labware},
+        "volumes": {"plate": "100 uL"},
+        "tips": ["tips"],
+        "state": "deck.jsonl",
+        "capabilities": {"dose": {"do": "transfer", "source": "plate/A1", "target": "plate/B1"}},
+    }
+    opened = LiquidHandlerResource.open("handler", LiquidHandlerResource.Options.model_validate(options), folder)
+    async with opened as resource:
+        begin, begun = resource._once.act, list[str]()
+
+        async def act(action, deed, move):
+            begun.extend([action.command_id] * (action.number == 1))
+            await begin(action, deed, move)
+
+        resource._once.act = act
+        yield Stand(resource=resource, inputs={"volume": 3.0}, started=lambda: begun)
+
+
+@asynccontextmanager
 async def sila(folder: Path) -> AsyncIterator[Stand]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -201,6 +230,7 @@ STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
     "function with batches": plate,
     "opcua": opcua,
     "person": person,
+    "pylabrobot": pylabrobot,
     "sila": sila,
     "table": table,
 }

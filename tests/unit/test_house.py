@@ -26,12 +26,25 @@ ADAPTERS = {
     "grpc": "resources/sila/",
     "matplotlib": "campaigns/report/",
     "openpyxl": "campaigns/spreadsheet/workbook.py",
+    "mujoco": "resources/arm/",
     "psycopg": "storage/",
+    "pylabrobot": "resources/pylabrobot/",
     "sila2": "resources/sila/",
     "sqlalchemy": "storage/",
     "sqlite3": "storage/",
 }
-OPTIONAL = ("asyncua", "google.protobuf", "grpc", "matplotlib", "openpyxl", "psycopg", "pybamm", "sila2")
+OPTIONAL = (
+    "asyncua",
+    "google.protobuf",
+    "grpc",
+    "matplotlib",
+    "mujoco",
+    "openpyxl",
+    "psycopg",
+    "pybamm",
+    "pylabrobot",
+    "sila2",
+)
 HEAVY = (*OPTIONAL, "alembic", "cryptography", "httpx", "numpy", "pint", "pydantic", "scipy", "sqlalchemy", "yaml")
 
 

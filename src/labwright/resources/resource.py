@@ -1,7 +1,8 @@
 """The contract of a resource, and of the plug-in that opens one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +11,16 @@ from pydantic import BaseModel
 from labwright.core.capability import Capability
 from labwright.core.command import Answer, Command, Outcome
 from labwright.core.recorder import Recorder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a person saw of what a resource handles. `happened`: whether its pending action did; `said`: what is so."""
+
+    by: str
+    why: str
+    happened: bool | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
 
 
 class Resource(Protocol):

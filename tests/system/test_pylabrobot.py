@@ -595,7 +595,7 @@ async def test_what_cannot_be_halted_is_told_so(tmp_path, monkeypatch):
     async with opened(tmp_path, {2: "slow"}) as resource:
         running = asyncio.create_task(run(resource))
         await until(lambda: len(acts(tmp_path)) == 2)
-        with pytest.raises(ResourceUnavailable, match="has not ended within 0.2 s; nothing more is begun"):
+        with pytest.raises(ResourceUnavailable, match=r"has not ended within 0.2 s; nothing more is begun"):
             await resource.stop()
         running.cancel()
 
@@ -626,3 +626,70 @@ async def test_an_action_that_never_answers_is_unknown_within_its_time(tmp_path)
     async with opened(tmp_path, {2: "slow"}, timeout_s=0.2) as resource:
         with pytest.raises(ResourceUnavailable, match="nobody knows what became of aspirate 50 uL"):
             await run(resource)
+
+
+# A campaign
+
+CAMPAIGN = """
+name: inks
+space: {ink: {kind: continuous, low: 5 uL, high: 20 uL}}
+objectives: {colour: {goal: maximize, unit: uL}}
+procedure:
+  - use: handler.dose
+    with: {ink: $ink}
+    gives: {colour: $volume, well: $target}
+resources:
+  handler:
+    kind: pylabrobot
+    backend: "%(backend)s:Counting"
+    backend_options: {file: "%(folder)s/acts", faults: {7: %(fault)s}}
+    deck:
+      kind: Deck
+      options: {size_x: 600, size_y: 400, size_z: 300}
+      labware:
+        tips: {kind: hamilton_96_tiprack_300uL, at: [0, 0, 0]}
+        plate: {kind: cor_96_wellplate_360uL_Fb, at: [150, 0, 0]}
+        trash: {kind: Trash, options: {size_x: 50, size_y: 50, size_z: 50}, at: [300, 0, 0]}
+    volumes: {plate: 0 uL, plate/A1: 300 uL}
+    tips: [tips]
+    state: deck.jsonl
+    capabilities:
+      dose:
+        do: transfer
+        volume: {input: ink, low: 1, high: 50}
+        source: plate/A1
+        target: {first_empty: plate}
+budget: {trials: 3}
+planner: {kind: sampling, seed: 1}
+"""
+
+
+@pytest.mark.parametrize("fault", ["lost", "broken"])
+def test_a_campaign_stops_at_what_is_not_known_and_goes_on_when_a_person_has_said_it(command_line, tmp_path, fault):
+    text = CAMPAIGN % {"backend": BACKEND, "folder": tmp_path, "fault": fault}
+    (tmp_path / "inks.yaml").write_text(text)
+    assert command_line("check", "inks.yaml")[0] == 0
+    assert acts(tmp_path) == []
+
+    code, out, error = command_line("run", "inks.yaml")
+    assert code in (3, 4)
+    told = out + error + command_line("status")[1]
+    assert "labwright settle FILE handler" in told
+    assert "dispense" in told
+    assert len(acts(tmp_path)) == 7
+    assert command_line("run", "inks.yaml")[0] in (3, 4)
+    assert len(acts(tmp_path)) == 7
+
+    (tmp_path / "secret").write_text("a secret that is long enough")
+    assert command_line("people", "add", "ada", "--new-secret-file", "secret")[0] == 0
+    who = ("--as", "ada", "--secret-file", "secret")
+    shown = command_line("settle", "inks.yaml", "handler")[1]
+    assert "In doubt: dispense" in shown
+    told = command_line("settle", "inks.yaml", "handler", *who, "--why", "dry", "--never-happened", "--say", "head=none")
+    assert told[0] == 0
+    assert "In doubt" not in told[1]
+
+    code, out, error = command_line("run", "inks.yaml")
+    assert code == 5  # all trials have ended, and one of them failed
+    assert len(acts(tmp_path)) == 11
+    assert command_line("verify")[0] == 0

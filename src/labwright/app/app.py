@@ -1,7 +1,6 @@
 """What the faces call: it opens, builds and wires everything."""
 
 import asyncio
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from labwright import plugins
 from labwright.access import Credential, authenticate, seal
+from labwright.app.beginning import add, begin, refuse_change
 from labwright.app.equipment import Equipment, capabilities_of
 from labwright.app.laboratory import Laboratory, Standing, file_of, from_here, place_of
 from labwright.campaigns.attendant import Attendant
@@ -26,7 +26,7 @@ from labwright.campaigns.wiring import Wiring, wire
 from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
-from labwright.core.errors import CampaignChanged, InvalidInput, NotFound, PlatformError, StorageUnavailable
+from labwright.core.errors import InvalidInput, NotFound, PlatformError, StorageUnavailable
 from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.need import Supply
 from labwright.core.person import Person
@@ -35,16 +35,18 @@ from labwright.core.run import Run
 from labwright.core.states import CampaignState
 from labwright.core.task import PostedTask
 from labwright.core.trial import Proposal, Trial
-from labwright.core.values import digest
 from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
+from labwright.resources.memory import Standing as Memory
+from labwright.resources.resource import Seen
 from labwright.settings import Settings
 from labwright.storage.approvals import Approvals
-from labwright.storage.campaigns import Campaigns, campaign_what
+from labwright.storage.campaigns import campaign_what
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.people import People
 from labwright.storage.presence import WorkerRecord, at_work
+from labwright.storage.sightings import tell_settled
 from labwright.storage.tasks import Tasks
 
 DATABASE = "labwright.db"
@@ -130,7 +132,7 @@ class App:
         with self.laboratory(folder, create=True) as laboratory:
             record = laboratory.campaigns.find(file.campaign.name)
             if record is not None:
-                _refuse_change(record, file)
+                refuse_change(record, file)
             if record is None or not _is_over(laboratory, record):
                 asyncio.run(self._run(file, laboratory, faces, serve=serve))
             return self.standing(laboratory, file.campaign.name)
@@ -205,9 +207,9 @@ class App:
         with self.laboratory(path.absolute().parent, create=True) as laboratory:
             record = laboratory.campaigns.find(file.campaign.name)
             if record is None:
-                _add(laboratory.campaigns, file)
+                add(laboratory.campaigns, file)
             else:
-                _refuse_change(record, file)
+                refuse_change(record, file)
         return file.campaign.name
 
     def clone(self, standing: Standing, new: str, out: Path, *, with_history: bool) -> Imported:
@@ -222,7 +224,7 @@ class App:
             out.write_text(file.campaign.text, encoding="utf-8")
             if not with_history:
                 return Imported(numbers=())
-            _add(laboratory.campaigns, file)
+            add(laboratory.campaigns, file)
             return laboratory.hand(new).take_over(standing.record.name, standing.trials)
 
     def tasks(self, folder: Path, name: str | None = None) -> list[PostedTask]:
@@ -272,6 +274,19 @@ class App:
         with self.laboratory(folder) as laboratory:
             person = authenticate(People(laboratory.database), by.name, by.secret)
             return decision(laboratory, number, person.name)
+
+    def memory(self, path: Path, resource: str) -> Memory:
+        """Return what a resource of a campaign file believes of the things that it handles."""
+        return self._equipment.standing(read_campaign(path), resource)
+
+    def settle(self, path: Path, resource: str, by: Credential, seen: Callable[[str], Seen]) -> Memory:
+        """Record what a person who shows their secret saw of what a resource handles; it goes on from that."""
+        file = read_campaign(path)
+        with self.laboratory(path.absolute().parent) as laboratory:
+            found = seen(authenticate(People(laboratory.database), by.name, by.secret).name)
+            standing = self._equipment.settle(file, resource, found)
+            tell_settled(laboratory.database, resource, found.by, found.why, found.happened, found.said)
+            return standing
 
     def lots(self, folder: Path) -> list[Lot]:
         """Return every lot as it stands now."""
@@ -353,7 +368,7 @@ class App:
                 sources = digests(wiring.problem, file.campaign.sources, folder)
                 for words in [*left_out(wiring.problem), *changed(laboratory.sources_of(name), sources)]:
                     faces.tell(words)
-                _begin(laboratory.campaigns, file, said_by(wiring, keys, sources))
+                begin(laboratory.campaigns, file, said_by(wiring, keys, sources))
                 laboratory.runs.follow(name, keys, wiring.movable)
                 with closing(StorageThread(laboratory.database)) as thread:
                     served = list(posts.values()) if serve else []
@@ -453,36 +468,3 @@ def planner_of(campaign: Campaign) -> Planner:
     kind = plugins.load("labwright.planners", campaign.planner.kind)
     planner: Planner = kind(kind.Options(**campaign.planner.options))
     return planner
-
-
-def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
-    if digest(file.campaign.text) == record.digest:
-        return
-    lines = difflib.unified_diff(
-        record.text.splitlines(), file.campaign.text.splitlines(), "as it began", "as it is now", lineterm="", n=0
-    )
-    raise CampaignChanged(
-        f"{file.path} has changed since campaign {record.name!r} began; nothing was run.\n"
-        + "\n".join(f"  {line}" for line in lines)
-        + "\nPut the file back to go on, or start another campaign with it: --new NAME."
-    )
-
-
-def _add(campaigns: Campaigns, file: CampaignFile) -> CampaignRecord:
-    campaign = file.campaign
-    return campaigns.add(campaign.name, campaign.text, _folder_of(file), priority=campaign.priority)
-
-
-def _folder_of(file: CampaignFile) -> str:
-    return str(file.path.absolute().parent)
-
-
-def _begin(campaigns: Campaigns, file: CampaignFile, declared: str) -> None:
-    name = file.campaign.name
-    record = campaigns.find(name) or _add(campaigns, file)
-    campaigns.move(name, _folder_of(file))
-    campaigns.declare(name, declared)
-    if record.state is CampaignState.DRAFT:
-        campaigns.change(name, "start")
-    elif record.state is CampaignState.PAUSED:
-        campaigns.change(name, "resume")

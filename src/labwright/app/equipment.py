@@ -11,10 +11,11 @@ from labwright import plugins
 from labwright.campaigns.file import CampaignFile
 from labwright.core.campaign import Campaign, PlugIn
 from labwright.core.capability import Capability
-from labwright.core.errors import InvalidInput, PlatformError, ResourceUnavailable
+from labwright.core.errors import InvalidInput, NotFound, PlatformError, ResourceUnavailable
 from labwright.core.run import BAR
 from labwright.core.values import canonical, digest
-from labwright.resources.resource import Resource, ResourceKind
+from labwright.resources.memory import Standing
+from labwright.resources.resource import Remembering, Resource, ResourceKind, Seen
 from labwright.resources.stranger import Misbehaved, guarded, words
 from labwright.settings import Settings
 from labwright.sites.worker import Post
@@ -73,6 +74,25 @@ class Equipment:
             except Exception as error:  # an adapter may raise anything, and the others are still to be stopped
                 problems.append(f"{name} could not be told to stop: {words(error)}")
         return problems
+
+    def standing(self, file: CampaignFile, name: str) -> Standing:
+        """Return what a resource of a campaign believes of the things that it handles."""
+        kind, options, folder = self._remembering(file, name)
+        return kind.standing(name, options, folder)
+
+    def settle(self, file: CampaignFile, name: str, seen: Seen) -> Standing:
+        """Let a resource of a campaign take a person's word for what it handles; return what it believes then."""
+        kind, options, folder = self._remembering(file, name)
+        return kind.settle(name, options, folder, seen)
+
+    def _remembering(self, file: CampaignFile, name: str) -> tuple[Remembering, BaseModel, Path]:
+        plug_in = file.campaign.resources.get(name)
+        if plug_in is None:
+            raise NotFound(f"{file.path} has no resource {name!r}. It has: {', '.join(file.campaign.resources)}.")
+        kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind)
+        if not isinstance(kind, Remembering):
+            raise InvalidInput(f"{name} ({plug_in.kind}) keeps no memory of what it handles: nothing can be settled.")
+        return kind, _options(name, kind, self._addressed(name, plug_in)), file.path.absolute().parent
 
     def _addressed(self, name: str, plug_in: PlugIn) -> PlugIn:
         """Return the plug-in with the address that the settings give its resource, if they do."""

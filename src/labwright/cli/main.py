@@ -16,6 +16,7 @@ from labwright.cli import (
     materials,
     people,
     records,
+    settle,
     starting,
     suggest,
     tasks,
@@ -75,6 +76,7 @@ app.command()(approvals.approve)
 app.command()(approvals.refuse)
 app.command()(decide.decide)
 app.command()(decide.gone)
+app.command()(settle.settle)
 app.add_typer(people.app)
 app.add_typer(materials.lots)
 app.command()(materials.samples)

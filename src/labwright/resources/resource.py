@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from labwright.core.capability import Capability
 from labwright.core.command import Answer, Command, Outcome
 from labwright.core.recorder import Recorder
+from labwright.resources.memory import Standing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,4 +69,17 @@ class ResourceKind(Protocol):
 
         Raises ResourceUnavailable where it cannot be reached, and InvalidInput where an option is wrong.
         """
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A kind that remembers, besides, what it believes of the things that it handles; these are class methods."""
+
+    def standing(self, name: str, options: Any, folder: Path) -> Standing:
+        """Say what is believed, and what is in doubt; nothing is connected."""
+        ...
+
+    def settle(self, name: str, options: Any, folder: Path, seen: Seen) -> Standing:
+        """Believe what a person saw; raises InvalidInput where it does not fit, ResourceUnavailable while in use."""
         ...

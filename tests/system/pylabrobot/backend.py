@@ -16,7 +16,7 @@ class Counting(LiquidHandlerChatterboxBackend):
 
     def __init__(self, file: str, faults: dict[int, str] | None = None) -> None:
         super().__init__(1)
-        self.file, self.faults = Path(file), faults or {}
+        self.file, self.faults = Path(file), {int(number): what for number, what in (faults or {}).items()}
         self.halted = asyncio.Event()
 
     async def setup(self) -> None:

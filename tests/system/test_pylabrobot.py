@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import os
 import random
 import subprocess
 import sys
@@ -273,6 +274,18 @@ async def test_a_transfer_that_cannot_end_well_does_not_begin(tmp_path, inputs, 
     assert acts(tmp_path) == []
 
 
+async def test_a_plate_with_a_lid_is_not_pipetted_into_and_not_even_a_tip_is_picked_up(tmp_path):
+    from pylabrobot.resources import Lid
+
+    async with opened(tmp_path) as resource:
+        lid = Lid("lid", size_x=127.76, size_y=85.48, size_z=10, nesting_z_height=0)
+        resource._handler._layout.deck.get_resource("plate").assign_child_resource(lid)
+        outcome = await run(resource)
+
+    assert outcome == Failure(reason="plate has a lid, which is over plate/A1")
+    assert acts(tmp_path) == []
+
+
 HUGE = "x" * 100_000
 STRANGE = [math.nan, math.inf, -math.inf, float("1e400"), 10**400, 10**5000, -1, 0, 100.001, "50", True, None, [50]]
 STRANGE += [{"v": 1}, b"1", HUGE, "", "half \ud800", "plate/Z9", "tips/A1", "../A1", "B1\0", object()]
@@ -387,6 +400,33 @@ async def test_an_action_that_fails_is_a_failed_run_and_what_it_moved_is_not_kno
     assert "dispense 50 uL" in believed(tmp_path).doubt
 
 
+async def test_a_device_that_has_failed_is_not_asked_for_what_a_person_must_look_at(tmp_path):
+    async with opened(tmp_path, {1: "broken"}) as resource:
+        outcome = await run(resource)
+
+    assert "pick up the tip tips/A1 failed" in outcome.reason
+    assert acts(tmp_path) == ALL[:1]
+    assert "tips: 96 fresh, 0 used, 0 gone tips" in believed(tmp_path).lines
+
+
+async def test_a_tip_that_was_on_the_channel_when_the_process_ended_is_doubtful(tmp_path):
+    parts = {"draw": {"do": "aspirate", "volume": "50 uL", "source": "plate/A1"}, "let_go": {"do": "drop_tip"}}
+    async with opened(tmp_path, capabilities=parts) as resource:
+        await resource.run(Command(command_id="c1", epoch=1, capability="draw", inputs={}), Silent())
+    drop = Command(command_id="c2", epoch=1, capability="let_go", inputs={})
+    async with opened(tmp_path, capabilities=parts) as resource:
+        with pytest.raises(ResourceUnavailable, match="head was tips/A1; that may have changed since"):
+            await resource.run(drop, Silent())
+
+    with pytest.raises(InvalidInput, match="Take it off, and say so: --say head=none"):
+        settle(tmp_path, capabilities=parts)  # the device may drop it as it is set up
+    settle(tmp_path, capabilities=parts, said={"head": "none"})
+    async with opened(tmp_path, capabilities=parts) as resource:
+        outcome = await resource.run(drop, Silent())
+
+    assert outcome == Failure(reason="there is no tip on the channel")
+
+
 @pytest.mark.parametrize(("happened", "left"), [(True, 150), (False, 200)])
 async def test_a_person_says_whether_it_happened_and_the_command_is_not_taken_up_again(tmp_path, happened, left):
     async with opened(tmp_path, {2: "lost"}) as resource:
@@ -486,7 +526,10 @@ async def test_a_line_that_was_being_written_when_the_power_failed_was_never_act
 
 
 async def test_a_disk_that_is_full_lets_nothing_begin(tmp_path, monkeypatch):
+    write = os.write
+
     def full(file, data):
+        write(file, data[:20])
         raise OSError(28, "No space left on device")
 
     async with opened(tmp_path) as resource:
@@ -685,7 +728,8 @@ def test_a_campaign_stops_at_what_is_not_known_and_goes_on_when_a_person_has_sai
     who = ("--as", "ada", "--secret-file", "secret")
     shown = command_line("settle", "inks.yaml", "handler")[1]
     assert "In doubt: dispense" in shown
-    told = command_line("settle", "inks.yaml", "handler", *who, "--why", "dry", "--never-happened", "--say", "head=none")
+    saw = ("--why", "C1 is dry", "--never-happened", "--say", "head=none")
+    told = command_line("settle", "inks.yaml", "handler", *who, *saw)
     assert told[0] == 0
     assert "In doubt" not in told[1]
 

@@ -65,7 +65,7 @@ class Memory:
     `believed` is what was confirmed, by name; a name that is not there is not known. `pending` is an action that was
     begun and not confirmed. `doubt` says why nothing more may be done before a person has looked; None where all is
     well. `declared` is believed of names that nothing was ever known of. What is named in `fleeting` is doubtful after
-    a restart as well, unless it is None.
+    a restart as well, unless it is None, and a person must bring it to that.
     """
 
     def __init__(self, path: Path, *, declared: Mapping[str, Belief], fleeting: Iterable[str] = ()) -> None:
@@ -169,6 +169,13 @@ class Memory:
             raise InvalidInput(f"Say whether it happened, with --happened or --never-happened: {self.pending}.")
         if self.pending is None and statement.happened is not None:
             raise InvalidInput("Nothing is pending, so there is nothing that happened or did not.")
+        then = self.pending.then if self.pending is not None and statement.happened else {}
+        after = {**self.believed, **then, **statement.believed}
+        if held := [name for name in self._fleeting if after.get(name)]:
+            raise InvalidInput(
+                f"{held[0]} would be {told(after[held[0]])}, and what the device does as it starts may change that. Take"
+                f" it off, and say so: --say {held[0]}=none."
+            )
         said: dict[str, Json] = {"by": statement.by, "why": statement.why, "happened": statement.happened}
         self._write({"kind": "said", **said, "believed": dict(statement.believed)})
 

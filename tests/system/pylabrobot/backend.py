@@ -41,6 +41,10 @@ class Counting(LiquidHandlerChatterboxBackend):
     async def dispense(self, ops, use_channels) -> None:
         await self._act(f"dispense {ops[0].volume:g} {ops[0].resource.name}")
 
+    async def request_tip_presence(self) -> list[bool | None]:
+        await self._act("look for a tip")
+        return [None]
+
     async def _act(self, what: str) -> None:
         file = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(file, f"{what}\n".encode())

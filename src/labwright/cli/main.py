@@ -12,6 +12,7 @@ from labwright.cli import (
     backup,
     campaign,
     decide,
+    guard,
     hand,
     materials,
     people,
@@ -76,6 +77,7 @@ app.command()(approvals.refuse)
 app.command()(decide.decide)
 app.command()(decide.gone)
 app.add_typer(people.app)
+app.add_typer(guard.app)
 app.add_typer(materials.lots)
 app.command()(materials.samples)
 app.command()(tasks.tasks)

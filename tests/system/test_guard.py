@@ -12,10 +12,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from labwright.access import Credential
+from labwright.app import App
+from labwright.app.guarding import sign_limits
+from labwright.safety.limits_file import digest_of
+from labwright.settings import Settings
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import entries
 
 HEATER = Path(__file__).parent / "guarded" / "heater.py"
+KEY = bytes(range(32))
 LABWRIGHT = [sys.executable, "-m", "labwright"]
 LIMITS = """\
 version: 1
@@ -87,11 +93,14 @@ class Bench:
         assert self.heater.stdout.readline() == "ready\n"
         self.file = folder / "baking.yaml"
         self.write(CAMPAIGN)
-        for name, voucher in (("Ada", []), ("Bob", ["--as", "Ada", "--secret-file", "ada"])):
-            (folder / f"new-{name}").write_text(f"correct horse of {name} 42\n")
-            self.labwright("people", "add", name, *voucher, "--new-secret-file", f"new-{name}")
-            (folder / f"new-{name}").rename(folder / name.lower())
-        self.labwright("guard", "key", "-o", "ada.key", *self.ada)
+        app = App(Settings())
+        app.add_person(folder, "Ada", "correct horse of Ada 42", by=None)
+        ada = Credential(name="Ada", secret="correct horse of Ada 42")
+        app.add_person(folder, "Bob", "correct horse of Bob 42", by=ada)
+        for name in ("Ada", "Bob"):
+            (folder / name.lower()).write_text(f"correct horse of {name} 42\n")
+        (folder / "ada.key").write_text(f"{KEY.hex()}\n")
+        app.guarding.add_key(folder, ada, KEY)
         self.limits(LIMITS)
 
     ada = ("--as", "Ada", "--secret-file", "ada")
@@ -99,10 +108,11 @@ class Bench:
     def write(self, text, seconds=0.1):
         self.file.write_text(text.replace("URL", self.url).replace("SECONDS", str(seconds)))
 
-    def limits(self, text, *, sign=True):
-        (self.folder / "oven.limits.yaml").write_text(text)
-        if sign:
-            self.labwright("guard", "sign", "oven.limits.yaml", "--key", "ada.key")
+    def limits(self, text, *, key=KEY):
+        path = self.folder / "oven.limits.yaml"
+        path.write_text(text)
+        if key:
+            sign_limits(path, key)
 
     def labwright(self, *words, check=True):
         done = subprocess.run(
@@ -117,12 +127,10 @@ class Bench:
         )
 
     def digest(self):
-        return json.loads(self.labwright("guard", "show", "baking.yaml", "oven", "--json").stdout)["digest"]
+        return digest_of((self.folder / "oven.limits.yaml").read_bytes())
 
     def arm(self, check=True):
-        return self.labwright(
-            "guard", "arm", "baking.yaml", "oven", "--digest", self.digest(), *self.ada, check=check
-        )
+        return self.labwright("guard", "arm", "baking.yaml", "oven", "--digest", self.digest(), *self.ada, check=check)
 
     def acts(self, what=None):
         found = [json.loads(line) for line in self.journal.read_text().splitlines()]
@@ -137,7 +145,8 @@ class Bench:
         raise AssertionError(f"not within {seconds} s; {self.acts()}")
 
     def state(self):
-        return {r["instrument"]: r["state"] for r in json.loads(self.labwright("guard", "--json").stdout)}["heater"]
+        [record] = App(Settings()).guarding.all(self.folder)
+        return record.state
 
     def ledger(self, kind):
         database = Database.open(f"sqlite:///{self.folder / 'labwright.db'}")
@@ -227,12 +236,10 @@ def test_a_process_that_is_frozen_loses_its_heartbeat_and_two_people_must_reset_
     assert "tripped" in bench.arm(check=False).stderr
     alone = ("guard", "reset", "baking.yaml", "oven", *bench.ada, "--and", "Ada", "--and-secret-file", "ada")
     assert bench.labwright(*alone, check=False).returncode != 0
-    bench.labwright(
-        "guard", "reset", "baking.yaml", "oven", *bench.ada, "--and", "Bob", "--and-secret-file", "bob"
-    )
+    bench.labwright("guard", "reset", "baking.yaml", "oven", *bench.ada, "--and", "Bob", "--and-secret-file", "bob")
     assert bench.state() == "disarmed"
-    run.terminate()
-    run.communicate(timeout=30)
+    run.kill()
+    run.communicate()
 
 
 def test_stop_works_with_the_database_gone(bench):
@@ -257,7 +264,7 @@ def test_a_changed_limits_file_is_not_in_force_any_more(bench):
     run = bench.begin("run", "baking.yaml")
     bench.until(lambda: bench.acts("heat"))
 
-    bench.limits(LIMITS.replace("high: 90", "high: 95"), sign=False)
+    bench.limits(LIMITS.replace("high: 90", "high: 95"), key=None)
 
     bench.until(lambda: bench.state() == "disarmed")
     time.sleep(3)
@@ -286,11 +293,25 @@ def test_limits_never_go_back_and_another_hand_cannot_sign_them(bench):
     bench.limits(LIMITS)
     assert "Limits never go back" in bench.arm(check=False).stderr
 
-    (bench.folder / "mallory.key").write_text("07" * 32 + "\n")
-    bench.limits(LIMITS.replace("version: 1", "version: 3"), sign=False)
-    bench.labwright("guard", "sign", "oven.limits.yaml", "--key", "mallory.key")
+    bench.limits(LIMITS.replace("version: 1", "version: 3"), key=bytes(32))
     shown = bench.labwright("guard", "show", "baking.yaml", "oven", check=False)
     assert "it is of none" in shown.stderr
+
+
+def test_a_key_is_made_limits_are_signed_and_shown_and_it_is_armed_and_tripped_on_the_command_line(bench):
+    bench.labwright("guard", "key", "-o", "new.key", *bench.ada)
+    assert (bench.folder / "new.key").stat().st_mode & 0o777 == 0o600
+    bench.labwright("guard", "sign", "oven.limits.yaml", "--key", "new.key")
+    shown = bench.labwright("guard", "show", "baking.yaml", "oven").stdout
+    assert "heater: 0 to 80 degC" in shown
+    assert "signed by Ada" in shown
+    bench.arm()
+    assert "heater is armed in the mode warm" in bench.labwright("guard").stdout
+
+    bench.labwright("guard", "trip", "baking.yaml", "oven", "--why", "it smells", "--by", "Bob")
+
+    assert "heater is tripped" in bench.labwright("guard").stdout
+    assert [e["why"] for e in bench.ledger("guard.tripped")] == ["it smells"]
 
 
 def test_a_refusal_is_on_record_with_its_rule_and_the_state_that_caused_it(bench):

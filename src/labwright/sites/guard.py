@@ -301,8 +301,8 @@ class Guard:
             monitor, line = self._monitor, self._line
             assert monitor is not None and line is not None
             situation = monitor.situation()
+            monitor.heartbeat()
             if situation.armed is not None:
-                monitor.heartbeat()
                 line.beat()
             elif flights := list(self._flights):
                 await asyncio.to_thread(self._settle, [said for flight in flights for said in flight])

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import time
+from pathlib import Path
 
 from asyncua import Server, ua
 
@@ -42,7 +43,7 @@ class Heater:
         self.write("set", value=value)
 
     def write(self, what, **more):
-        with open(self.journal, "a", encoding="utf-8") as file:
+        with Path(self.journal).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"what": what, "at": time.monotonic(), **more}) + "\n")
 
     async def heat(self, parent, command_id, temperature, seconds):

@@ -10,6 +10,7 @@ from labwright.core.errors import InvalidInput
 from labwright.core.values import Value
 from labwright.core.verdict import ALLOWED, Action, Decision, Plan, Verdict
 from labwright.safety.envelope import Limits
+from labwright.safety.refusal import shown
 from labwright.safety.rules import foresee
 from labwright.safety.situation import Asked, Order
 
@@ -32,6 +33,22 @@ class Orders:
             return [self._order(command.command_id, command.capability, command.inputs)]
         each = enumerate(command.batch)
         return [self._order(f"{command.command_id}#{i}", command.capability, inputs) for i, inputs in each]
+
+    def malformed(self, command: Command) -> str | None:
+        """Say why a command is none of this resource, whatever the limits are: an input is missing, or unknown."""
+        if not isinstance(command.command_id, str):
+            return f"the command id is {shown(command.command_id)}; a text is one."
+        declared = self.capabilities.get(command.capability) if isinstance(command.capability, str) else None
+        if declared is None:
+            return f"it has no capability {shown(command.capability)}; it has {', '.join(self.capabilities)}."
+        if len(command.batch) > declared.batch:
+            return f"{declared.name} was given {len(command.batch)} trials; it takes {declared.batch} at once."
+        known, needed = {i.name for i in declared.inputs}, {i.name for i in declared.inputs if i.required}
+        for inputs in command.batch or (command.inputs,):
+            if not needed <= inputs.keys() <= known:
+                given = ", ".join(map(shown, inputs)) or "nothing"
+                return f"{declared.name} was given {given}; it takes {', '.join(sorted(known))}."
+        return None
 
     def planned(self, action: Action) -> Order:
         """Return an order for what is only planned."""

@@ -116,8 +116,7 @@ class Guard:
 
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
         """Let the resource carry out a command that the monitor admits; otherwise HeldBack, and it was not sent."""
-        monitor, orders = self._on_duty()
-        asked = orders.of(command)
+        monitor, asked = self._on_duty(command)
         await self._read_back(asked)
         decided = tuple(monitor.admit(order) for order in asked)
         self._check(decided)
@@ -167,8 +166,7 @@ class Guard:
 
     async def review(self, command: Command) -> None:
         """Raise HeldBack if a command may not be sent now, by what is read back now; nothing is remembered."""
-        monitor, orders = self._on_duty()
-        asked = orders.of(command)
+        monitor, asked = self._on_duty(command)
         await self._read_back(asked)
         self._check([monitor.review(order) for order in asked])
 
@@ -256,10 +254,13 @@ class Guard:
 
     # How it works.
 
-    def _on_duty(self) -> tuple[Monitor, Orders]:
+    def _on_duty(self, command: Command) -> tuple[Monitor, list[Order]]:
+        """Return the monitor, and a command as orders to it; one that is none of its resource is HeldBack."""
         if self._monitor is None or self._orders is None:
             raise HeldBack("armed", f"{self.name}: {self.held or 'it is not armed: labwright guard arm'}")
-        return self._monitor, self._orders
+        if problem := self._orders.malformed(command):
+            raise HeldBack("form", f"{self.name}: {problem}")
+        return self._monitor, self._orders.of(command)
 
     def _check(self, decided: Sequence[Decided]) -> None:
         for said in decided:

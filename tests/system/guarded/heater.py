@@ -49,6 +49,7 @@ class Heater:
     async def heat(self, parent, command_id, temperature, seconds):
         self.write("heat", id=command_id.Value, temperature=temperature.Value, seconds=seconds.Value)
         await self.nodes["Id"].write_value(command_id.Value)
+        await self.nodes["Setpoint"].write_value(float(temperature.Value))
         await self.nodes["State"].write_value("running")
         await self.nodes["Temperature"].write_value(float(temperature.Value))
         self.work = asyncio.create_task(self.hold(temperature.Value, seconds.Value))

@@ -21,6 +21,7 @@ HEAT = Capability(
     name="heat",
     inputs=(Input(name="temperature", unit="degC"), Input(name="gas"), Input(name="stage", unit="mm")),
     outputs=(Output(name="y"),),
+    batch=2,
 )
 HOME = Capability(name="home", inputs=(), outputs=())
 KNOWN = {"heat": HEAT, "home": HOME}
@@ -72,6 +73,36 @@ def test_an_input_that_nobody_declared_has_no_unit_and_the_channels_say_no():
     [order] = orders().of(command(capability="unheard", inputs={"x": 1.0}))
 
     assert order.content["x"] == Asked(value=1.0, unit=None)
+
+
+WHOLE = {"temperature": 50.0, "gas": "argon", "stage": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"inputs": WHOLE}, None),
+        ({"batch": (WHOLE, WHOLE)}, None),
+        ({"capability": "home", "inputs": {}}, None),
+        ({"capability": "cool"}, "it has no capability 'cool'; it has heat, home."),
+        ({"capability": ["heat"]}, "it has no capability something of type list; it has heat, home."),
+        ({}, "heat was given 'temperature', 'gas'; it takes gas, stage, temperature."),
+        ({"inputs": {**WHOLE, "x": 1}}, "heat was given 'temperature', 'gas', 'stage', 'x'; it takes gas, stage, temp"),
+        ({"batch": (WHOLE, {})}, "heat was given nothing; it takes gas, stage, temperature."),
+        ({"batch": (WHOLE, WHOLE, WHOLE)}, "heat was given 3 trials; it takes 2 at once."),
+        ({"command_id": None, "inputs": WHOLE}, "the command id is None; a text is one."),
+    ],
+)
+def test_a_command_that_is_none_of_the_resource_is_malformed(changes, words):
+    said = orders().malformed(command(**changes))
+
+    assert said == words or (words is not None and said.startswith(words))
+
+
+def test_an_input_that_is_not_required_may_be_left_out():
+    known = {"heat": replace(HEAT, inputs=tuple(replace(i, required=i.name == "gas") for i in HEAT.inputs))}
+
+    assert orders(capabilities=known).malformed(command(inputs={"gas": "argon"})) is None
 
 
 def test_what_fits_the_limits_is_taken():

@@ -314,6 +314,29 @@ def test_a_key_is_made_limits_are_signed_and_shown_and_it_is_armed_and_tripped_o
     assert [e["why"] for e in bench.ledger("guard.tripped")] == ["it smells"]
 
 
+def test_a_dose_counts_over_a_restart_of_the_process(bench):
+    bench.limits(LIMITS.replace("low: 0, high: 60}", "low: 0, high: 60, dose: {most: 0.35, window_s: 600}}"))
+    bench.arm()
+    first = bench.begin("run", "baking.yaml")
+    bench.until(lambda: len(bench.acts("heat")) == 2)
+    first.kill()
+    first.communicate()
+    bench.arm()
+
+    second = bench.begin("run", "baking.yaml")
+    bench.until(lambda: len(bench.acts("heat")) == 3)
+    second.communicate(timeout=60)
+    bench.write(CAMPAIGN.replace("name: baking", "name: again"))
+    bench.arm()
+    third = bench.begin("run", "baking.yaml")
+    lines = iter(third.stdout.readline, "")
+
+    assert any("dose: hold: found 0.4 in 600 s" in line for line in lines)
+    assert len(bench.acts("heat")) == 3
+    third.kill()
+    third.communicate()
+
+
 def test_a_refusal_is_on_record_with_its_rule_and_the_state_that_caused_it(bench):
     bench.limits(LIMITS.replace("fresh_s: 2}", "fresh_s: 2, rate: {per_s: 1, over_s: 1}}"))
     bench.arm()

@@ -116,6 +116,9 @@ class Duty:
         try:
             keys = await self._storage(self._guards.keys)
             limits = await asyncio.to_thread(limits_of, self._guard.place, list(keys))
+            within_s = max((c.dose.window_s for c in limits.channels.values() if c.dose), default=0.0)
+            if within_s:
+                self._guard.recall(limits, await self._storage(self._guards.sent, self._thing, within_s))
             by = _person(record.by)
             await asyncio.to_thread(
                 lambda: self._guard.arm(limits, digest=record.digest, mode=record.mode, motion=record.motion, by=by)

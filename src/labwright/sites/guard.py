@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 from labwright.core.campaign import Guard as Guarded
 from labwright.core.campaign import PlugIn
@@ -27,7 +28,7 @@ from labwright.safety.monitor import Instrument, Monitor, Past
 from labwright.safety.orders import Orders, orders_of
 from labwright.safety.refusal import Answer as Said
 from labwright.safety.refusal import Decided, Refusal, shown
-from labwright.safety.rules import foresee
+from labwright.safety.rules import foresee, settings
 from labwright.safety.situation import Order, Situation
 from labwright.sites.line import Line
 
@@ -36,6 +37,8 @@ IDLE_S = 0.2
 LOOKS = 20  # of the dead man's watch in the same time
 MOST = 1000  # refusals that wait to be recorded
 LIMITS_MB = 1
+
+Earlier: TypeAlias = tuple[float, Command]  # how many seconds ago it was sent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +199,18 @@ class Guard:
     def situation(self) -> Situation | None:
         """What the monitor knows now."""
         return None if self._monitor is None else self._monitor.situation()
+
+    def recall(self, limits: Limits, earlier: Sequence[Earlier]) -> None:
+        """Take note of what earlier processes sent, for doses: once, before it is first armed."""
+        if self._monitor is None or self._limits is not None:
+            return
+        orders = Orders(guard=self.place.guard, capabilities={c.name: c for c in self.capabilities()})
+        for ago_s, command in earlier:
+            for order in orders.of(command):
+                if foresee(limits, order) is None:  # what these limits cannot read counts for nothing in them
+                    for name, value in settings(limits, order).items():
+                        if limits.channels[name].dose is not None:
+                            self._monitor.recall(name, float(value), ago_s=ago_s)
 
     def arm(self, limits: Limits, *, digest: str, mode: str, motion: bool, by: Person) -> None:
         """Put limits in force, on the word of a person on record; raises what speaks against it."""

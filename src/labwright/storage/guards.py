@@ -7,15 +7,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from labwright.core.command import Command
 from labwright.core.errors import InvalidInput, InvalidTransition, NotFound, Overtaken
 from labwright.core.person import Person
+from labwright.core.states import RunState
 from labwright.core.values import Json
 from labwright.storage.database import Database
 from labwright.storage.database.clock import database_now
 from labwright.storage.database.ledger import append, now
-from labwright.storage.database.schema import guards, limit_keys
+from labwright.storage.database.schema import guards, limit_keys, runs
+from labwright.storage.rows import read_runs, runs_query
 
 STREAM = "safety"
+BEGAN = (RunState.INTENDED, RunState.DONE, RunState.FAILED, RunState.UNKNOWN)
 TAKEN_UP_S = 900.0  # how long an arming waits for a process that serves the instrument
 
 
@@ -115,6 +119,16 @@ class Guards:
                 raise InvalidTransition(before.instrument, str(before.state), "be reset", ["nothing of that kind"])
             both = f"{first.name} and {second.name}"
             return _change(connection, thing, GuardState.DISARMED, both, f"reset after: {before.why}")
+
+    def sent(self, thing: str, within_s: float) -> list[tuple[float, Command]]:
+        """Return what was sent to a thing within so many seconds, and how many seconds ago."""
+        age = (database_now() - runs.c.claimed).label("age")
+        recent = select(runs.c.id, age).where(runs.c.thing == thing, runs.c.claimed >= database_now() - within_s)
+        began = runs.c.state.in_([s.value for s in BEGAN])
+        with self._database.read() as connection:
+            ages = {row.id: float(row.age) for row in connection.execute(recent.where(began))}
+            found = read_runs(connection, runs_query().where(runs.c.id.in_(list(ages))))
+        return [(ages[run.id], run.command) for run in found]
 
     def refused(self, thing: str, body: Mapping[str, Json]) -> None:
         """Record an order that was refused, with the rule and the state that caused it."""

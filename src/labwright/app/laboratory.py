@@ -29,6 +29,7 @@ from labwright.core.task import PostedTask
 from labwright.core.trial import Trial
 from labwright.core.values import Json
 from labwright.planning.planner import Planner
+from labwright.sites.available import Taken
 from labwright.sites.duty import Duty
 from labwright.sites.received import received
 from labwright.sites.recorder import RunRecorder
@@ -43,6 +44,7 @@ from labwright.storage.guards import Guards
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
 from labwright.storage.presence import LEASE_S, Presence, WorkerRecord, holding_of
+from labwright.storage.reservations import Reservations
 from labwright.storage.runs import Runs
 from labwright.storage.statements import Statements
 from labwright.storage.tasks import Tasks
@@ -154,6 +156,7 @@ class Laboratory:
             recorder=self.recorder(thread, watcher.progress),
             others=cache(self.brief),
             tell=tell,
+            taken=Taken(Reservations(self.database), thread),
         )
 
     def worker(self, post: Post, thread: StorageThread, tell: Callable[[str], None]) -> Worker:
@@ -166,6 +169,7 @@ class Laboratory:
             brief=cache(self.brief),
             recorder=self.recorder(thread, lambda fraction, text: None),
             tell=tell,
+            taken=Taken(Reservations(self.database), thread),
             sole=False,
         )
 

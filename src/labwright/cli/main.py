@@ -10,6 +10,7 @@ from labwright import __version__
 from labwright.cli import (
     approvals,
     backup,
+    booking,
     campaign,
     decide,
     guard,
@@ -78,6 +79,9 @@ app.command()(decide.decide)
 app.command()(decide.gone)
 app.add_typer(people.app)
 app.add_typer(guard.app)
+app.command()(booking.take)
+app.command("give-back")(booking.give_back)
+app.command()(booking.calendar)
 app.add_typer(materials.lots)
 app.command()(materials.samples)
 app.command()(tasks.tasks)

@@ -27,6 +27,7 @@ from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
 from labwright.resources.stranger import guarded, words
 from labwright.safety.gate import Gate
+from labwright.sites.available import Attendance, Taken
 from labwright.sites.duty import Duty
 from labwright.sites.guard import Guard
 from labwright.sites.patience import Endurance, Patience
@@ -49,13 +50,14 @@ log = logging.getLogger(__name__)
 class Post:
     """A resource that a worker serves: `key` names the physical thing, `capacity` how many runs it takes at once.
 
-    `duty` follows the record of its monitor, where one stands before it.
+    `duty` follows the record of its monitor, where one stands before it; `attendance` says when it is not to be had.
     """
 
     key: str
     resource: Resource
     capacity: int = 1
     duty: Duty | None = None
+    attendance: Attendance | None = None
 
     @cached_property
     def capabilities(self) -> dict[str, Capability]:
@@ -85,8 +87,9 @@ class Worker:
     """Serves resources: takes what is queued for them, sends it, and records what came of it.
 
     `brief` says what must be known of a campaign, by its name; `recorder` gives what an adapter may tell of a run;
-    `changed` is called after each change on record, `tell` with words on why something waits; `sole`: no other worker
-    of this process serves the same things. As many runs are in flight at once as the capacities allow.
+    `changed` is called after each change on record, `tell` with words on why something waits; `taken` knows what people
+    have taken by hand; `sole`: no other worker of this process serves the same things. As many runs are in flight at
+    once as the capacities allow.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Worker:
         recorder: Callable[[Run], Recorder],
         changed: Callable[[], None] = lambda: None,
         tell: Callable[[str], None] = lambda text: None,
+        taken: Taken | None = None,
         sole: bool = True,
     ) -> None:
         self._posts = {post.key: post for post in posts}
@@ -120,7 +124,7 @@ class Worker:
         self._look_again = -math.inf
         self._outage_s: float | None = None
         self._failing_since: float | None = None
-        self._standstill = Standstill(tell)
+        self._standstill, self._taken = Standstill(tell), taken
         self.waits_for: dict[str, WorkerRecord] = {}
         self.has_asked = False  # whether the resources have been asked about what was unknown
 
@@ -234,7 +238,7 @@ class Worker:
     async def dispatch(self) -> bool:
         """Start what is ready and has room; say whether anything was started."""
         posts = {key: self._posts[key] for key in self._served}
-        held = {key: why for key, post in posts.items() if post.guard is not None and (why := post.guard.held)}
+        held = {key: why for key, post in posts.items() if (why := await self._why_held(post)) is not None}
         self._standstill.note({posts[key].resource.name: why for key, why in held.items()})
         free = {key: post.capacity - self._busy(key) for key, post in posts.items() if key not in held}
         keys = [key for key, room in free.items() if room > 0]
@@ -254,6 +258,15 @@ class Worker:
         for run in claimed:
             self._start(run, self._act(run))
         return bool(claimed)
+
+    async def _why_held(self, post: Post) -> str | None:
+        """Say why nothing begins on a thing now, or None."""
+        taken = None if self._taken is None else (await self._taken.by_hand()).get(thing_of(post.key))
+        if taken is not None:
+            return f"{taken.person} has taken it: {taken.why}"
+        if post.guard is not None and post.guard.held is not None:
+            return post.guard.held
+        return None if post.attendance is None else await post.attendance.why_not()
 
     async def _next(self, keys: Sequence[str], most: int) -> list[Run]:
         """Return what is ready, the next first; a campaign that cannot be read holds up no other."""
@@ -321,7 +334,7 @@ class Worker:
         verdict, guard = self._review(run), self._posts[run.key].guard
         refusal = guard.foresee(run.command) if guard is not None else None
         if verdict.allowed and refusal is None:
-            return guard is None or await self._is_fit(run, guard)
+            return await self._is_fit(run)
         reasons = [*verdict.reasons, *([str(refusal)] if refusal is not None else [])]
         why = f"refused at the device: {'; '.join(reasons)}"
         with suppress(Overtaken):  # another worker refused it first
@@ -329,12 +342,16 @@ class Worker:
         self._changed()
         return False
 
-    async def _is_fit(self, run: Run, guard: Guard) -> bool:
-        """Ask whether the instrument is in a state for a run; it waits where it is not."""
+    async def _is_fit(self, run: Run) -> bool:
+        """Ask whether the instrument is in a state for a run, and to be had as long as it may last; else it waits."""
+        post = self._posts[run.key]
         if self._standstill.is_waiting(run):
             return False
         try:
-            await guard.review(run.command)
+            if post.guard is not None:
+                await post.guard.review(run.command)
+            if post.attendance is not None and (why := await post.attendance.why_not_for(run.timeout_s or 0.0)):
+                raise HeldBack("availability", f"{post.resource.name}: {why}")
         except HeldBack as error:
             self._standstill.hold_back(run, error.rule, str(error))
             return False

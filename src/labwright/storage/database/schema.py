@@ -242,6 +242,19 @@ guards = Table(
     Column("changed", Float, nullable=False),
 )
 
+# What people have taken by hand; `until`: when it is given back by itself.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("thing", String, nullable=False, index=True),
+    Column("person", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("since", String, nullable=False),
+    Column("until", Float),
+    Column("ended_at", String),
+)
+
 # Whose signatures limits files need.
 limit_keys = Table(
     "limit_keys",

@@ -95,6 +95,7 @@ async def _words(client: Any, index: int, results: Sequence[Any]) -> list[dict[s
         for word in WORDS:
             step = ua.RelativePathElement(
                 ReferenceTypeId=ua.NodeId(ua.ObjectIds.Aggregates),
+                IsInverse=False,
                 IncludeSubtypes=True,
                 TargetName=ua.QualifiedName(word, index),
             )

@@ -1,5 +1,6 @@
 """What every resource promises, whatever stands behind it."""
 
+import json
 import logging
 import socket
 import subprocess
@@ -156,6 +157,31 @@ async def _oven(started: list[str]) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def lads(folder: Path) -> AsyncIterator[Stand]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = Path(__file__).parents[1] / "system" / "lads" / "server.py"
+    unit = "DeviceSet/Furnace/FunctionalUnitSet/Chamber"
+    heat = {
+        "functional_unit": unit,
+        "program": "Double",
+        "inputs": {"Temperature": {}},
+        "outputs": {"Y": {"unit": "K"}},
+    }
+    options = {"url": f"opc.tcp://127.0.0.1:{port}/", "exclusive": True, "capabilities": {"heat": heat}}
+    with subprocess.Popen(
+        [sys.executable, str(script), str(folder), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        started = folder / "starts"
+        read = lambda: [json.loads(one)["task"] for one in started.read_text().splitlines()]  # noqa: E731
+        async with OpcUaResource.open("furnace", OpcUaResource.Options.model_validate(options), folder) as resource:
+            yield Stand(resource=resource, inputs={"Temperature": 3.0}, started=read)
+
+
+@asynccontextmanager
 async def sila(folder: Path) -> AsyncIterator[Stand]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -199,6 +225,7 @@ STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
     "fenced fake": fenced,
     "function": function,
     "function with batches": plate,
+    "lads": lads,
     "opcua": opcua,
     "person": person,
     "sila": sila,

@@ -38,8 +38,8 @@ def legible(path):
                 encoding = nodes[reference.text]
                 encoding.set("ParentNodeId", data_type.get("NodeId"))
                 back = {"ReferenceType": "i=38", "IsForward": "false"}
-                ElementTree.SubElement(encoding.find(f"{TAG}References"), f"{TAG}Reference", back).text = (
-                    data_type.get("NodeId")
+                ElementTree.SubElement(encoding.find(f"{TAG}References"), f"{TAG}Reference", back).text = data_type.get(
+                    "NodeId"
                 )
     return ElementTree.tostring(root)
 
@@ -111,7 +111,9 @@ class Furnace:
         self.results = await manager.get_child(f"{self.lads}:ResultSet")
 
     async def build_properties(self):
-        supported = await self.unit.add_object(self.lads, "SupportedPropertiesSet", self.type(1033), instantiate_optional=False)
+        supported = await self.unit.add_object(
+            self.lads, "SupportedPropertiesSet", self.type(1033), instantiate_optional=False
+        )
         for name, (code, text, low, high) in PROPERTIES.items():
             target = await self.unit.add_variable(self.own, f"{name}Target", 0.0)
             information = ua.EUInformation(
@@ -185,7 +187,14 @@ class Furnace:
     async def show(self, state, substate=""):
         """Say the state in words of its own and by its id, as a server with another language does."""
         self.state = state
-        states = {"Stopped": 5085, "Running": 5099, "Stopping": 5100, "Aborting": 5159, "Aborted": 5160, "Clearing": 5143}
+        states = {
+            "Stopped": 5085,
+            "Running": 5099,
+            "Stopping": 5100,
+            "Aborting": 5159,
+            "Aborted": 5160,
+            "Clearing": 5143,
+        }
         await self.current_id.write_value(self.type(states[state]))
         await self.current.write_value(ua.LocalizedText({"Stopped": "angehalten"}.get(state, state), "de"))
         await self.substate.write_value(ua.LocalizedText(substate))

@@ -140,7 +140,7 @@ async def test_units_and_limits_come_from_the_variables_that_the_properties_lead
 
 
 async def test_a_program_that_is_not_there_is_named_with_those_that_are(furnace):
-    with pytest.raises(InvalidInput, match=r"has no program 'Bake'\. It has: T-1, T-2, T-3"):
+    with pytest.raises(InvalidInput, match=r"has no program 'Bake'\. It has: T-1 \(Double\), T-2 \(Jam\)"):
         async with opened(furnace.options(program="Bake")):
             pass
 

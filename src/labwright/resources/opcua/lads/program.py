@@ -68,7 +68,8 @@ class Program:
 def _chosen(place: str, part: ProgramPart, known: Mapping[str, str]) -> str:
     if part.program in known:
         return known[part.program]
-    there = ", ".join(dict.fromkeys(known.values())) or "no programs"
+    names = {own: [name for name, of in known.items() if of == own != name] for own in known.values()}
+    there = ", ".join(f"{own} ({', '.join(also)})" if also else own for own, also in names.items()) or "no programs"
     raise InvalidInput(f"{place}: {part.functional_unit} has no program {part.program!r}. It has: {there}.")
 
 

@@ -25,8 +25,9 @@ from labwright.core.command import (
     Running,
 )
 from labwright.core.errors import StaleEpoch
+from labwright.core.form import observe
 from labwright.core.recorder import Silent
-from labwright.core.task import Task, observe
+from labwright.core.task import Task
 from labwright.core.values import Value
 from labwright.resources.command import CommandResource
 from labwright.resources.function import FunctionResource
@@ -45,7 +46,7 @@ class Answering(Silent):
     """A recorder with a person behind it, who reports at once."""
 
     async def task(self, task: Task) -> Outcome:
-        return observe(task, {field.name: Measurement(value=1.0) for field in task.fields})
+        return observe(task.fields, {field.name: Measurement(value=1.0) for field in task.fields}, {})
 
 
 @dataclass(frozen=True, kw_only=True)

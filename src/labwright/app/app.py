@@ -11,6 +11,7 @@ from pathlib import Path
 
 from labwright import plugins
 from labwright.access import Credential, authenticate, seal
+from labwright.app.desk import Desk
 from labwright.app.equipment import Equipment, capabilities_of
 from labwright.app.laboratory import Laboratory, Standing, file_of, from_here, place_of
 from labwright.campaigns.attendant import Attendant
@@ -20,10 +21,8 @@ from labwright.campaigns.hand import Imported
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, Wanted, attend
 from labwright.campaigns.sources import changed, check_answers, digests, left_out, with_sources
-from labwright.campaigns.spreadsheet import read_sheet, write_sheet
 from labwright.campaigns.waits import Waits
 from labwright.campaigns.wiring import Wiring, wire
-from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import CampaignChanged, InvalidInput, NotFound, PlatformError, StorageUnavailable
@@ -33,7 +32,6 @@ from labwright.core.person import Person
 from labwright.core.reason import stated
 from labwright.core.run import Run
 from labwright.core.states import CampaignState
-from labwright.core.task import PostedTask
 from labwright.core.trial import Proposal, Trial
 from labwright.core.values import digest
 from labwright.core.verdict import Verdict
@@ -85,6 +83,11 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._equipment = Equipment(settings)
+
+    @property
+    def desk(self) -> Desk:
+        """What people do besides running campaigns: their tasks, skills and beliefs."""
+        return Desk(self.laboratory)
 
     def database_url(self, folder: Path) -> str:
         """Return the URL that is set, or else `labwright.db` in the folder."""
@@ -224,42 +227,6 @@ class App:
                 return Imported(numbers=())
             _add(laboratory.campaigns, file)
             return laboratory.hand(new).take_over(standing.record.name, standing.trials)
-
-    def tasks(self, folder: Path, name: str | None = None) -> list[PostedTask]:
-        """Return the open tasks of one campaign, or of all; an unknown name raises NotFound."""
-        with self.laboratory(folder) as laboratory:
-            if name is not None:
-                laboratory.campaigns.get(name)
-            return Tasks(laboratory.database).open(name)
-
-    def worksheet(self, folder: Path, name: str, path: Path) -> list[PostedTask]:
-        """Write the open tasks of a campaign as a sheet to be filled in, and return them; none writes nothing."""
-        tasks = self.tasks(folder, name)
-        if tasks:
-            check_replaceable(path)
-            write_sheet(path, worksheet(tasks, path.name))
-        return tasks
-
-    def record(
-        self,
-        folder: Path,
-        name: str,
-        path: Path,
-        *,
-        by: str | None,
-        decimal: str | None = None,
-        valid_only: bool = False,
-    ) -> Filled:
-        """Record a filled worksheet: all of it, or its valid rows, or nothing; return what it said."""
-        with self.laboratory(folder) as laboratory:
-            laboratory.campaigns.get(name)
-            tasks = Tasks(laboratory.database)
-            filled = read_filled(read_sheet(path), name, tasks.get, decimal=decimal)
-            if filled.problems and not valid_only:
-                raise InvalidInput("\n  ".join([f"{path.name}: nothing was recorded.", *filled.problems]))
-            tasks.report(filled.reports, by)
-            laboratory.end_reported(name)
-            return filled
 
     def declare_gone(self, folder: Path, worker: str, by: Credential, why: str) -> WorkerRecord:
         """Record that a process acts no more, by the word of a person who shows their secret."""

@@ -10,6 +10,7 @@ from labwright import __version__
 from labwright.cli import (
     approvals,
     backup,
+    beliefs,
     campaign,
     decide,
     hand,
@@ -53,6 +54,8 @@ app.command()(campaign.run)
 app.command()(campaign.conduct)
 app.command()(campaign.worker)
 app.command()(campaign.stop)
+app.command()(beliefs.believe)
+app.command()(beliefs.retract)
 app.command()(hand.pause)
 app.command()(hand.resume)
 app.command()(hand.extend)
@@ -79,6 +82,7 @@ app.add_typer(people.app)
 app.add_typer(materials.lots)
 app.command()(materials.samples)
 app.command()(tasks.tasks)
+app.command()(tasks.done)
 app.command()(tasks.worksheet)
 app.command()(tasks.record)
 

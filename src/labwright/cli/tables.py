@@ -12,6 +12,7 @@ from labwright.campaigns.report.insight import model_words
 from labwright.campaigns.sources import left_out
 from labwright.campaigns.wiring import Wiring
 from labwright.cli.words import (
+    belief_words,
     best_words,
     desirability_of,
     input_words,
@@ -137,6 +138,8 @@ def print_answer(standing: Standing, file: Path, new: str | None, *, command: st
 def print_standing(standing: Standing) -> None:
     """Say how a campaign stands, what the model makes of its results, and how far it can be trusted."""
     _print_found(standing)
+    for given in standing.beliefs:
+        make_console().print(belief_words(standing.campaign.problem, given))
     for words in model_words(standing.campaign.problem, standing.trials, standing.campaign.units):
         make_console().print(plain(words))
 

@@ -22,7 +22,7 @@ class PlugIn:
     @property
     def is_people(self) -> bool:
         """Whether its commands are tasks for people and no more: the database itself knows what became of them."""
-        return self.kind == "person"
+        return self.kind in ("person", "expert")
 
 
 @dataclass(frozen=True, kw_only=True)

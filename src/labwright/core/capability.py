@@ -37,7 +37,7 @@ class Capability:
     `repeatable`: doing it again changes nothing in the world (a simulation, a table). `queryable`: the resource can say
     what became of a command. `fenced`: the device itself refuses a command whose epoch is older than one that it has
     seen or was asked with. `batch`: the most trials that it takes at once. `candidates`: where only certain inputs are
-    possible, the columns of a table of them.
+    possible, the columns of a table of them. `beliefs`: the parameters of which it asks people where the best lies.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Capability:
     fenced: bool = False
     batch: int = 1
     candidates: Mapping[str, Sequence[Value]] | None = None
+    beliefs: tuple[str, ...] = ()
 
     def input(self, name: str) -> Input | None:
         """Return the input of that name, or None."""

@@ -11,12 +11,13 @@ from sqlalchemy import Connection, select
 from labwright.core.ledger import BEGINNING, Entry
 from labwright.core.moment import moment
 from labwright.core.states import TrialState
-from labwright.storage import approvals, lots, people, samples, telemetry
+from labwright.storage import approvals, beliefs, lots, people, samples, skills, telemetry
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import entries
 from labwright.storage.database.packing import pack
 from labwright.storage.database.schema import campaigns, corrections, members, runs, tasks, trials
+from labwright.storage.tasks import forged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,8 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("added_at", "lot", ("unit", "expires_at", "location", "added_at")),
     ("entry_kind", "entry", ("entry_kind", "amount", "lot", "for_run", "why")),
     ("telemetry", "batch", ("telemetry",)),
+    ("believed", "belief", ("believed", *beliefs.TOLD)),
+    ("skill_of", "skill", skills.TOLD),
     ("secret_sha256", "person", ("name", "secret_sha256", "added_at", "added_by", "ended_at")),
 )
 
@@ -121,6 +124,7 @@ def verify(database: Database) -> Verification:
                 told.update(_heard(entry))
             heads[stream] = previous
         problems += _disagreements(told, dict(_tables(connection)))
+        problems += forged(connection)
     return Verification(entries=count, heads=heads, problems=tuple(problems))
 
 
@@ -163,7 +167,7 @@ def _tables(connection: Connection) -> Iterator[tuple[Fact, str]]:
     yield from _runs(connection)
     yield from _tasks(connection)
     yield from _people(connection)
-    for facts_of in (lots.facts, samples.facts, telemetry.facts):
+    for facts_of in (beliefs.facts, lots.facts, samples.facts, telemetry.facts):
         for campaign, of, which, what, value in facts_of(connection):
             yield (stream_of(campaign) if campaign else lots.STREAM, of, which, what), pack(value)
 
@@ -176,6 +180,9 @@ def _people(connection: Connection) -> Iterator[tuple[Fact, str]]:
         for name, value in told.items():
             if name != "person":
                 yield (people.STREAM, "person", person, name), pack(value)
+    for skill, said in skills.facts(connection):
+        for name, value in said.items():
+            yield (people.STREAM, "skill", skill, name), pack(value)
 
 
 def _trials(connection: Connection) -> Iterator[tuple[Fact, str]]:

@@ -3,9 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from labwright.core.capability import Input, Output
+from labwright.core.capability import Output
 from labwright.core.command import Command, Failure, Measurement, Running
 from labwright.core.errors import InvalidInput
+from labwright.core.form import Field
 from labwright.core.recorder import Silent
 from labwright.core.task import Task
 from labwright.resources.person import PersonResource
@@ -47,7 +48,7 @@ async def test_a_command_becomes_a_task_with_units_limits_and_a_time(tmp_path):
             title="ada.weigh",
             instructions="Weigh the vial.",
             given={"t": Measurement(value=20.0, unit="degC")},
-            fields=(Input(name="mass", unit="mg", low=0, high=500), Input(name="colour", levels=("red", "blue"))),
+            fields=(Field(name="mass", unit="mg", low=0, high=500), Field(name="colour", levels=("red", "blue"))),
             due_s=7200,
         )
     ]

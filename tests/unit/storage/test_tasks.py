@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from labwright.app import Laboratory
-from labwright.core.capability import Input
 from labwright.core.command import Failure, Measurement, Observation
 from labwright.core.errors import InvalidInput, NotFound
+from labwright.core.form import Field
 from labwright.core.run import NewRun, Next
 from labwright.core.states import RunState, TaskState, TrialState
 from labwright.core.task import Report, Task
@@ -22,7 +22,7 @@ TASK = Task(
     title="ada.weigh",
     instructions="Weigh the vial.",
     given={"vial": Measurement(value="A7"), "t": Measurement(value=20.0, unit="degC")},
-    fields=(Input(name="mass", unit="mg", low=0, high=500), Input(name="colour", levels=("red", "blue"))),
+    fields=(Field(name="mass", unit="mg", low=0, high=500), Field(name="colour", levels=("red", "blue"))),
     due_s=7200,
 )
 GOOD = {"mass": Measurement(value=0.2, unit="g", sd=0.001), "colour": Measurement(value="red")}

@@ -30,6 +30,7 @@ from labwright.core.recorder import Silent
 from labwright.core.task import Task
 from labwright.core.values import Value
 from labwright.resources.command import CommandResource
+from labwright.resources.expert import ExpertResource
 from labwright.resources.function import FunctionResource
 from labwright.resources.opcua import OpcUaResource
 from labwright.resources.person import PersonResource
@@ -107,6 +108,14 @@ async def person(folder: Path) -> AsyncIterator[Stand]:
     weigh = {"instructions": "Weigh it.", "inputs": {"x": {}}, "outputs": {"mass": {"unit": "mg", "low": 0, "high": 9}}}
     options = PersonResource.Options.model_validate({"capabilities": {"weigh": weigh}})
     async with PersonResource.open("ada", options, folder) as resource:
+        yield Stand(resource=resource, inputs={"x": 3.0})
+
+
+@asynccontextmanager
+async def expert(folder: Path) -> AsyncIterator[Stand]:
+    judge = {"question": "Is it pure?", "inputs": {"x": {}}, "outputs": {"purity": {"unit": "%", "low": 0, "high": 9}}}
+    options = ExpertResource.Options.model_validate({"skill": "esters", "capabilities": {"judge": judge}})
+    async with ExpertResource.open("chemist", options, folder) as resource:
         yield Stand(resource=resource, inputs={"x": 3.0})
 
 
@@ -196,6 +205,7 @@ async def plate(folder: Path) -> AsyncIterator[Stand]:
 
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
     "command": command,
+    "expert": expert,
     "fake": fake,
     "fenced fake": fenced,
     "function": function,

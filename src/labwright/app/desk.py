@@ -1,7 +1,8 @@
 """What people do besides running campaigns: their tasks, their skills, and where they expect the best."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -15,12 +16,22 @@ from labwright.core.campaign import Campaign
 from labwright.core.errors import InvalidInput
 from labwright.core.person import Person, Skill
 from labwright.core.reason import legible, stated
+from labwright.core.states import CampaignState
 from labwright.core.task import PostedTask, Report
+from labwright.storage.objects import Objects
 from labwright.storage.people import People
 from labwright.storage.skills import Skills
 from labwright.storage.tasks import Tasks
 
 Open = Callable[[Path], AbstractContextManager[Laboratory]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """Who has each skill that tasks call for, and where the files lie that they show, by their references."""
+
+    able: Mapping[str, Sequence[str]]
+    files: Mapping[str, Path]
 
 
 class Desk:
@@ -46,11 +57,15 @@ class Desk:
         with self._laboratory(folder) as laboratory:
             return Tasks(laboratory.database).get(number)
 
-    def able(self, folder: Path, tasks: Sequence[PostedTask]) -> dict[str, list[str]]:
-        """Return who has each skill that some tasks call for."""
+    def about(self, folder: Path, tasks: Sequence[PostedTask]) -> About:
+        """Return what must be known to take up some tasks."""
         with self._laboratory(folder) as laboratory:
-            wanted = dict.fromkeys(t.task.to.skill for t in tasks)
-            return {skill: Tasks(laboratory.database).able(skill) for skill in wanted if skill is not None}
+            wanted = {t.task.to.skill for t in tasks}
+            able = {skill: Tasks(laboratory.database).able(skill) for skill in wanted if skill is not None}
+            shown = {str(m.value) for t in tasks for m in t.task.given.values()}
+            objects = Objects(laboratory.database.objects)
+            files = {reference: path for reference in shown if (path := objects.find(reference)) is not None}
+        return About(able=able, files=files)
 
     def worksheet(self, folder: Path, name: str, path: Path) -> list[PostedTask]:
         """Write the open tasks of a campaign as a sheet to be filled in, and return them; none writes nothing."""
@@ -122,6 +137,11 @@ class Desk:
     ) -> list[GivenBelief]:
         """Record where somebody who shows their secret expects the best; it counts from the next proposal on."""
         with self._laboratory(folder) as laboratory:
+            state = laboratory.campaigns.get(name).state
+            if state in (CampaignState.STOPPED, CampaignState.FAILED):
+                raise InvalidInput(
+                    f"Campaign {name!r} is {state} for good: nobody would heed it. Nothing was recorded."
+                )
             said = laboratory.beliefs_in(name, texts, weight)
             person = _person(laboratory, by)
             reason = None if why is None else legible(why.strip(), "--why") or None

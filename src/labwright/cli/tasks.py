@@ -1,7 +1,6 @@
 """The commands for work that people do: tasks, done, worksheet, record."""
 
 import shlex
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from labwright.cli.numbers import whole
 
 if TYPE_CHECKING:
     from labwright.access import Credential
+    from labwright.app.desk import About
     from labwright.campaigns.worksheet import Filled
     from labwright.core.task import PostedTask, Report
     from labwright.core.values import Json
@@ -41,9 +41,9 @@ def tasks(
     if json:
         machine.print_json([_as_json(task) for task in found])
         return
-    able = app.desk.able(where, found)
+    about = app.desk.about(where, found)
     for task in found:
-        typer.echo(_words(task, able))
+        typer.echo(_words(task, about))
     if not found:
         typer.echo("No task is open." if person is None else f"No task for {person} is open.")
         return
@@ -76,7 +76,7 @@ def done(
 
     app, where = make_app(), folder or Path.cwd()
     posted = app.desk.task(where, number)
-    typer.echo(_words(posted, app.desk.able(where, [posted])))
+    typer.echo(_words(posted, app.desk.about(where, [posted])))
     clerk = app.desk.clerk(where, posted)
     if assign or failed or not form.is_at_terminal():
         report = clerk.read(posted, assign or (), failed=failed, note=note)
@@ -183,18 +183,20 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _words(posted: "PostedTask", able: "Mapping[str, Sequence[str]]") -> str:
+def _words(posted: "PostedTask", about: "About") -> str:
+    from labwright.app import from_here
     from labwright.core.command import assigned
     from labwright.core.moment import moment
 
-    task, trials = posted.task, f" {', '.join(map(str, posted.trials))}"
+    task, shown, trials = posted.task, posted.task.given.items(), f" {', '.join(map(str, posted.trials))}"
     which = f", {'trial' if len(posted.trials) == 1 else 'trials'}{trials}" if posted.trials else ""
     lines = [
         f"Task {posted.id}: {task.title} for {posted.campaign}{which}, since {moment(posted.since)}{_due(posted)}",
         f"  {' '.join(task.instructions.split())}",
         *([f"  set: {assigned(task.given)}"] if task.given else []),
+        *(f"  file {n}: {from_here(about.files[str(m.value)])}" for n, m in shown if str(m.value) in about.files),
         f"  report: {'; '.join(field.asked for field in task.fields)}",
-        *([f"  for: {_whom(posted, able)}"] if task.signed or not task.to.anybody else []),
+        *([f"  for: {_whom(posted, about)}"] if task.signed or not task.to.anybody else []),
     ]
     if posted.campaign_state.value == "stopped":
         lines.append("  The campaign is stopped: report what was done, or say under `failed` that it was not.")
@@ -203,10 +205,10 @@ def _words(posted: "PostedTask", able: "Mapping[str, Sequence[str]]") -> str:
     return "\n".join(lines)
 
 
-def _whom(posted: "PostedTask", able: "Mapping[str, Sequence[str]]") -> str:
+def _whom(posted: "PostedTask", about: "About") -> str:
     """Say whom a task is for, who that is now, and whether it must be signed."""
     to = posted.task.to
-    has = f" ({', '.join(able.get(to.skill, ())) or 'nobody on record has it'})" if to.skill else ""
+    has = f" ({', '.join(about.able.get(to.skill, ())) or 'nobody on record has it'})" if to.skill else ""
     return f"{to}{has}{', to be signed: --as NAME' if posted.task.signed else ''}"
 
 

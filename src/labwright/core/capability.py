@@ -10,7 +10,8 @@ from labwright.core.values import Value
 class Input:
     """One thing that is set: a number within limits, or one of `levels`. None: the resource does not say.
 
-    `shared`: trials that are gathered in one run must agree on it (the temperature of a furnace).
+    `shared`: trials that are gathered in one run must agree on it (the temperature of a furnace). `shown`: it is only
+    told to people and sets nothing, so it needs no limits.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Input:
     levels: tuple[Value, ...] | None = None
     required: bool = True
     shared: bool = False
+    shown: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,7 @@ def expected(field: Field) -> str:
         case FieldKind.YES_NO:
             return "yes or no"
         case FieldKind.BELIEF:
-            return "where you expect the best, as `60 degC within 5 K`, or of words, as `ethanol 0.7, water 0.2`"
+            return "where the best lies, as `60 degC within 5 K` or `ethanol 0.7, water 0.2`"
         case _:
             return _expected_value(field)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -17,10 +18,10 @@ DECISION = "decision"
 
 
 class QuestionOptions(BaseModel):
-    """One kind of question, with what experts see (`inputs`), and what they answer: values, a decision, beliefs.
+    """One kind of question: what experts are shown (`inputs`, without limits: they set nothing), and what they answer.
 
-    `decision`: the words of which one is chosen; it is the output `decision`. `beliefs`: parameters of the campaign;
-    where an expert expects the best of them is told to the planner.
+    `outputs`: values. `decision`: the words of which one is chosen; it is the output `decision`. `beliefs`: parameters
+    of the campaign; where an expert expects the best of them is told to the planner.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +49,8 @@ class QuestionOptions(BaseModel):
         if self.decision:
             fields.append(form.Field(name=DECISION, levels=tuple(self.decision)))
         fields += [form.Field(name=name, kind=FieldKind.BELIEF, required=False) for name in self.beliefs]
-        return Errand(instructions=self.question, inputs=inputs_of(self.inputs), fields=tuple(fields))
+        shown = tuple(replace(one, shown=True) for one in inputs_of(self.inputs))
+        return Errand(instructions=self.question, inputs=shown, fields=tuple(fields))
 
 
 class ExpertResource(Desk):

@@ -16,6 +16,7 @@ from labwright.core.trial import Proposal
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import entries
+from labwright.storage.database.packing import pack, unpack
 from labwright.storage.tasks import Tasks
 
 TASK = Task(
@@ -63,6 +64,21 @@ def test_a_task_is_put_once_for_a_command(tasks, database):
 
     assert again == first
     assert kinds(database).count("task.open") == 1
+
+
+def test_a_task_that_an_earlier_version_put_reads_back(tasks, database):
+    tasks.put("c1", "study", (3,), "ada", TASK)
+    with database.write() as connection:
+        text = unpack(connection.exec_driver_sql("SELECT asked FROM tasks").scalar_one())
+        for field in text["fields"]:
+            field["shared"] = False
+            for name in ("kind", "types", "largest"):
+                del field[name]
+        for name in ("people", "skill", "signed"):
+            del text[name]
+        connection.exec_driver_sql("UPDATE tasks SET asked = ?", (pack(text),))
+
+    assert tasks.get(1).task == TASK
 
 
 def test_a_task_of_an_unknown_campaign_is_refused(tasks):

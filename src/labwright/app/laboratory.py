@@ -22,7 +22,7 @@ from labwright.core.belief import Belief, GivenBelief
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.capability import Capability
 from labwright.core.command import Failure
-from labwright.core.errors import InvalidCampaign, InvalidTransition, NotFound, Overtaken
+from labwright.core.errors import InvalidCampaign, InvalidInput, InvalidTransition, NotFound, Overtaken
 from labwright.core.reason import stated
 from labwright.core.recorder import Recorder
 from labwright.core.run import Run, thing_of
@@ -31,6 +31,7 @@ from labwright.core.task import PostedTask
 from labwright.core.trial import Trial
 from labwright.core.values import Json
 from labwright.planning.planner import Planner
+from labwright.sites.duty import Duty
 from labwright.sites.received import received
 from labwright.sites.recorder import RunRecorder
 from labwright.sites.worker import Brief, Post, Worker
@@ -41,6 +42,7 @@ from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.corrections import Corrections
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
+from labwright.storage.guards import Guards
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
 from labwright.storage.presence import LEASE_S, Presence, WorkerRecord, holding_of
@@ -148,31 +150,50 @@ class Laboratory:
         posts: Sequence[Post],
         thread: StorageThread,
         watcher: Watcher,
+        tell: Callable[[str], None],
     ) -> Crew:
         """Return those who conduct a campaign and serve resources in this process; `keys`: of all that it names."""
         return assemble(
             wiring,
             planner,
             keys,
-            posts,
+            [self._on_duty(post, thread) for post in posts],
             records=self.records(thread),
             presence=self.presence,
             watcher=watcher,
             recorder=self.recorder(thread, watcher.progress),
             others=cache(self.brief),
+            tell=tell,
         )
 
     def worker(self, post: Post, thread: StorageThread, tell: Callable[[str], None]) -> Worker:
         """Return who serves a resource for whatever campaigns use it."""
         return Worker(
-            [post],
+            [self._on_duty(post, thread)],
             runs=self.runs,
             presence=self.presence,
             storage=thread,
             brief=cache(self.brief),
             recorder=self.recorder(thread, lambda fraction, text: None),
+            tell=tell,
             sole=False,
         )
+
+    def _on_duty(self, post: Post, thread: StorageThread) -> Post:
+        """Return the post with who follows the record of its monitor, where one stands before it."""
+        if post.guard is None:
+            if self.guards.find(thing_of(post.key)) is not None:
+                raise InvalidInput(
+                    f"A monitor stands before {post.resource.name}, as it is on record, and this campaign leaves it "
+                    "out. Say `guard:` with its limits in the file."
+                )
+            return post
+        return replace(post, duty=Duty(post.guard, self.guards, thread, self.runs.worker))
+
+    @property
+    def guards(self) -> Guards:
+        """What is on record of the monitors before instruments."""
+        return Guards(self.database)
 
     def recorder(self, thread: StorageThread, progress: Callable[[float, str], None]) -> Callable[[Run], Recorder]:
         """Return what gives a run's adapter its recorder."""

@@ -13,6 +13,7 @@ from labwright.cli import (
     beliefs,
     campaign,
     decide,
+    guard,
     hand,
     materials,
     people,
@@ -79,6 +80,7 @@ app.command()(approvals.refuse)
 app.command()(decide.decide)
 app.command()(decide.gone)
 app.add_typer(people.app)
+app.add_typer(guard.app)
 app.add_typer(materials.lots)
 app.command()(materials.samples)
 app.command()(tasks.tasks)

@@ -63,7 +63,9 @@ class Session:
             laboratory.runs.follow(self.name, keys, wiring.movable)
             choice = planner or planner_of(self.file.campaign)
             with at_work(laboratory.presence, f"campaign {self.name}"):
-                crew = laboratory.crew(wiring, choice, keys, posts, thread, watcher or SilentWatcher())
+                crew = laboratory.crew(
+                    wiring, choice, keys, posts, thread, watcher or SilentWatcher(), self.told.append
+                )
                 return await Attendant(crew, tell=self.told.append).conduct(poll_s=poll_s)
         finally:
             thread.close()

@@ -22,7 +22,7 @@ from labwright.campaigns.file.schema import (
 )
 from labwright.campaigns.file.space import build_space, places
 from labwright.campaigns.file.steps import check_references, read_steps
-from labwright.core.campaign import Campaign, Limit, PlugIn
+from labwright.core.campaign import Campaign, Guard, Limit, PlugIn
 from labwright.core.errors import InvalidInput, InvalidUnit
 from labwright.core.problem import ContextVariable, Desirability, Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.procedure import Step
@@ -71,7 +71,8 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
 
 
 def _resource(part: ResourcePart) -> PlugIn:
-    return PlugIn(kind=part.kind, options=part.model_extra or {}, capacity=part.capacity)
+    guard = None if part.guard is None else Guard(**part.guard.model_dump())
+    return PlugIn(kind=part.kind, options=part.model_extra or {}, capacity=part.capacity, guard=guard)
 
 
 def _problem(

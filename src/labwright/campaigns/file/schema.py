@@ -344,6 +344,26 @@ class StopPart(Part):
     )
 
 
+class GuardPart(Part):
+    """A monitor before the resource: it refuses whatever its signed limits file does not allow, at the device."""
+
+    limits: Annotated[str, Field(min_length=1)] = Field(
+        description="The limits file, beside this one; its signature stands in a file of the same name with `.sig`."
+    )
+    mode: Annotated[Name, Whole] = Field(
+        description="The mode of the limits file in which this campaign uses the resource."
+    )
+    channels: dict[str, Annotated[Name, Whole]] = Field(
+        default={},
+        description="Which channel of the limits an input sets, by `input` or `capability.input`, where it has "
+        "another name.",
+    )
+    instrument: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="What the limits file calls the instrument; without it: the resource's name."
+    )
+    simulated: bool = Field(default=False, description="Whether it is a simulator and not the instrument itself.")
+
+
 class ResourcePart(BaseModel):
     """Which kind of resource; its other keys are the resource's own options."""
 
@@ -356,6 +376,7 @@ class ResourcePart(BaseModel):
     capacity: Annotated[PositiveInt, Whole] = Field(
         default=1, description="How many runs it takes at once; a batch is one run."
     )
+    guard: GuardPart | None = Field(default=None, description="What stands before it, if anything does.")
 
 
 class CampaignPart(Part):

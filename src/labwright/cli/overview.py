@@ -65,7 +65,7 @@ def print_overview(found: Overview, folder: Path, place: str) -> None:
     for approval in found.approvals:
         console.print(f"Waits for approval: {approval.name}. Look: labwright approvals{place}")
     for task in found.tasks:
-        console.print(f"Waits for {_whom(task)}: {task}{_late(task)}. Look: labwright tasks{place}")
+        console.print(f"Waits for {_whom(task)}: {task}{_late(task)}{_taken(task)}. Look: labwright tasks{place}")
 
 
 def _whom(task: PostedTask) -> str:
@@ -75,6 +75,10 @@ def _whom(task: PostedTask) -> str:
 def _late(task: PostedTask) -> str:
     """Say since when a task is late, if it is."""
     return f", LATE since {moment(task.due)}" if task.due and task.is_late(_now()) else ""
+
+
+def _taken(task: PostedTask) -> str:
+    return f", taken by {task.taken_by}" if task.taken_by else ""
 
 
 def _now() -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labwright.core.task import PostedTask, Report
     from labwright.core.values import Json
 
+Number = Annotated[int, typer.Argument(parser=whole(1), metavar="TASK", help="The task's number.", show_default=False)]
 By = Annotated[str | None, typer.Option(help="Who did it, in your words; kept with the record.")]
 Signer = Annotated[
     str | None,
@@ -53,9 +54,7 @@ def tasks(
 
 
 def done(
-    number: Annotated[
-        int, typer.Argument(parser=whole(1), metavar="TASK", help="The task's number.", show_default=False)
-    ],
+    number: Number,
     folder: Folder = None,
     *,
     assign: Annotated[
@@ -87,6 +86,24 @@ def done(
         typer.echo(f"  to be signed by {as_}: {_reported(report)}")
     recorded = app.desk.report(where, report, by=by, signer=_signer(as_, secret_file, by))
     typer.echo(_recorded(recorded))
+
+
+def take(
+    number: Number,
+    folder: Folder = None,
+    *,
+    by: Annotated[str | None, typer.Option(help="Who you are, in your words.")] = None,
+    as_: Signer = None,
+    secret_file: SecretFile = None,
+) -> None:
+    """Say that you are at a task, so that nobody else begins it. Whoever has done it may still report on it."""
+    from labwright.cli.target import make_app
+
+    app, where = make_app(), folder or Path.cwd()
+    before = app.desk.task(where, number).taken_by
+    taken = app.desk.take(where, number, by=by, signer=_signer(as_, secret_file, by))
+    over = f" {before} had taken it before." if before not in (None, taken.taken_by) else ""
+    typer.echo(f"{taken} is taken by {taken.taken_by}.{over}")
 
 
 def worksheet(
@@ -198,6 +215,8 @@ def _words(posted: "PostedTask", about: "About") -> str:
         f"  report: {'; '.join(field.asked for field in task.fields)}",
         *([f"  for: {_whom(posted, about)}"] if task.signed or not task.to.anybody else []),
     ]
+    if posted.taken_by:
+        lines.append(f"  taken by {posted.taken_by}, {moment(posted.taken_at or '')}")
     if posted.campaign_state.value == "stopped":
         lines.append("  The campaign is stopped: report what was done, or say under `failed` that it was not.")
     elif posted.campaign_state.value not in ("draft", "running"):
@@ -249,6 +268,8 @@ def _as_json(posted: "PostedTask") -> "Json":
         "people": list(task.to.people),
         "skill": task.to.skill,
         "signed": task.signed,
+        "taken_by": posted.taken_by,
+        "taken_at": posted.taken_at,
         "since": posted.since,
         "due": posted.due,
         "command_id": posted.command_id,

@@ -79,16 +79,32 @@ class Tasks:
         `signer`: who reports, having just shown their secret. A task that must be signed is taken from nobody else, and
         only from those whom it is for; anything else raises NotAuthorised.
         """
-        for report in reports:
-            _observed(self.get(report.task), report)
-            for file in report.files.values():
-                Objects(self._database.objects).put(file.data)
+        with self._database.read() as connection:
+            for report in reports:
+                _check_takes(connection, _get(connection, report.task), report, signer)
+        for file in (file for report in reports for file in report.files.values()):
+            Objects(self._database.objects).put(file.data)
         with self._database.write() as connection:
             for report in reports:
                 posted = _get(connection, report.task)
-                _check_may(connection, posted, signer)
+                _check_takes(connection, posted, report, signer)
                 _end(connection, posted, report, signer.name if signer else by, is_signed=signer is not None)
             return [_get(connection, report.task) for report in reports]
+
+    def take(self, task_id: int, by: str, *, signer: Person | None = None) -> PostedTask:
+        """Record that somebody is at a task, so that nobody else begins it; the last who said so counts.
+
+        One that must be signed is taken by nobody but those whom it is for; see `report`.
+        """
+        legible(by, "by")
+        with self._database.write() as connection:
+            posted = _get(connection, task_id)
+            _check_open(posted)
+            _check_may(connection, posted, signer)
+            taken: dict[str, Json] = {"by": signer.name if signer else by, "at": now()}
+            connection.execute(update(tasks).where(tasks.c.id == task_id).values(taken=pack(taken)))
+            append(connection, stream_of(posted.campaign), "task.taken", {"task": task_id, "taken": taken})
+            return _get(connection, task_id)
 
     def able(self, skill: str) -> list[str]:
         """Return who has a skill now."""
@@ -119,6 +135,22 @@ class Tasks:
         append(connection, stream_of(campaign), "task.open", {**body, "asked": asked})
 
 
+def _check_takes(connection: Connection, posted: PostedTask, report: Report, signer: Person | None) -> None:
+    """Raise NotAuthorised or InvalidInput where a report cannot be recorded."""
+    _check_open(posted)
+    _check_may(connection, posted, signer)
+    _observed(posted, report)
+
+
+def _check_open(posted: PostedTask) -> None:
+    if posted.state is TaskState.WITHDRAWN:
+        raise InvalidInput(f"{posted.withdrawn} Nothing was recorded now.")
+    if posted.state is not TaskState.OPEN:
+        raise InvalidInput(
+            f"{posted} was recorded already, {posted.recorded}, as {posted.state}. Nothing was recorded now."
+        )
+
+
 def _check_may(connection: Connection, posted: PostedTask, signer: Person | None) -> None:
     """Raise NotAuthorised where a report must be signed, and this person does not, or may not."""
     if signer is not None:
@@ -135,12 +167,6 @@ def _check_may(connection: Connection, posted: PostedTask, signer: Person | None
 
 
 def _end(connection: Connection, posted: PostedTask, report: Report, by: str | None, *, is_signed: bool) -> None:
-    if posted.state is TaskState.WITHDRAWN:
-        raise InvalidInput(f"{posted.withdrawn} Nothing was recorded now.")
-    if posted.state is not TaskState.OPEN:
-        raise InvalidInput(
-            f"{posted} was recorded already, {posted.recorded}, as {posted.state}. Nothing was recorded now."
-        )
     for what, said in (("failed", report.failed), ("note", report.note), ("by", by)):
         legible(said or "", f"{posted}: {what}")
     state = TaskState.FAILED if report.failed else TaskState.DONE
@@ -233,6 +259,7 @@ def _get(connection: Connection, task_id: int) -> PostedTask:
 
 def _posted(row: Row[tuple[Any, ...]]) -> PostedTask:
     asked, reported = unpack(row.asked), unpack(row.reported) if row.reported else {}
+    taken = unpack(row.taken) if row.taken else {}
     task = _task(asked)
     return PostedTask(
         id=row.id,
@@ -251,6 +278,8 @@ def _posted(row: Row[tuple[Any, ...]]) -> PostedTask:
         outcome=outcome_from(reported["outcome"]) if reported else None,
         sealed=reported.get("sealed"),
         files=tuple(HandedIn(**file) for file in reported.get("files", ())),
+        taken_by=taken.get("by"),
+        taken_at=taken.get("at"),
     )
 
 

@@ -47,6 +47,7 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("asked", "task", ("asked",)),
     ("task_state", "task", ("task_state",)),
     ("reported", "task", ("reported",)),
+    ("taken", "task", ("taken",)),
     ("approval_state", "trial", ("approval_state", "signatures")),
     ("content", "trial", ("content", "digest", "asked_at", "expires_at", "reasons", "demands")),
     ("material", "run", ("material",)),
@@ -225,7 +226,8 @@ def _runs(connection: Connection) -> Iterator[tuple[Fact, str]]:
 def _tasks(connection: Connection) -> Iterator[tuple[Fact, str]]:
     for row in connection.execute(select(tasks, campaigns.c.name).select_from(tasks.outerjoin(campaigns))):
         facts = {"asked": row.asked, "task_state": pack(row.state)}
-        for name, text in (facts | ({"reported": row.reported} if row.reported else {})).items():
+        facts |= {name: text for name in ("reported", "taken") if (text := getattr(row, name))}
+        for name, text in facts.items():
             yield (stream_of(row.name), "task", row.id, name), text
 
 

@@ -1,18 +1,21 @@
 """Skills, signed reports and beliefs, as both kinds of database keep them."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from labwright.core.attachment import Attachment
 from labwright.core.belief import Belief
 from labwright.core.command import Measurement
 from labwright.core.errors import InvalidInput, NotAuthorised, NotFound
-from labwright.core.form import Field
+from labwright.core.form import Field, FieldKind
 from labwright.core.task import Addressees, Report, Task
 from labwright.storage.backup import backup, restore
 from labwright.storage.beliefs import Beliefs
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.database import Database
+from labwright.storage.objects import Objects
 from labwright.storage.people import People
 from labwright.storage.skills import Skills
 from labwright.storage.tasks import Tasks
@@ -32,7 +35,8 @@ PURE = {"purity": Measurement(value=98.5)}
 
 
 @pytest.fixture
-def database(database_url):
+def database(database_url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the files of a PostgreSQL database are kept
     database = Database.open(database_url)
     Campaigns(database).add("study", "name: study", "")
     people = People(database)
@@ -105,6 +109,21 @@ def test_an_answer_with_beliefs_is_recorded_in_one_act_or_not_at_all(database):
         tasks.report([report], signer=people.get("eve"))
     assert len(Beliefs(database).of("study")) == 2
     assert verify(database).problems == ()
+
+
+def test_a_file_is_kept_only_with_a_report_that_is_taken(database):
+    people, tasks, words = People(database), Tasks(database), Field(name="words", kind=FieldKind.FILE)
+    tasks.put("c1", "study", (1,), "chemist", replace(JUDGE, fields=(*JUDGE.fields, words)))
+    Skills(database).vouch("ada", "esters", by=people.get("ada"))
+    good = Report(task=1, values=PURE, files={"words": Attachment(name="a.txt", data=b"fine")})
+
+    for report, person in ((replace(good, values={}), "ada"), (good, "eve")):
+        with pytest.raises((InvalidInput, NotAuthorised)):
+            tasks.report([report], signer=people.get(person))
+    assert Objects(database.objects).find(good.files["words"].reference) is None
+    tasks.report([good], signer=people.get("ada"))
+
+    assert Objects(database.objects).get(good.files["words"].reference) == b"fine"
 
 
 def test_of_one_person_the_newest_belief_of_a_parameter_counts_and_of_several_each(database):

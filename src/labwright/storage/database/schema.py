@@ -237,6 +237,7 @@ tasks = Table(
     Column("since", String, nullable=False),
     Column("reported", Text),
     Column("ended_at", String),
+    Column("taken", Text),  # who is at it, and since when
 )
 
 # Batches of samples, each an object; `first` and `last` are times of the source's clock, in seconds since 1970.

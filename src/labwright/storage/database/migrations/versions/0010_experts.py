@@ -1,4 +1,4 @@
-"""What people can do, and where they expect the best of a campaign."""
+"""What people can do, what they are at, and where they expect the best of a campaign."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,8 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Add the tables of skills and of beliefs."""
+    """Add the tables of skills and of beliefs, and who has taken a task."""
+    op.add_column("tasks", sa.Column("taken", sa.Text))
     op.create_table(
         "skills",
         sa.Column("id", sa.Integer, primary_key=True),

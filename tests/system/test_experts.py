@@ -191,6 +191,8 @@ def test_a_belief_counts_from_the_next_proposal_on_and_the_proposal_says_so(lab)
     assert "  heard: Belief 1 of ada, 20" in lab.told("show", "ester/4")
     assert "by the book." in lab.told("show", "ester")
     assert [one["belief"] for one in json.loads(lab.told("show", "ester", "--json"))["beliefs"]] == [1]
+    lab.told("report", "ester", "--out", "ester.html")
+    assert "temperature = 60 degC within 5 K: by the book." in (lab.folder / "ester.html").read_text()
     assert lab.call("verify")[0] == 0
 
 

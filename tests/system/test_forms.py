@@ -217,6 +217,23 @@ def test_a_worksheet_takes_files_words_and_yes_or_no(bench):
     assert "Already recorded: 1." in bench.told("record", "study", "sheet.csv")
 
 
+def test_a_worksheet_is_signed_as_a_whole_or_not_recorded_where_one_row_must_be(bench):
+    bench.add("ada")
+    bench.put(MASS)
+    bench.put(MASS, number=2, signed=True)
+    assert "then: labwright record study sheet.csv --as NAME" in bench.told("worksheet", "study", "-o", "sheet.csv")
+    (bench.folder / "sheet.csv").write_text("task,mass (mg)\n1,12\n2,13\n")
+
+    code, _, error = bench.call("record", "study", "sheet.csv", "--by", "ada")
+    assert (code, "task 2 (ada.weigh, trial 2) is taken only from somebody who shows" in error) == (8, True)
+    assert [bench.tasks.answered(c) for c in ("c1", "c2")] == [None, None]
+    assert bench.call("record", "study", "sheet.csv", "--as", "ada", secret="the-secret-of-eve")[0] == 8
+    bench.told("record", "study", "sheet.csv", "--as", "ada", secret=bench.secrets["ada"])
+
+    assert [(p.by, bool(p.sealed)) for p in (bench.tasks.get(1), bench.tasks.get(2))] == [("ada", True)] * 2
+    assert bench.call("verify")[0] == 0
+
+
 def test_a_report_that_must_be_signed_is_taken_from_nobody_without_a_secret(bench):
     bench.add("ada")
     bench.put(MASS, signed=True)

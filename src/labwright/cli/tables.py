@@ -12,7 +12,6 @@ from labwright.campaigns.report.insight import model_words
 from labwright.campaigns.sources import left_out
 from labwright.campaigns.wiring import Wiring
 from labwright.cli.words import (
-    belief_words,
     best_words,
     desirability_of,
     input_words,
@@ -139,7 +138,7 @@ def print_standing(standing: Standing) -> None:
     """Say how a campaign stands, what the model makes of its results, and how far it can be trusted."""
     _print_found(standing)
     for given in standing.beliefs:
-        make_console().print(belief_words(standing.campaign.problem, given))
+        make_console().print(given.told(standing.campaign.problem.space))
     for words in model_words(standing.campaign.problem, standing.trials, standing.campaign.units):
         make_console().print(plain(words))
 

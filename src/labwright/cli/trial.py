@@ -6,7 +6,7 @@ from dataclasses import asdict
 from labwright.app import TrialRecord, from_here
 from labwright.campaigns.believing import heard_by
 from labwright.cli import machine
-from labwright.cli.words import belief_words, chance, context_words, outcome_words, point_words, with_unit
+from labwright.cli.words import chance, context_words, outcome_words, point_words, with_unit
 from labwright.core.command import Failure, assigned
 from labwright.core.material import standing_words
 from labwright.core.moment import moment
@@ -121,7 +121,7 @@ def _grounds(record: TrialRecord) -> Iterator[str]:
         yield f"  beliefs: {_belief_words(belief['density'], belief['power'])}"
     for number in heard_by(record.trial.proposal):
         given = next((given for given in record.beliefs if given.id == number), None)
-        yield f"  heard: {f'belief {number}' if given is None else belief_words(record.campaign.problem, given)}"
+        yield f"  heard: {f'belief {number}' if given is None else given.told(record.campaign.problem.space)}"
 
 
 def _belief_words(density: float, power: float) -> str:

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from labwright.app import Standing
 from labwright.campaigns.report.insight import build_on_words, outlook_words, source_words
 from labwright.cli.exits import Exit
-from labwright.core.belief import GivenBelief
 from labwright.core.capability import Capability, Input
-from labwright.core.moment import moment
 from labwright.core.problem import Aim, Objective, Problem
 from labwright.core.states import CampaignState, TrialState
 from labwright.core.trial import Trial, winners
@@ -71,17 +69,6 @@ def best_words(problem: Problem, trials: Sequence[Trial]) -> str:
     objective = problem.objective
     best = f"best {objective.name} {with_unit(found[0].outcomes[objective.name], objective.unit)}"
     return f"{len(found)} on the front, {best}" if problem.aim is Aim.FRONT else best
-
-
-def belief_words(problem: Problem, given: GivenBelief) -> str:
-    """Write who expects the best where, and whether that still counts."""
-    why = f": {given.why}" if given.why else ""
-    asked = f", asked in task {given.task}" if given.task else ""
-    ended = ""
-    if given.ended_at:
-        ended = f" Taken back by {given.ended_by}, {moment(given.ended_at)}: {given.ended_why}."
-    said = given.belief.words(problem.space[given.belief.parameter].unit)
-    return f"Belief {given.id} of {given.by}, {moment(given.at)}{asked}: {said}{why}.{ended}"
 
 
 def desirability_of(problem: Problem, trial: Trial) -> float | None:

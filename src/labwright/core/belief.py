@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labwright.core.errors import InvalidInput
+from labwright.core.moment import moment
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Space
 from labwright.core.values import finite, show
 
@@ -106,3 +107,11 @@ class GivenBelief:
     def counts(self) -> bool:
         """Whether the planner heeds it now."""
         return self.ended_at is None
+
+    def told(self, space: Space) -> str:
+        """Write it for people: who expects the best where, why, and whether it still counts."""
+        why = f": {self.why}" if self.why else ""
+        asked = f", asked in task {self.task}" if self.task else ""
+        said = self.belief.words(space[self.belief.parameter].unit)
+        ended = f" Taken back by {self.ended_by}, {moment(self.ended_at)}: {self.ended_why}." if self.ended_at else ""
+        return f"Belief {self.id} of {self.by}, {moment(self.at)}{asked}: {said}{why}.{ended}"

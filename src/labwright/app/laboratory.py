@@ -40,11 +40,11 @@ from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.corrections import Corrections
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
-from labwright.storage.guards import Guards
+from labwright.storage.guards import GuardRecord, Guards, GuardState
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
 from labwright.storage.presence import LEASE_S, Presence, WorkerRecord, holding_of
-from labwright.storage.reservations import Reservations
+from labwright.storage.reservations import Reservation, Reservations
 from labwright.storage.runs import Runs
 from labwright.storage.statements import Statements
 from labwright.storage.tasks import Tasks
@@ -92,6 +92,8 @@ class Overview:
     unknown: list[Run]
     approvals: list[Approval]
     tasks: list[PostedTask]
+    guards: list[GuardRecord]
+    taken: list[Reservation]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,6 +287,8 @@ class Laboratory:
             unknown=self.runs.unknown(),
             approvals=Approvals(self.database).waiting(),
             tasks=Tasks(self.database).open(),
+            guards=[g for g in self.guards.all() if g.state is not GuardState.DISARMED],
+            taken=list(Reservations(self.database).now().values()),
         )
 
     def called(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from labwright.safety.orders import orders_of
 from labwright.settings import Settings
 from labwright.sites.available import Attendance
 from labwright.sites.guard import Guard, Place, limits_of
-from labwright.sites.worker import Post
+from labwright.sites.post import Post
 
 
 class Equipment:

@@ -31,9 +31,10 @@ from labwright.core.values import Json
 from labwright.planning.planner import Planner
 from labwright.sites.available import Taken
 from labwright.sites.duty import Duty
+from labwright.sites.post import Post
 from labwright.sites.received import received
 from labwright.sites.recorder import RunRecorder
-from labwright.sites.worker import Brief, Post, Worker
+from labwright.sites.worker import Brief, Worker
 from labwright.storage.approvals import Approvals
 from labwright.storage.backup import Restored, backup, restore
 from labwright.storage.campaigns import Campaigns, campaign_what

@@ -61,9 +61,9 @@ def print_overview(found: Overview, folder: Path, place: str) -> None:
     for run in found.unknown:
         console.print(_unknown_words(run, why.get((run.campaign, run.trials[0])), place))
     for guard in found.guards:
-        why = f": {guard.why}" if guard.why else ""
+        said = f": {guard.why}" if guard.why else ""
         look = f"labwright guard{f' --folder{place}' if place else ''}"
-        console.print(f"{guard.state.value.capitalize()}: {guard.instrument}{why}. Look: {look}")
+        console.print(f"{guard.state.value.capitalize()}: {guard.instrument}{said}. Look: {look}")
     for taken in found.taken:
         name = found.called.get(holding_of(taken.thing), taken.thing)
         console.print(f"Taken: {name} by {taken.person}: {taken.why}.")

@@ -16,8 +16,8 @@ OVEN = {"instrument": "oven", "version": 2, "digest": "d2", "mode": "warm", "mot
 
 
 @pytest.fixture
-def database(tmp_path):
-    database = Database.open(f"sqlite:///{tmp_path / 'labwright.db'}", create=True)
+def database(database_url):
+    database = Database.open(database_url, create=True)
     yield database
     assert verify(database).problems == ()
     database.close()
@@ -120,8 +120,8 @@ def test_a_thing_is_taken_by_one_and_free_when_its_time_is_over(database):
         (update(reservations).values(ended_at="2026"), "given back"),
     ],
 )
-def test_a_row_that_was_changed_behind_the_ledgers_back_is_found(tmp_path, change, what):
-    database = Database.open(f"sqlite:///{tmp_path / 'labwright.db'}", create=True)
+def test_a_row_that_was_changed_behind_the_ledgers_back_is_found(database_url, change, what):
+    database = Database.open(database_url, create=True)
     Guards(database).arm("opcua x", **OVEN, by=ADA)
     Guards(database).add_key("k1", ADA)
     Reservations(database).take("opcua x", ADA, "alignment")

@@ -399,35 +399,35 @@ def test_of_two_reports_at_once_one_is_recorded(bench):
     assert bench.call("verify")[0] == 0
 
 
-def test_who_is_at_a_task_is_said_to_everybody_and_another_may_take_it_over(bench):
+def test_who_is_at_a_task_is_said_to_everybody_and_another_may_claim_it_after(bench):
     bench.put(MASS)
 
-    assert bench.told("take", "1", "--by", "Ada") == "task 1 (ada.weigh, trial 1) is taken by Ada.\n"
-    assert "\n  taken by Ada, 20" in bench.told("tasks")
-    assert "task 1 (ada.weigh, trial 1), taken by Ada. Look" in bench.told("status")
-    assert "is taken by Eve. Ada had taken it before." in bench.told("take", "1", "--by", "Eve")
-    assert [(kind, body["taken"]["by"]) for kind, body in bench.ledger() if kind == "task.taken"] == [
-        ("task.taken", "Ada"),
-        ("task.taken", "Eve"),
+    assert bench.told("claim", "1", "--by", "Ada") == "task 1 (ada.weigh, trial 1) is claimed by Ada.\n"
+    assert "\n  claimed by Ada, 20" in bench.told("tasks")
+    assert "task 1 (ada.weigh, trial 1), claimed by Ada. Look" in bench.told("status")
+    assert "is claimed by Eve. Ada had claimed it before." in bench.told("claim", "1", "--by", "Eve")
+    assert [(kind, body["claimed"]["by"]) for kind, body in bench.ledger() if kind == "task.claimed"] == [
+        ("task.claimed", "Ada"),
+        ("task.claimed", "Eve"),
     ]
-    code, _, error = bench.call("take", "1")
-    assert (code, "Say who takes it" in error) == (2, True)
+    code, _, error = bench.call("claim", "1")
+    assert (code, "Say who claims it" in error) == (2, True)
     assert bench.done("--set", "mass=1", "--by", "Ada")[0] == 0
-    code, _, error = bench.call("take", "1", "--by", "Ada")
+    code, _, error = bench.call("claim", "1", "--by", "Ada")
     assert (code, "was recorded already" in error) == (2, True)
     assert bench.call("verify")[0] == 0
 
 
-def test_what_must_be_signed_is_taken_only_by_those_whom_it_is_for(bench):
+def test_what_must_be_signed_is_claimed_only_by_those_whom_it_is_for(bench):
     bench.add("ada", "tlc")
     bench.add("eve")
     bench.put(MASS, to=Addressees(skill="tlc"), signed=True)
 
-    assert bench.call("take", "1", "--by", "ada")[0] == 8
-    assert bench.call("take", "1", "--as", "eve", secret=bench.secrets["eve"])[0] == 8
-    assert bench.tasks.get(1).taken_by is None
-    bench.told("take", "1", "--as", "ada", secret=bench.secrets["ada"])
-    assert bench.tasks.get(1).taken_by == "ada"
+    assert bench.call("claim", "1", "--by", "ada")[0] == 8
+    assert bench.call("claim", "1", "--as", "eve", secret=bench.secrets["eve"])[0] == 8
+    assert bench.tasks.get(1).claimed_by is None
+    bench.told("claim", "1", "--as", "ada", secret=bench.secrets["ada"])
+    assert bench.tasks.get(1).claimed_by == "ada"
 
 
 def test_what_is_late_is_said_in_the_overview(bench):

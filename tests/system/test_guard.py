@@ -311,6 +311,9 @@ def test_a_key_is_made_limits_are_signed_and_shown_and_it_is_armed_and_tripped_o
     bench.labwright("guard", "trip", "baking.yaml", "oven", "--why", "it smells", "--by", "Bob")
 
     assert "heater is tripped" in bench.labwright("guard").stdout
+    assert json.loads(bench.labwright("status", "--json").stdout)["guards"] == [
+        {"instrument": "heater", "state": "tripped", "why": "it smells"}
+    ]
     assert [e["why"] for e in bench.ledger("guard.tripped")] == ["it smells"]
 
 
@@ -335,6 +338,21 @@ def test_a_dose_counts_over_a_restart_of_the_process(bench):
     assert len(bench.acts("heat")) == 3
     third.kill()
     third.communicate()
+
+
+def test_what_must_hold_is_held_against_what_the_instrument_reads(bench):
+    document = yaml.safe_load(bench.file.read_text())
+    del document["resources"]["oven"]["guard"]
+    document["resources"]["oven"]["availability"] = {"needs": ["heater <= 10 degC"]}
+    bench.file.write_text(yaml.safe_dump(document))
+
+    run = bench.begin("run", "baking.yaml")
+
+    lines = iter(run.stdout.readline, "")
+    assert any("oven waits: heater <= 10 degC does not hold: heater is 20 degC" in line for line in lines)
+    assert bench.acts("heat") == []
+    run.kill()
+    run.communicate()
 
 
 def test_a_refusal_is_on_record_with_its_rule_and_the_state_that_caused_it(bench):

@@ -24,10 +24,12 @@ ADAPTERS = {
     "cryptography": ("access/", "resources/opcua/certificates", "safety/signature.py"),
     "google": "resources/sila/",
     "grpc": "resources/sila/",
+    "icalendar": "resources/calendars.py",
     "matplotlib": "campaigns/report/",
     "openpyxl": "campaigns/spreadsheet/workbook.py",
     "psycopg": "storage/",
     "sila2": "resources/sila/",
+    "recurring_ical_events": "resources/calendars.py",
     "sqlalchemy": "storage/",
     "sqlite3": "storage/",
 }

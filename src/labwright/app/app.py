@@ -10,6 +10,7 @@ from pathlib import Path
 
 from labwright import plugins
 from labwright.access import Credential, authenticate, seal
+from labwright.app.booking import Booking
 from labwright.app.desk import Desk
 from labwright.app.equipment import Equipment, capabilities_of
 from labwright.app.filing import begin, file_away, refuse_change
@@ -301,6 +302,11 @@ class App:
             return with_sources(wiring, folder, _nothing_earlier, file.problems())
         with self.laboratory(folder) as laboratory:
             return with_sources(wiring, folder, laboratory.earlier, file.problems())
+
+    @property
+    def booking(self) -> Booking:
+        """What people do with resources that campaigns share."""
+        return Booking(self.laboratory, self._equipment)
 
     @property
     def guarding(self) -> Guarding:

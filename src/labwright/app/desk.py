@@ -117,13 +117,13 @@ class Desk:
             laboratory.end_reported(posted.campaign)
             return posted
 
-    def take(self, folder: Path, number: int, *, by: str | None, signer: Credential | None = None) -> PostedTask:
-        """Record that somebody is at a task; see `Tasks.take`."""
+    def claim(self, folder: Path, number: int, *, by: str | None, signer: Credential | None = None) -> PostedTask:
+        """Record that somebody is at a task; see `Tasks.claim`."""
         with self._laboratory(folder) as laboratory:
             person = _shown(laboratory, signer)
             if person is None and not (by or "").strip():
-                raise InvalidInput("Say who takes it: --by NAME, or with your secret --as NAME. Nothing was recorded.")
-            return Tasks(laboratory.database).take(number, (by or "").strip(), signer=person)
+                raise InvalidInput("Say who claims it: --by NAME, or with your secret --as NAME. Nothing was recorded.")
+            return Tasks(laboratory.database).claim(number, (by or "").strip(), signer=person)
 
     def skills(self, folder: Path) -> list[Skill]:
         """Return every skill on record, also those that are over."""

@@ -16,8 +16,9 @@ from labwright.resources.resource import Resource
 from labwright.resources.stranger import guarded, words
 from labwright.safety.orders import orders_of
 from labwright.settings import Settings
+from labwright.sites.available import Attendance
 from labwright.sites.guard import Guard, Place, limits_of
-from labwright.sites.worker import Post
+from labwright.sites.post import Post
 
 
 class Equipment:
@@ -45,11 +46,17 @@ class Equipment:
 
     def posts(self, campaign: Campaign, resources: Mapping[str, Resource], folder: Path) -> dict[str, Post]:
         """Return the campaign's resources as they are served, by name."""
-        keys, places = self.keys(campaign, folder), self.places(campaign, folder)
-        return {
-            n: Post(key=keys[n], resource=_guarded(r, places.get(n)), capacity=campaign.resources[n].capacity)
-            for n, r in resources.items()
-        }
+        return {name: self._post(campaign, name, resources, folder) for name in resources}
+
+    def _post(self, campaign: Campaign, name: str, resources: Mapping[str, Resource], folder: Path) -> Post:
+        plug_in = self._addressed(name, campaign.resources[name])
+        said, place = plug_in.availability, self.places(campaign, folder).get(name)
+        return Post(
+            key=key_of(name, plug_in, folder),
+            resource=_guarded(resources[name], place),
+            capacity=plug_in.capacity,
+            attendance=None if said is None else Attendance(name, said, resources, folder),
+        )
 
     def places(self, campaign: Campaign, folder: Path) -> dict[str, Place]:
         """Return the campaign's resources before which a monitor stands, by name."""
@@ -83,13 +90,15 @@ class Equipment:
 
     @asynccontextmanager
     async def post(self, campaign: Campaign, name: str, folder: Path) -> AsyncIterator[Post]:
-        """Open one resource of a campaign, to be served."""
-        plug_in = self._addressed(name, campaign.resources[name])
-        async with opened(name, plug_in, folder) as resource:
-            guarded_by = self.places(campaign, folder).get(name)
-            yield Post(
-                key=key_of(name, plug_in, folder), resource=_guarded(resource, guarded_by), capacity=plug_in.capacity
-            )
+        """Open one resource of a campaign, to be served, and those whose channels say whether it is to be had."""
+        said = campaign.resources[name].availability
+        needed = dict.fromkeys([name, *(n.resource or name for n in (said.needs if said else ()))])
+        async with AsyncExitStack() as stack:
+            resources = {
+                n: await stack.enter_async_context(opened(n, self._addressed(n, campaign.resources[n]), folder))
+                for n in needed
+            }
+            yield self._post(campaign, name, resources, folder)
 
     async def stop_all(self, file: CampaignFile, folder: Path) -> list[str]:
         """Send every resource of a campaign to its safe state; return what went wrong."""

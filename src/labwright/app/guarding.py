@@ -8,7 +8,8 @@ from pathlib import Path
 from labwright.access import Credential, authenticate
 from labwright.app.equipment import Equipment
 from labwright.app.laboratory import Laboratory
-from labwright.campaigns.file import CampaignFile, read_campaign
+from labwright.app.named import Named
+from labwright.campaigns.file import CampaignFile
 from labwright.campaigns.wiring import Wiring
 from labwright.core.campaign import Campaign
 from labwright.core.errors import InvalidInput, StorageUnavailable
@@ -21,16 +22,6 @@ from labwright.storage.guards import GuardRecord, Guards
 from labwright.storage.people import People
 
 SHORTEST = 12  # digits of a digest that name it
-
-
-@dataclass(frozen=True, kw_only=True)
-class Named:
-    """A resource of a campaign, by the campaign's file or its name in a folder."""
-
-    folder: Path
-    campaign: str
-    resource: str
-    file: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,22 +145,11 @@ class Guarding:
         return Shown(place=place, limits=limits, signed_by=", ".join(signers), record=guards.find(place.thing))
 
     def _place(self, laboratory: Laboratory, named: Named) -> Place:
-        file, folder = self._file(laboratory, named)
-        if named.resource not in file.campaign.resources:
-            raise InvalidInput(
-                f"{file.campaign.name} has no resource {named.resource!r}; it has {', '.join(file.campaign.resources)}."
-            )
+        file, folder = named.file_and_folder(laboratory)
         place = self._equipment.places(file.campaign, folder).get(named.resource)
         if place is None:
             raise InvalidInput(f"{named.resource} has no `guard:` in the file of {file.campaign.name}.")
         return place
-
-    @staticmethod
-    def _file(laboratory: Laboratory, named: Named) -> tuple[CampaignFile, Path]:
-        if named.file is not None:
-            return read_campaign(named.file), named.file.absolute().parent
-        standing = laboratory.standing(named.campaign)
-        return standing.file, Path(standing.record.folder)
 
 
 def _is_by(place: Place, key: str) -> bool:

@@ -31,10 +31,12 @@ from labwright.core.task import PostedTask
 from labwright.core.trial import Trial
 from labwright.core.values import Json
 from labwright.planning.planner import Planner
+from labwright.sites.available import Taken
 from labwright.sites.duty import Duty
+from labwright.sites.post import Post
 from labwright.sites.received import received
 from labwright.sites.recorder import RunRecorder
-from labwright.sites.worker import Brief, Post, Worker
+from labwright.sites.worker import Brief, Worker
 from labwright.storage.approvals import Approvals
 from labwright.storage.backup import Restored, backup, restore
 from labwright.storage.beliefs import Beliefs
@@ -42,10 +44,11 @@ from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.corrections import Corrections
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
-from labwright.storage.guards import Guards
+from labwright.storage.guards import GuardRecord, Guards, GuardState
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
 from labwright.storage.presence import LEASE_S, Presence, WorkerRecord, holding_of
+from labwright.storage.reservations import Reservation, Reservations
 from labwright.storage.runs import Runs
 from labwright.storage.statements import Statements
 from labwright.storage.tasks import Tasks
@@ -97,6 +100,8 @@ class Overview:
     unknown: list[Run]
     approvals: list[Approval]
     tasks: list[PostedTask]
+    guards: list[GuardRecord]
+    taken: list[Reservation]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +169,7 @@ class Laboratory:
             recorder=self.recorder(thread, watcher.progress),
             others=cache(self.brief),
             tell=tell,
+            taken=Taken(Reservations(self.database), thread),
         )
 
     def worker(self, post: Post, thread: StorageThread, tell: Callable[[str], None]) -> Worker:
@@ -176,6 +182,7 @@ class Laboratory:
             brief=cache(self.brief),
             recorder=self.recorder(thread, lambda fraction, text: None),
             tell=tell,
+            taken=Taken(Reservations(self.database), thread),
             sole=False,
         )
 
@@ -298,6 +305,8 @@ class Laboratory:
             unknown=self.runs.unknown(),
             approvals=Approvals(self.database).waiting(),
             tasks=Tasks(self.database).open(),
+            guards=[g for g in self.guards.all() if g.state is not GuardState.DISARMED],
+            taken=list(Reservations(self.database).now().values()),
         )
 
     def called(self) -> dict[str, str]:

@@ -18,7 +18,9 @@ from labwright.safety.approval import ApprovalReviewer
 from labwright.safety.gate import Gate
 from labwright.safety.limits import LimitsReviewer, SpaceReviewer
 from labwright.safety.orders import GuardReviewer
-from labwright.sites.worker import Brief, Post, Worker
+from labwright.sites.available import Taken
+from labwright.sites.post import Post
+from labwright.sites.worker import Brief, Worker
 from labwright.storage.presence import Presence
 
 
@@ -43,12 +45,13 @@ def assemble(
     recorder: Callable[[Run], Recorder],
     others: Callable[[str], Brief],
     tell: Callable[[str], None] = lambda text: None,
+    taken: Taken | None = None,
 ) -> Crew:
     """Return those who conduct a wired campaign and serve resources, not necessarily all that it uses.
 
     `keys`: what names the physical thing that each of the campaign's resources stands for. `recorder` gives what an
     adapter may tell of a run; `others` what must be known of other campaigns on the same resources; `tell`
-    takes words on why something waits.
+    takes words on why something waits, and `taken` knows what people have taken by hand.
     """
     judge = Judge(wiring, keys)
     own = Brief(gate=device_gate_of(wiring), advance=judge.advance)
@@ -62,6 +65,7 @@ def assemble(
         recorder=recorder,
         changed=conductor.wake,
         tell=tell,
+        taken=taken,
     )
     conductor.queued, conductor.asked = worker.wake, lambda: worker.has_asked
     return Crew(conductor=conductor, worker=worker, presence=presence)

@@ -10,7 +10,7 @@ from labwright.cli.campaign import AsJson, Target
 from labwright.cli.credentials import AsPerson, SecretFile
 
 if TYPE_CHECKING:
-    from labwright.app.guarding import Named, Shown
+    from labwright.app.guarding import Shown
     from labwright.core.values import Json
     from labwright.storage.guards import GuardRecord
 
@@ -109,9 +109,9 @@ def sign(
 def show(target: Target, resource: Resource, *, json: AsJson = False) -> None:
     """Show what the limits file of a resource allows now, its digest, who signed it, and how the monitor stands."""
     from labwright.cli import machine
-    from labwright.cli.target import make_app
+    from labwright.cli.target import make_app, named
 
-    shown = make_app().guarding.show(_named(target, resource))
+    shown = make_app().guarding.show(named(target, resource))
     if json:
         limits = shown.limits
         told: dict[str, Json] = {"instrument": limits.instrument, "version": limits.version, "digest": limits.digest}
@@ -141,10 +141,10 @@ def arm(
     The process takes it up within 15 minutes; limits of an older version than were armed last are refused.
     """
     from labwright.cli.credentials import credential
-    from labwright.cli.target import make_app
+    from labwright.cli.target import make_app, named
 
     record = make_app().guarding.arm(
-        _named(target, resource), credential(as_, secret_file), digest=digest, motion=motion
+        named(target, resource), credential(as_, secret_file), digest=digest, motion=motion
     )
     typer.echo(_line(record))
 
@@ -153,9 +153,9 @@ def arm(
 def disarm(target: Target, resource: Resource, *, why: Why, as_: AsPerson, secret_file: SecretFile = None) -> None:
     """Let nothing pass any more; the instrument stays as it is."""
     from labwright.cli.credentials import credential
-    from labwright.cli.target import make_app
+    from labwright.cli.target import make_app, named
 
-    typer.echo(_line(make_app().guarding.disarm(_named(target, resource), credential(as_, secret_file), why)))
+    typer.echo(_line(make_app().guarding.disarm(named(target, resource), credential(as_, secret_file), why)))
 
 
 @app.command()
@@ -167,9 +167,9 @@ def trip(
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are; it needs no secret.")] = "somebody",
 ) -> None:
     """Bring it to its safe state, and let nothing pass until two people reset it."""
-    from labwright.cli.target import make_app
+    from labwright.cli.target import make_app, named
 
-    typer.echo(_line(make_app().guarding.trip(_named(target, resource), why, by)))
+    typer.echo(_line(make_app().guarding.trip(named(target, resource), why, by)))
 
 
 @app.command()
@@ -187,20 +187,10 @@ def reset(
 ) -> None:
     """Say, both of you, that the cause of a trip is gone; then one of you arms it again."""
     from labwright.cli.credentials import credential
-    from labwright.cli.target import make_app
+    from labwright.cli.target import make_app, named
 
     both = credential(as_, secret_file), credential(second, second_secret_file)
-    typer.echo(_line(make_app().guarding.reset(_named(target, resource), *both)))
-
-
-def _named(target: str, resource: str) -> "Named":
-    from labwright.app.guarding import Named
-    from labwright.cli.target import find_campaign
-
-    folder, campaign = find_campaign(target)
-    path = Path(target)
-    file = path if path.suffix in (".yaml", ".yml") else None
-    return Named(folder=folder, campaign=campaign, resource=resource, file=file)
+    typer.echo(_line(make_app().guarding.reset(named(target, resource), *both)))
 
 
 def _limits(shown: "Shown") -> list[str]:

@@ -11,6 +11,7 @@ from labwright.cli import (
     approvals,
     backup,
     beliefs,
+    booking,
     campaign,
     decide,
     guard,
@@ -81,10 +82,13 @@ app.command()(decide.decide)
 app.command()(decide.gone)
 app.add_typer(people.app)
 app.add_typer(guard.app)
+app.command()(booking.take)
+app.command("give-back")(booking.give_back)
+app.command()(booking.calendar)
 app.add_typer(materials.lots)
 app.command()(materials.samples)
 app.command()(tasks.tasks)
-app.command()(tasks.take)
+app.command()(tasks.claim)
 app.command()(tasks.done)
 app.command()(tasks.worksheet)
 app.command()(tasks.record)

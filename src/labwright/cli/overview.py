@@ -16,7 +16,7 @@ from labwright.core.run import Run
 from labwright.core.states import CampaignState, TrialState
 from labwright.core.task import PostedTask
 from labwright.core.values import Json
-from labwright.storage.presence import WorkerRecord
+from labwright.storage.presence import WorkerRecord, holding_of
 
 REASONS = 3  # of a campaign's failed trials, the latest
 
@@ -31,6 +31,8 @@ def as_json(found: Overview) -> dict[str, Json]:
         "approvals": [a.name for a in found.approvals],
         "tasks": [t.id for t in found.tasks],
         "late": [t.id for t in found.tasks if t.is_late(_now())],
+        "guards": [{"instrument": g.instrument, "state": g.state.value, "why": g.why} for g in found.guards],
+        "taken": [{"thing": r.thing, "person": r.person, "why": r.why, "since": r.since} for r in found.taken],
     }
 
 
@@ -62,10 +64,17 @@ def print_overview(found: Overview, folder: Path, place: str) -> None:
     why = {(s.record.name, t.number): t.why for s in found.standings for t in s.trials}
     for run in found.unknown:
         console.print(_unknown_words(run, why.get((run.campaign, run.trials[0])), place))
+    for guard in found.guards:
+        said = f": {guard.why}" if guard.why else ""
+        look = f"labwright guard{f' --folder{place}' if place else ''}"
+        console.print(f"{guard.state.value.capitalize()}: {guard.instrument}{said}. Look: {look}")
+    for taken in found.taken:
+        name = found.called.get(holding_of(taken.thing), taken.thing)
+        console.print(f"Taken: {name} by {taken.person}: {taken.why}.")
     for approval in found.approvals:
         console.print(f"Waits for approval: {approval.name}. Look: labwright approvals{place}")
     for task in found.tasks:
-        console.print(f"Waits for {_whom(task)}: {task}{_late(task)}{_taken(task)}. Look: labwright tasks{place}")
+        console.print(f"Waits for {_whom(task)}: {task}{_late(task)}{_claimed(task)}. Look: labwright tasks{place}")
 
 
 def _whom(task: PostedTask) -> str:
@@ -77,8 +86,8 @@ def _late(task: PostedTask) -> str:
     return f", LATE since {moment(task.due)}" if task.due and task.is_late(_now()) else ""
 
 
-def _taken(task: PostedTask) -> str:
-    return f", taken by {task.taken_by}" if task.taken_by else ""
+def _claimed(task: PostedTask) -> str:
+    return f", claimed by {task.claimed_by}" if task.claimed_by else ""
 
 
 def _now() -> str:

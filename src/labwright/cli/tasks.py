@@ -88,7 +88,7 @@ def done(
     typer.echo(_recorded(recorded))
 
 
-def take(
+def claim(
     number: Number,
     folder: Folder = None,
     *,
@@ -100,10 +100,10 @@ def take(
     from labwright.cli.target import make_app
 
     app, where = make_app(), folder or Path.cwd()
-    before = app.desk.task(where, number).taken_by
-    taken = app.desk.take(where, number, by=by, signer=_signer(as_, secret_file, by))
-    over = f" {before} had taken it before." if before not in (None, taken.taken_by) else ""
-    typer.echo(f"{taken} is taken by {taken.taken_by}.{over}")
+    before = app.desk.task(where, number).claimed_by
+    claimed = app.desk.claim(where, number, by=by, signer=_signer(as_, secret_file, by))
+    over = f" {before} had claimed it before." if before not in (None, claimed.claimed_by) else ""
+    typer.echo(f"{claimed} is claimed by {claimed.claimed_by}.{over}")
 
 
 def worksheet(
@@ -215,8 +215,8 @@ def _words(posted: "PostedTask", about: "About") -> str:
         f"  report: {'; '.join(field.asked for field in task.fields)}",
         *([f"  for: {_whom(posted, about)}"] if task.signed or not task.to.anybody else []),
     ]
-    if posted.taken_by:
-        lines.append(f"  taken by {posted.taken_by}, {moment(posted.taken_at or '')}")
+    if posted.claimed_by:
+        lines.append(f"  claimed by {posted.claimed_by}, {moment(posted.claimed_at or '')}")
     if posted.campaign_state.value == "stopped":
         lines.append("  The campaign is stopped: report what was done, or say under `failed` that it was not.")
     elif posted.campaign_state.value not in ("draft", "running"):
@@ -268,8 +268,8 @@ def _as_json(posted: "PostedTask") -> "Json":
         "people": list(task.to.people),
         "skill": task.to.skill,
         "signed": task.signed,
-        "taken_by": posted.taken_by,
-        "taken_at": posted.taken_at,
+        "claimed_by": posted.claimed_by,
+        "claimed_at": posted.claimed_at,
         "since": posted.since,
         "due": posted.due,
         "command_id": posted.command_id,

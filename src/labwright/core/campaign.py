@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labwright.core.approval import ApprovalRule
+from labwright.core.availability import Availability
 from labwright.core.problem import Problem
 from labwright.core.procedure import Step
 from labwright.core.source import Origin
@@ -30,13 +31,15 @@ class Guard:
 class PlugIn:
     """A plug-in by its name, with the options of the file.
 
-    `capacity`: how many runs a resource takes at once; `guard`: what stands before it, if anything does.
+    `capacity`: how many runs a resource takes at once; `guard`: what stands before it, if anything does;
+    `availability`: when it is to be had, if not always.
     """
 
     kind: str
     options: Mapping[str, Json] = field(default_factory=dict)
     capacity: int = 1
     guard: Guard | None = None
+    availability: Availability | None = None
 
     @property
     def is_people(self) -> bool:

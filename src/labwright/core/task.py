@@ -60,7 +60,7 @@ class Task:
 class PostedTask:
     """A task on record. Times are in UTC; `trials`, `by`, `note` and `outcome` as they were told.
 
-    `taken_by`: who said that they are at it, since `taken_at`; others may report on it all the same. `sealed`: the
+    `claimed_by`: who said that they are at it, since `claimed_at`; others may report on it all the same. `sealed`: the
     digest of what was reported, where whoever reported it has shown who they are.
     """
 
@@ -80,8 +80,8 @@ class PostedTask:
     outcome: Outcome | None = None
     sealed: str | None = None
     files: tuple[HandedIn, ...] = ()
-    taken_by: str | None = None
-    taken_at: str | None = None
+    claimed_by: str | None = None
+    claimed_at: str | None = None
 
     @property
     def recorded(self) -> str:

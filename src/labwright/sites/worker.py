@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 
 from labwright.core.capability import Capability
 from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Running
@@ -27,9 +26,9 @@ from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
 from labwright.resources.stranger import guarded, words
 from labwright.safety.gate import Gate
-from labwright.sites.duty import Duty
-from labwright.sites.guard import Guard
+from labwright.sites.available import Taken
 from labwright.sites.patience import Endurance, Patience
+from labwright.sites.post import Post
 from labwright.sites.received import received
 from labwright.sites.sending import send
 from labwright.sites.standstill import Standstill
@@ -46,34 +45,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Post:
-    """A resource that a worker serves: `key` names the physical thing, `capacity` how many runs it takes at once.
-
-    `duty` follows the record of its monitor, where one stands before it.
-    """
-
-    key: str
-    resource: Resource
-    capacity: int = 1
-    duty: Duty | None = None
-
-    @cached_property
-    def capabilities(self) -> dict[str, Capability]:
-        """What the resource can do, by name."""
-        return {c.name: c for c in self.resource.capabilities()}
-
-    @property
-    def may_be_shared(self) -> bool:
-        """Whether several processes may command it: nothing in the world changes, or the device keeps them apart."""
-        return self.guard is None and all(c.repeatable or c.fenced for c in self.capabilities.values())
-
-    @property
-    def guard(self) -> Guard | None:
-        """The monitor that stands before it, or None."""
-        return self.resource if isinstance(self.resource, Guard) else None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Brief:
     """What a worker must know of a campaign: its limits at the device, and what a result means for a trial."""
 
@@ -85,8 +56,9 @@ class Worker:
     """Serves resources: takes what is queued for them, sends it, and records what came of it.
 
     `brief` says what must be known of a campaign, by its name; `recorder` gives what an adapter may tell of a run;
-    `changed` is called after each change on record, `tell` with words on why something waits; `sole`: no other worker
-    of this process serves the same things. As many runs are in flight at once as the capacities allow.
+    `changed` is called after each change on record, `tell` with words on why something waits; `taken` knows what people
+    have taken by hand; `sole`: no other worker of this process serves the same things. As many runs are in flight at
+    once as the capacities allow.
     """
 
     def __init__(
@@ -100,6 +72,7 @@ class Worker:
         recorder: Callable[[Run], Recorder],
         changed: Callable[[], None] = lambda: None,
         tell: Callable[[str], None] = lambda text: None,
+        taken: Taken | None = None,
         sole: bool = True,
     ) -> None:
         self._posts = {post.key: post for post in posts}
@@ -120,7 +93,7 @@ class Worker:
         self._look_again = -math.inf
         self._outage_s: float | None = None
         self._failing_since: float | None = None
-        self._standstill = Standstill(tell)
+        self._standstill, self._taken = Standstill(tell), taken
         self.waits_for: dict[str, WorkerRecord] = {}
         self.has_asked = False  # whether the resources have been asked about what was unknown
 
@@ -234,7 +207,7 @@ class Worker:
     async def dispatch(self) -> bool:
         """Start what is ready and has room; say whether anything was started."""
         posts = {key: self._posts[key] for key in self._served}
-        held = {key: why for key, post in posts.items() if post.guard is not None and (why := post.guard.held)}
+        held = {key: why for key, post in posts.items() if (why := await self._why_held(post)) is not None}
         self._standstill.note({posts[key].resource.name: why for key, why in held.items()})
         free = {key: post.capacity - self._busy(key) for key, post in posts.items() if key not in held}
         keys = [key for key, room in free.items() if room > 0]
@@ -254,6 +227,15 @@ class Worker:
         for run in claimed:
             self._start(run, self._act(run))
         return bool(claimed)
+
+    async def _why_held(self, post: Post) -> str | None:
+        """Say why nothing begins on a thing now, or None."""
+        taken = None if self._taken is None else (await self._taken.by_hand()).get(thing_of(post.key))
+        if taken is not None:
+            return f"{taken.person} has taken it: {taken.why}"
+        if post.guard is not None and post.guard.held is not None:
+            return post.guard.held
+        return None if post.attendance is None else await post.attendance.why_not()
 
     async def _next(self, keys: Sequence[str], most: int) -> list[Run]:
         """Return what is ready, the next first; a campaign that cannot be read holds up no other."""
@@ -321,7 +303,7 @@ class Worker:
         verdict, guard = self._review(run), self._posts[run.key].guard
         refusal = guard.foresee(run.command) if guard is not None else None
         if verdict.allowed and refusal is None:
-            return guard is None or await self._is_fit(run, guard)
+            return await self._is_fit(run)
         reasons = [*verdict.reasons, *([str(refusal)] if refusal is not None else [])]
         why = f"refused at the device: {'; '.join(reasons)}"
         with suppress(Overtaken):  # another worker refused it first
@@ -329,12 +311,16 @@ class Worker:
         self._changed()
         return False
 
-    async def _is_fit(self, run: Run, guard: Guard) -> bool:
-        """Ask whether the instrument is in a state for a run; it waits where it is not."""
+    async def _is_fit(self, run: Run) -> bool:
+        """Ask whether the instrument is in a state for a run, and to be had as long as it may last; else it waits."""
+        post = self._posts[run.key]
         if self._standstill.is_waiting(run):
             return False
         try:
-            await guard.review(run.command)
+            if post.guard is not None:
+                await post.guard.review(run.command)
+            if post.attendance is not None and (why := await post.attendance.why_not_for(run.timeout_s or 0.0)):
+                raise HeldBack("availability", f"{post.resource.name}: {why}")
         except HeldBack as error:
             self._standstill.hold_back(run, error.rule, str(error))
             return False
@@ -360,7 +346,7 @@ class Worker:
     async def _act(self, run: Run) -> None:
         crash_point("before act")
         try:
-            outcome = await self._send(run)
+            outcome = await self._send(run, self._posts[run.key].resource)
         except StaleEpoch as error:
             log.warning("%s was taken over by another worker: %s", run, error)
             return
@@ -385,9 +371,9 @@ class Worker:
         crash_point("after act")
         await self._record(run, outcome)
 
-    async def _send(self, run: Run) -> Outcome:
+    async def _send(self, run: Run, resource: Resource) -> Outcome:
         """Let the resource carry out a run."""
-        return await send(run, self._posts[run.key].resource, self._recorder(run), repeatable=self._repeatable(run))
+        return await send(run, resource, self._recorder(run), repeatable=self._repeatable(run))
 
     async def _settle(self, run: Run) -> bool:
         """Find out what became of an intended run; True when it was queued again."""
@@ -408,7 +394,7 @@ class Worker:
             case Done(outcome=outcome):
                 await self._record(run, outcome)
             case Running():
-                await self._record(run, await self._send(run))
+                await self._record(run, await self._send(run, self._posts[run.key].behind))
             case CannotTell(reason=reason):
                 why = f"{run.resource} cannot say what became of it" + (f": {storable(reason)}" if reason else "")
                 await self._storage(self._runs.lose, run, why)

@@ -91,19 +91,19 @@ class Tasks:
                 _end(connection, posted, report, signer.name if signer else by, is_signed=signer is not None)
             return [_get(connection, report.task) for report in reports]
 
-    def take(self, task_id: int, by: str, *, signer: Person | None = None) -> PostedTask:
+    def claim(self, task_id: int, by: str, *, signer: Person | None = None) -> PostedTask:
         """Record that somebody is at a task, so that nobody else begins it; the last who said so counts.
 
-        One that must be signed is taken by nobody but those whom it is for; see `report`.
+        One that must be signed is claimed by nobody but those whom it is for; see `report`.
         """
         legible(by, "by")
         with self._database.write() as connection:
             posted = _get(connection, task_id)
             _check_open(posted)
             _check_may(connection, posted, signer)
-            taken: dict[str, Json] = {"by": signer.name if signer else by, "at": now()}
-            connection.execute(update(tasks).where(tasks.c.id == task_id).values(taken=pack(taken)))
-            append(connection, stream_of(posted.campaign), "task.taken", {"task": task_id, "taken": taken})
+            claimed: dict[str, Json] = {"by": signer.name if signer else by, "at": now()}
+            connection.execute(update(tasks).where(tasks.c.id == task_id).values(claimed=pack(claimed)))
+            append(connection, stream_of(posted.campaign), "task.claimed", {"task": task_id, "claimed": claimed})
             return _get(connection, task_id)
 
     def able(self, skill: str) -> list[str]:
@@ -259,7 +259,7 @@ def _get(connection: Connection, task_id: int) -> PostedTask:
 
 def _posted(row: Row[tuple[Any, ...]]) -> PostedTask:
     asked, reported = unpack(row.asked), unpack(row.reported) if row.reported else {}
-    taken = unpack(row.taken) if row.taken else {}
+    claimed = unpack(row.claimed) if row.claimed else {}
     task = _task(asked)
     return PostedTask(
         id=row.id,
@@ -278,8 +278,8 @@ def _posted(row: Row[tuple[Any, ...]]) -> PostedTask:
         outcome=outcome_from(reported["outcome"]) if reported else None,
         sealed=reported.get("sealed"),
         files=tuple(HandedIn(**file) for file in reported.get("files", ())),
-        taken_by=taken.get("by"),
-        taken_at=taken.get("at"),
+        claimed_by=claimed.get("by"),
+        claimed_at=claimed.get("at"),
     )
 
 

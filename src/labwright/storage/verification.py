@@ -11,12 +11,13 @@ from sqlalchemy import Connection, select
 from labwright.core.ledger import BEGINNING, Entry
 from labwright.core.moment import moment
 from labwright.core.states import TrialState
-from labwright.storage import approvals, beliefs, lots, people, samples, skills, telemetry
+from labwright.storage import approvals, beliefs, guards, lots, people, reservations, samples, skills, telemetry
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import entries
 from labwright.storage.database.packing import pack
 from labwright.storage.database.schema import campaigns, corrections, members, runs, tasks, trials
+from labwright.storage.presence import STREAM
 from labwright.storage.tasks import forged
 
 
@@ -47,7 +48,7 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("asked", "task", ("asked",)),
     ("task_state", "task", ("task_state",)),
     ("reported", "task", ("reported",)),
-    ("taken", "task", ("taken",)),
+    ("claimed", "task", ("claimed",)),
     ("approval_state", "trial", ("approval_state", "signatures")),
     ("content", "trial", ("content", "digest", "asked_at", "expires_at", "reasons", "demands")),
     ("material", "run", ("material",)),
@@ -59,6 +60,14 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("telemetry", "batch", ("telemetry",)),
     ("believed", "belief", ("believed", *beliefs.TOLD)),
     ("skill_of", "skill", skills.TOLD),
+    (
+        "guard_state",
+        "thing",
+        ("guard_state", "serial", "instrument", "version", "digest", "mode", "motion", "by", "at", "why"),
+    ),
+    ("trusted", "limit_key", ("trusted",)),
+    ("since", "reservation", ("thing", "by", "why", "since", "until")),
+    ("given_back", "reservation", ("given_back",)),
     ("secret_sha256", "person", ("name", "secret_sha256", "added_at", "added_by", "ended_at")),
 )
 
@@ -168,9 +177,17 @@ def _tables(connection: Connection) -> Iterator[tuple[Fact, str]]:
     yield from _runs(connection)
     yield from _tasks(connection)
     yield from _people(connection)
+    yield from _instruments(connection)
     for facts_of in (beliefs.facts, lots.facts, samples.facts, telemetry.facts):
         for campaign, of, which, what, value in facts_of(connection):
             yield (stream_of(campaign) if campaign else lots.STREAM, of, which, what), pack(value)
+
+
+def _instruments(connection: Connection) -> Iterator[tuple[Fact, str]]:
+    for of, which, what, value in guards.facts(connection):
+        yield (guards.STREAM, of, which, what), pack(value)
+    for of, number, what, value in reservations.facts(connection):
+        yield (STREAM, of, number, what), pack(value)
 
 
 def _people(connection: Connection) -> Iterator[tuple[Fact, str]]:
@@ -226,7 +243,7 @@ def _runs(connection: Connection) -> Iterator[tuple[Fact, str]]:
 def _tasks(connection: Connection) -> Iterator[tuple[Fact, str]]:
     for row in connection.execute(select(tasks, campaigns.c.name).select_from(tasks.outerjoin(campaigns))):
         facts = {"asked": row.asked, "task_state": pack(row.state)}
-        facts |= {name: text for name in ("reported", "taken") if (text := getattr(row, name))}
+        facts |= {name: text for name in ("reported", "claimed") if (text := getattr(row, name))}
         for name, text in facts.items():
             yield (stream_of(row.name), "task", row.id, name), text
 

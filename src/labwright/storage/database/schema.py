@@ -237,7 +237,7 @@ tasks = Table(
     Column("since", String, nullable=False),
     Column("reported", Text),
     Column("ended_at", String),
-    Column("taken", Text),  # who is at it, and since when
+    Column("claimed", Text),  # who is at it, and since when
 )
 
 # Batches of samples, each an object; `first` and `last` are times of the source's clock, in seconds since 1970.
@@ -272,6 +272,19 @@ guards = Table(
     Column("why", Text),
     Column("worker", String),  # the process that goes by it
     Column("changed", Float, nullable=False),
+)
+
+# What people have taken by hand; `until`: when it is given back by itself.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("thing", String, nullable=False, index=True),
+    Column("person", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("since", String, nullable=False),
+    Column("until", Float),
+    Column("ended_at", String),
 )
 
 # Whose signatures limits files need.

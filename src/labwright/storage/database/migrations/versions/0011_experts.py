@@ -3,13 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
-    """Add the tables of skills and of beliefs, and who has taken a task."""
-    op.add_column("tasks", sa.Column("taken", sa.Text))
+    """Add the tables of skills and of beliefs, and who has claimed a task."""
+    op.add_column("tasks", sa.Column("claimed", sa.Text))
     op.create_table(
         "skills",
         sa.Column("id", sa.Integer, primary_key=True),

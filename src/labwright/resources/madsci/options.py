@@ -1,6 +1,5 @@
 """What a campaign file says of a MADSci node."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +21,7 @@ class NodeActionPart(ActionPart):
     """One action of a node. `files`: what is uploaded for its file arguments, each a file or a list of files."""
 
     action: Name
-    files: Mapping[str, Path | list[Path]] = Field(default={})
+    files: dict[str, Path | list[Path]] = Field(default={})
 
     @property
     def called(self) -> str:
@@ -58,6 +57,12 @@ class NodeOptions(WebOptions):
     """Without `capabilities` every action of the node is offered under its own name.
 
     `stop` is the admin command that goes to the safe state; without it `safety_stop`, or else `cancel`.
+
+    `root_certificate`: by which an https server is known, where that is no public authority's. `token_file` or
+    `token_env`: where the token stands with which we log in; it never stands in the file.
+
+    `timeout_s` is for one request, `reconnect_s` for a lost connection, and `busy_s` for a node that is busy.
+    `exclusive`: nobody commands this node but campaigns of this folder, so what is not noted here never began.
     """
 
     capabilities: (

@@ -69,10 +69,7 @@ class ActionPart(Part):
 
 
 class PatienceOptions(Part):
-    """`timeout_s` is for one request, `reconnect_s` for a lost connection, and `busy_s` for a server that is busy.
-
-    `exclusive`: no other client, in no other folder, commands this server.
-    """
+    """How long a request, a lost connection and a busy server are borne, and whether nobody else commands it."""
 
     timeout_s: PositiveFloat = 4.0
     reconnect_s: PositiveFloat = 20.0
@@ -86,11 +83,7 @@ class PatienceOptions(Part):
 
 
 class WebOptions(PatienceOptions):
-    """A server that is spoken to over HTTP.
-
-    `root_certificate`: by which it is known, where that is no public authority's. `token_file` or `token_env`: where
-    the token stands with which we log in; it never stands in the file.
-    """
+    """A server that is spoken to over HTTP."""
 
     url: WebUrl
     root_certificate: Path | None = None

@@ -34,6 +34,7 @@ from labwright.resources.madsci import MadsciResource
 from labwright.resources.opcua import OpcUaResource
 from labwright.resources.person import PersonResource
 from labwright.resources.plain import InputOptions
+from labwright.resources.queueserver import QueueserverResource
 from labwright.resources.resource import Resource
 from labwright.resources.sila import SilaResource
 from labwright.resources.table import TableResource
@@ -179,6 +180,16 @@ async def madsci(folder: Path) -> AsyncIterator[Stand]:
 
 
 @asynccontextmanager
+async def queueserver(folder: Path) -> AsyncIterator[Stand]:
+    pytest.importorskip("zmq", reason="needs the extra 'bluesky'")
+    async with serving("queueserver", folder) as server:
+        options = {"url": f"tcp://127.0.0.1:{server.port}"}
+        options = QueueserverResource.Options.model_validate(options)
+        async with QueueserverResource.open("oven", options, folder) as resource:
+            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to what counts
+
+
+@asynccontextmanager
 async def serving(name: str, folder: Path) -> AsyncIterator[ServerProcess]:
     try:
         server = ServerProcess(Path(__file__).parents[1] / "system" / name / "server.py", folder)
@@ -221,6 +232,7 @@ STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
     "madsci": madsci,
     "opcua": opcua,
     "person": person,
+    "queueserver": queueserver,
     "sila": sila,
     "table": table,
 }

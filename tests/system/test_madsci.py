@@ -491,7 +491,7 @@ class Swallowing(Relay):
     async def _pump(self, reader, writer):
         first = await reader.read(65536)
         if self.swallows and self.swallows in first:
-            await asyncio.sleep(30)
+            return
         writer.write(first)
         await writer.drain()
         await super()._pump(reader, writer)

@@ -30,8 +30,9 @@ ADAPTERS = {
     "sila2": "resources/sila/",
     "sqlalchemy": "storage/",
     "sqlite3": "storage/",
+    "zmq": "resources/queueserver/",
 }
-OPTIONAL = ("asyncua", "google.protobuf", "grpc", "matplotlib", "openpyxl", "psycopg", "pybamm", "sila2")
+OPTIONAL = ("asyncua", "google.protobuf", "grpc", "matplotlib", "openpyxl", "psycopg", "pybamm", "sila2", "zmq")
 HEAVY = (*OPTIONAL, "alembic", "cryptography", "httpx", "numpy", "pint", "pydantic", "scipy", "sqlalchemy", "yaml")
 
 

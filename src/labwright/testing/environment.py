@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def environment(pins: Path, folder: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not marker.exists() or marker.read_text() != pins.read_text():
             venv.create(folder, with_pip=True, clear=True)
-            install = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--requirement", str(pins)]
+            install = ["-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--requirement", str(pins)]
             made = subprocess.run([str(python), *install], capture_output=True, text=True)  # noqa: S603
             if made.returncode:
                 said = made.stderr.strip().rpartition("\n")[2]
@@ -74,7 +75,13 @@ class ServerProcess:
         errors = (self.folder / "errors").open("ab")
         with errors:
             self.process = subprocess.Popen(  # noqa: S603
-                call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=self.folder, env=environment
+                call,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=self.folder,
+                env=environment,
+                start_new_session=True,
             )
         assert self.process.stdout is not None
         if self.process.stdout.readline() != b"ready\n":
@@ -83,8 +90,8 @@ class ServerProcess:
             raise ResourceUnavailable(f"{self._script} did not begin: {said[-2000:]}")
 
     def kill(self) -> None:
-        """End it as a power failure would."""
-        self.process.kill()
+        """End it, and what it has begun, as a power failure would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.close()
 
     def close(self) -> None:

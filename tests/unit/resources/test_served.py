@@ -13,6 +13,7 @@ from labwright.resources.served.docket import PLACE, Docket, Note
 from labwright.resources.served.kind import Kind, Unfit, of_schema
 from labwright.resources.served.skill import Action, Parameter, Skill, read_skills
 
+BELOW_1 = math.nextafter(1, 0)
 ROOT = {"$defs": {"Speed": {"enum": ["slow", "fast"]}, "Loop": {"$ref": "#/$defs/Loop"}}}
 
 
@@ -20,10 +21,7 @@ ROOT = {"$defs": {"Speed": {"enum": ["slow", "fast"]}, "Loop": {"$ref": "#/$defs
     ("schema", "kind"),
     [
         ({"type": "number"}, Kind(name="number")),
-        (
-            {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
-            Kind(name="number", low=0, high=math.nextafter(1, 0)),
-        ),
+        ({"type": "number", "minimum": 0, "exclusiveMaximum": 1}, Kind(name="number", low=0, high=BELOW_1)),
         ({"type": "integer", "exclusiveMinimum": 0, "maximum": 9.5}, Kind(name="integer", low=1, high=9.5)),
         ({"type": "boolean"}, Kind(name="boolean", levels=(0, 1))),
         ({"type": "string", "maxLength": 3, "pattern": "^a"}, Kind(name="string", longest=3, pattern="^a")),

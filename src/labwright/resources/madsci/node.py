@@ -77,7 +77,7 @@ class Node:
         said = _errors(found)
         match found.get("status"):
             case "succeeded":
-                return Standing(phase=Phase.ENDED, result=_result(found), has_files=bool(found.get("files")))
+                return Standing(phase=Phase.ENDED, result=_result(found), has_more=bool(found.get("files")))
             case "unknown" if "ActionHistoryNotFound" in _error_types(found):
                 return Standing(phase=Phase.UNKNOWN)
             case "unknown":
@@ -93,14 +93,15 @@ class Node:
         """Nothing of a node's waits to be begun that can be seen."""
         return False
 
-    async def files(self, skill: Skill, item: str, standing: Standing) -> Mapping[str, bytes]:
-        """Download what the action has made."""
+    async def fetch(self, skill: Skill, item: str, standing: Standing) -> tuple[Any, Mapping[str, bytes]]:
+        """Download the files that the action has made."""
         data = await self._web.ask("GET", f"/action/{quote(item)}/download")
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 if sum(info.file_size for info in archive.infolist()) > LARGEST:
                     raise Refused(f"they are more than {LARGEST} bytes")
-                return {PurePosixPath(i.filename).name: archive.read(i) for i in archive.infolist() if not i.is_dir()}
+                members = [info for info in archive.infolist() if not info.is_dir()]
+                return standing.result, {PurePosixPath(m.filename).name: archive.read(m) for m in members}
         except (zipfile.BadZipFile, TypeError, NotImplementedError, RuntimeError) as error:
             raise Refused(f"what the node hands over is no archive: {error}") from error
 

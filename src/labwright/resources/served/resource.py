@@ -34,14 +34,14 @@ class Phase(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What a server says of a command: how far it is, and what came of it."""
+    """What a server says of a command: how far it is, and what came of it, unless there is more of it to fetch."""
 
     phase: Phase
     text: str = ""
     fraction: float = 0.0
     result: Any = None
     failure: str | None = None
-    has_files: bool = False
+    has_more: bool = False
 
 
 class Server(Protocol):
@@ -69,8 +69,8 @@ class Server(Protocol):
         """Make sure that what is PREPARED never begins; False where it has begun meanwhile."""
         ...
 
-    async def files(self, skill: Skill, item: str, standing: Standing) -> Mapping[str, bytes]:
-        """Return the files that came of it; raises Refused, or ResourceUnavailable."""
+    async def fetch(self, skill: Skill, item: str, standing: Standing) -> tuple[Any, Mapping[str, bytes]]:
+        """Return the whole result, and the files that came of it; raises Refused, or ResourceUnavailable."""
         ...
 
     async def stop(self) -> None:
@@ -130,9 +130,9 @@ class ServedResource:
             standing = await self._server.stands(skill, item)
         if standing.phase is Phase.UNKNOWN:
             return self._without_note() if note is None else CannotTell(reason=self._unknown(item))
-        if standing.phase is not Phase.ENDED or standing.has_files:
-            return Running()  # run again, it gives the result with its files
-        return Done(outcome=_outcome(skill, standing, ()))
+        if standing.phase is not Phase.ENDED or standing.has_more:
+            return Running()  # run again, it fetches the rest
+        return Done(outcome=_outcome(skill, standing, standing.result, ()))
 
     async def stop(self) -> None:
         """Tell the server to stop; what waits to be begun will not be."""
@@ -226,20 +226,23 @@ class ServedResource:
                     raise ResourceUnavailable(self._unknown(item))
                 recorder.progress(standing.fraction, standing.text)
                 await pause()
-            files = await self._server.files(skill, item, standing) if standing.has_files else {}
+            result: Any = standing.result
+            files: Mapping[str, bytes] = {}
+            if standing.has_more:
+                result, files = await self._server.fetch(skill, item, standing)
         except ResourceUnavailable as error:
             raise ResourceUnavailable(
                 f"{self.name}: what came of command {command.command_id} ({command.capability}) is not known: {error}"
             ) from error
         except Refused as error:
-            return Failure(reason=f"its files cannot be fetched: {error}")
-        return _outcome(skill, standing, [await recorder.keep(name, data) for name, data in files.items()])
+            return Failure(reason=f"it has ended, but its result cannot be fetched: {error}")
+        return _outcome(skill, standing, result, [await recorder.keep(name, data) for name, data in files.items()])
 
 
-def _outcome(skill: Skill, standing: Standing, objects: Sequence[str]) -> Outcome:
+def _outcome(skill: Skill, standing: Standing, result: Any, objects: Sequence[str]) -> Outcome:
     if standing.failure is not None:
         return Failure(reason=standing.failure)
-    return skill.observation(standing.result, objects)
+    return skill.observation(result, objects)
 
 
 class _Pause:

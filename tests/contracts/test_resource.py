@@ -183,7 +183,7 @@ async def madsci(folder: Path) -> AsyncIterator[Stand]:
 async def queueserver(folder: Path) -> AsyncIterator[Stand]:
     pytest.importorskip("zmq", reason="needs the extra 'bluesky'")
     async with serving("queueserver", folder) as server:
-        options = {"url": f"tcp://127.0.0.1:{server.port}"}
+        options = {"url": f"tcp://127.0.0.1:{server.port}", "capabilities": {"double": "double"}}
         options = QueueserverResource.Options.model_validate(options)
         async with QueueserverResource.open("oven", options, folder) as resource:
             yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to what counts

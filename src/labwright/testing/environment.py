@@ -37,7 +37,16 @@ def environment(pins: Path, folder: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not marker.exists() or marker.read_text() != pins.read_text():
             venv.create(folder, with_pip=True, clear=True)
-            install = ["-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--requirement", str(pins)]
+            install = [
+                "-I",
+                "-m",
+                "pip",
+                "--disable-pip-version-check",
+                "install",
+                "--quiet",
+                "--requirement",
+                str(pins),
+            ]
             made = subprocess.run([str(python), *install], capture_output=True, text=True)  # noqa: S603
             if made.returncode:
                 said = made.stderr.strip().rpartition("\n")[2]

@@ -72,12 +72,14 @@ class Manager:
     async def stands(self, skill: Skill, item: str) -> Standing:
         """Look for the command among what has ended, and at what is running."""
         status = await self._connection.ask("status")
-        ended = (await self._ended(status)).get(item)
-        if ended is not None:
-            return _ended(ended, has_more=isinstance(skill.part, ManagedPlanPart) and skill.part.results is not None)
-        if status.get("running_item_uid") and _mark(await self._running()) == item:
-            return Standing(phase=Phase.GOING, text=str(status.get("re_state") or status.get("manager_state")))
-        return Standing(phase=Phase.UNKNOWN)
+        ended = (await self._ended(status.get("plan_history_uid"))).get(item)
+        if ended is None:
+            if _mark(await self._running()) == item:
+                return Standing(phase=Phase.GOING, text=str(status.get("re_state") or status.get("manager_state")))
+            ended = (await self._ended(None)).get(item)  # it may have ended since, for a status may be a little old
+        if ended is None:
+            return Standing(phase=Phase.UNKNOWN)
+        return _ended(ended, has_more=isinstance(skill.part, ManagedPlanPart) and skill.part.results is not None)
 
     async def withdraw(self, item: str) -> bool:
         """Nothing of ours waits in a queue."""
@@ -129,9 +131,8 @@ class Manager:
         running = await self._running()
         return f" the plan {running.get('name')} of {running.get('user')}"
 
-    async def _ended(self, status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-        """Return what has ended by our ids; where somebody has repeated a plan of ours, the first."""
-        version = status.get("plan_history_uid")
+    async def _ended(self, version: object) -> dict[str, Mapping[str, Any]]:
+        """Return what has ended, as of a version or now, by our ids; of a plan that was repeated, the first."""
         if version is None or version != self._history[0]:
             answer = await self._connection.ask("history_get")
             items, found = answer.get("items"), dict[str, Mapping[str, Any]]()

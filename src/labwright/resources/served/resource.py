@@ -186,17 +186,19 @@ class ServedResource:
                 await self._server.begin(skill, item, arguments)
                 return item
             except NotAccepted as error:
-                await self._take_back(command)
-                if time.monotonic() > deadline:
-                    raise ResourceUnavailable(
-                        f"{self.name} does not accept {command.capability} now ({error}): not begun."
-                    ) from error
+                why: Exception = error
             except Refused as error:
                 await self._take_back(command)
                 return Failure(reason=str(error))
             except Lost as error:
-                await self._arrived(skill, item, command, error)
-                return item
+                if await self._arrived(skill, item, command, error):
+                    return item
+                why = error
+            await self._take_back(command)
+            if time.monotonic() > deadline:
+                raise ResourceUnavailable(
+                    f"{self.name} does not accept {command.capability} now ({why}): not begun."
+                ) from why
             await pause()
             if self._stops != stops:
                 return Failure(reason="it was stopped before it was begun")
@@ -206,13 +208,16 @@ class ServedResource:
         if note is None or note.item is not None:
             await self._note(command, None)
 
-    async def _arrived(self, skill: Skill, item: str, command: Command, error: Exception) -> None:
-        """After a lost order, go on only if the server is seen to hold it; it is never sent twice."""
-        deadline, pause = time.monotonic() + SETTLE_S, _Pause()
+    async def _arrived(self, skill: Skill, item: str, command: Command, error: Exception) -> bool:
+        """After a lost order, say whether it began: what the server still holds back is withdrawn, not begun again."""
+        deadline, pause, phase = time.monotonic() + SETTLE_S, _Pause(), Phase.UNKNOWN
         while time.monotonic() < deadline:
-            if (await self._server.stands(skill, item)).phase in (Phase.GOING, Phase.ENDED):
-                return
+            phase = (await self._server.stands(skill, item)).phase
+            if phase in (Phase.GOING, Phase.ENDED):
+                return True
             await pause()
+        if phase is Phase.PREPARED:
+            return not await self._server.withdraw(item)
         raise ResourceUnavailable(
             f"{self.name}: the connection broke while {command.capability} was sent ({error}); it is not known whether"
             " it began. Look at the device."

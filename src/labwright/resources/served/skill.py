@@ -174,7 +174,7 @@ def _check_given(place: str, action: Action, part: ActionPart, inputs: Mapping[s
 
 def _input(place: str, name: str, said: InputPart, parameter: Parameter) -> tuple[Input, Parameter]:
     """Return an input with the narrower of the server's and the file's limits, and its parameter with the same."""
-    kind = parameter.kind
+    kind = parameter.kind or (Kind(name="any") if said.levels else None)  # such as the names of devices
     if kind is None:
         raise InvalidInput(
             f"{place}: the parameter {parameter.name} is {parameter.words or 'no plain value'}; Labwright sends"

@@ -28,6 +28,7 @@ from labwright.core.errors import NotFound, StaleEpoch
 from labwright.core.recorder import Silent
 from labwright.core.task import Task, observe
 from labwright.core.values import Value
+from labwright.resources.blueapi import BlueapiResource
 from labwright.resources.command import CommandResource
 from labwright.resources.function import FunctionResource
 from labwright.resources.madsci import MadsciResource
@@ -172,6 +173,15 @@ async def sila(folder: Path) -> AsyncIterator[Stand]:
 
 
 @asynccontextmanager
+async def blueapi(folder: Path) -> AsyncIterator[Stand]:
+    async with serving("blueapi", folder) as server:
+        plans = {"double": {"plan": "double", "outputs": {"y": {"unit": "mm"}}}}
+        options = {"url": f"http://127.0.0.1:{server.port}", "instrument_session": "cm1", "capabilities": plans}
+        async with BlueapiResource.open("oven", BlueapiResource.Options.model_validate(options), folder) as resource:
+            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to it
+
+
+@asynccontextmanager
 async def madsci(folder: Path) -> AsyncIterator[Stand]:
     async with serving("madsci", folder) as server:
         options = {"url": f"http://127.0.0.1:{server.port}"}
@@ -224,6 +234,7 @@ async def plate(folder: Path) -> AsyncIterator[Stand]:
 
 
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
+    "blueapi": blueapi,
     "command": command,
     "fake": fake,
     "fenced fake": fenced,

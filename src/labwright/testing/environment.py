@@ -14,6 +14,7 @@ from typing import Self
 
 from labwright.core.errors import NotFound, ResourceUnavailable
 
+PIP = ("-I", "-m", "pip", "--disable-pip-version-check")  # whatever PYTHONPATH says
 CACHE = Path.home() / ".cache" / "labwright" / "environments"
 
 
@@ -29,7 +30,8 @@ def cached_environment(pins: Path) -> Path:
 def environment(pins: Path, folder: Path) -> Path:
     """Return the Python of the environment in a folder, which is made anew where it does not hold these pins.
 
-    One process makes it, and others wait; what cannot be installed raises NotFound.
+    The pins are whole: nothing is installed that they do not name. One process makes it, and others wait; what cannot
+    be installed raises NotFound.
     """
     python, marker = folder / "bin" / "python", folder / "pins"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -37,17 +39,8 @@ def environment(pins: Path, folder: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not marker.exists() or marker.read_text() != pins.read_text():
             venv.create(folder, with_pip=True, clear=True)
-            install = [
-                "-I",
-                "-m",
-                "pip",
-                "--disable-pip-version-check",
-                "install",
-                "--quiet",
-                "--requirement",
-                str(pins),
-            ]
-            made = subprocess.run([str(python), *install], capture_output=True, text=True)  # noqa: S603
+            install = [python, *PIP, "install", "--quiet", "--no-compile", "--no-deps", "--requirement", pins]
+            made = subprocess.run([str(word) for word in install], capture_output=True, text=True)  # noqa: S603
             if made.returncode:
                 said = made.stderr.strip().rpartition("\n")[2]
                 raise NotFound(f"{pins} cannot be installed: {said}. Is there a network?")

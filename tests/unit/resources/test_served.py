@@ -9,6 +9,7 @@ from labwright.core.command import Command, Failure
 from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.resources.madsci.info import read_actions
 from labwright.resources.madsci.options import NodeActionPart, NodeOptions
+from labwright.resources.queueserver.plans import called_with, read_plans
 from labwright.resources.served.docket import PLACE, Docket, Note
 from labwright.resources.served.kind import Kind, Unfit, of_schema
 from labwright.resources.served.skill import Action, Parameter, Skill, read_skills
@@ -203,3 +204,49 @@ def test_what_cannot_be_noted_must_not_begin(tmp_path):
 def test_options_that_cannot_be_are_refused(options, words):
     with pytest.raises(ValidationError, match=words):
         NodeOptions.model_validate(options)
+
+
+# Plans
+
+
+def of(**said):
+    return {"name": "x", "kind": {"name": "POSITIONAL_OR_KEYWORD"}} | said
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (of(annotation={"type": "float"}, min="0", max="1e2"), Kind(name="number", low=0, high=100)),
+        (of(annotation={"type": "typing.Optional[int]"}), Kind(name="integer")),
+        (of(annotation={"type": "typing.Union[float, NoneType]"}, min="low"), Kind(name="number")),
+        (of(annotation={"type": "float | None"}), Kind(name="number")),
+        (of(annotation={"type": "bool"}), Kind(name="boolean", levels=(0, 1))),
+        (of(annotation={"type": "__READABLE__"}), Kind(name="string")),
+        (of(annotation={"type": "M", "devices": {"M": ["m1", "m2"]}}), Kind(name="string", levels=("m1", "m2"))),
+        (of(annotation={"type": "N", "enums": {"N": [1, 2]}}), Kind(name="any", levels=(1, 2))),
+        (of(annotation={"type": "typing.List[float]"}), None),
+        (of(), Kind(name="any")),
+        (of(kind={"name": "VAR_POSITIONAL"}), None),
+    ],
+)
+def test_a_parameter_of_a_plan_is_read_as_what_may_be_sent(said, kind):
+    [parameter] = read_plans({"p": {"parameters": [said]}})["p"].parameters
+
+    assert parameter.kind == kind
+
+
+def test_further_keywords_of_a_plan_are_nothing_that_can_be_given():
+    assert read_plans({"p": {"parameters": [of(kind={"name": "VAR_KEYWORD"})]}, "odd": 1})["p"].parameters == ()
+
+
+def test_what_comes_before_a_list_of_further_arguments_is_given_by_its_place():
+    more, last = (
+        {"name": "more", "kind": {"name": "VAR_POSITIONAL"}},
+        {"name": "last", "kind": {"name": "KEYWORD_ONLY"}},
+    )
+    plan = {"parameters": [of(), more, last]}
+
+    assert called_with(plan, {"x": 1, "last": 2}) == ([], {"x": 1, "last": 2})
+    assert called_with(plan, {"x": 1, "last": 2, "more": [3, 4]}) == ([1, 3, 4], {"last": 2})
+    with pytest.raises(Unfit, match="x has to be given, for more comes after it"):
+        called_with(plan, {"more": [3, 4]})

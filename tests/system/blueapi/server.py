@@ -23,12 +23,14 @@ def main(folder, port):
     (folder / "config.yaml").write_text(json.dumps(config))
     call = [sys.executable, "-m", "blueapi", "--config", str(folder / "config.yaml"), "serve"]
     environment = os.environ | {"OVEN": str(folder), "PYTHONPATH": str(Path(__file__).parent)}
-    subprocess.Popen(call, env=environment, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-    while True:
+    server = subprocess.Popen(call, env=environment, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    while server.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/api/v1/environment", timeout=1) as answer:
             if json.load(answer)["initialized"]:
                 break
         time.sleep(0.05)
+    if server.poll() is not None:
+        sys.exit("blueapi did not begin")
     print("ready", flush=True)
     sys.stdin.read()
     os.killpg(0, 9)  # its workers as well

@@ -37,8 +37,8 @@ def ask(port, method, **params):
             return {}
 
 
-def until(port, **wanted):
-    while any(ask(port, "status").get(name) != value for name, value in wanted.items()):
+def until(manager, port, **wanted):
+    while manager.poll() is None and any(ask(port, "status").get(name) != value for name, value in wanted.items()):
         time.sleep(0.05)
 
 
@@ -50,12 +50,14 @@ def main(folder, port, *how):
     call += ["--redis-name-prefix=oven", f"--zmq-info-addr=tcp://127.0.0.1:{port + 1 if port < 65535 else port - 1}"]
     environment = os.environ | {"OVEN": str(folder)}
     manager = subprocess.Popen(call, env=environment, stdout=subprocess.DEVNULL)
-    until(port, manager_state="idle")
+    until(manager, port, manager_state="idle")
     ask(port, "environment_open")
-    until(port, manager_state="idle", worker_environment_exists=True)
+    until(manager, port, manager_state="idle", worker_environment_exists=True)
     if "closed" in how:
         ask(port, "environment_close")
-        until(port, manager_state="idle", worker_environment_exists=False)
+        until(manager, port, manager_state="idle", worker_environment_exists=False)
+    if manager.poll() is not None:
+        sys.exit("the RE Manager did not begin")
     print("ready", flush=True)
     sys.stdin.read()
     manager.kill()

@@ -1,7 +1,7 @@
 """Holds a campaign against what its resources can do: names, units, levels and candidates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from labwright.campaigns.agreement import check_limits, check_step, with_units
@@ -19,6 +19,8 @@ from labwright.core.units import check_unit, convert_value
 from labwright.core.values import Point, Value, is_number, show
 from labwright.core.verdict import Action, Plan
 from labwright.planning.region import check_possible
+from labwright.safety.envelope import Limits
+from labwright.safety.orders import Orders
 from labwright.storage.database.packing import pack, unpack
 
 Capabilities = Mapping[str, Capability]
@@ -26,11 +28,15 @@ Capabilities = Mapping[str, Capability]
 
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
-    """A campaign joined to the capabilities it uses, by resource.capability; `problem` has the pool, if any."""
+    """A campaign joined to the capabilities it uses, by resource.capability; `problem` has the pool, if any.
+
+    `guards`: by the name of a resource behind a monitor, its limits and how its commands become orders.
+    """
 
     campaign: Campaign
     capabilities: Capabilities
     problem: Problem
+    guards: Mapping[str, tuple[Limits, Orders]] = field(default_factory=dict)
 
     @property
     def movable(self) -> frozenset[str]:

@@ -15,7 +15,8 @@ from typing import Self
 from labwright.core.errors import NotFound, ResourceUnavailable
 
 PIP = ("-I", "-m", "pip", "--disable-pip-version-check")  # whatever PYTHONPATH says
-CACHE = Path.home() / ".cache" / "labwright" / "environments"
+IN_VENV = sys.prefix != sys.base_prefix  # there, nothing is left behind when that is removed
+CACHE = Path(sys.prefix) / "environments" if IN_VENV else Path.home() / ".cache" / "labwright" / "environments"
 
 
 def cached_environment(pins: Path) -> Path:

@@ -75,7 +75,7 @@ resources:
     capabilities:
       judge:
         question: Is it pure?
-        inputs: {crude: {unit: "%"}, photo: {}}
+        inputs: {crude: {unit: "%"}, photo: {file: true}}
         outputs: {purity: {unit: "%", low: 0, high: 100}}
         decision: [go, stop]
         beliefs: [temperature, solvent]

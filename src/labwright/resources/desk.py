@@ -88,7 +88,9 @@ class Errand:
             name=name,
             inputs=self.inputs,
             outputs=tuple(
-                Output(name=f.name, unit=f.unit) for f in self.fields if f.required and f.kind is not FieldKind.BELIEF
+                Output(name=f.name, unit=f.unit, file=f.kind is FieldKind.FILE)
+                for f in self.fields
+                if f.required and f.kind is not FieldKind.BELIEF
             ),
             queryable=True,
             beliefs=tuple(f.name for f in self.fields if f.kind is FieldKind.BELIEF),

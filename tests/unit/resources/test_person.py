@@ -75,7 +75,11 @@ async def test_a_field_may_be_words_yes_or_no_or_a_file_and_what_may_be_left_out
         await ada.run(command(), desk)
         [weigh] = ada.capabilities()
 
-    assert [output.name for output in weigh.outputs] == ["clear", "count", "photo"]
+    assert [(output.name, output.file) for output in weigh.outputs] == [
+        ("clear", False),
+        ("count", False),
+        ("photo", True),
+    ]
     assert desk.tasks[0].fields == (
         Field(name="clear", kind=FieldKind.YES_NO),
         Field(name="remark", kind=FieldKind.WORDS, required=False),

@@ -16,6 +16,7 @@ from labwright.app.equipment import Equipment, capabilities_of
 from labwright.app.filing import begin, file_away, refuse_change
 from labwright.app.guarding import Guarding
 from labwright.app.laboratory import Laboratory, Standing, file_of, from_here, place_of
+from labwright.app.probing import Probing
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import gate_of, said_by
 from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign, renamed
@@ -307,6 +308,11 @@ class App:
     def booking(self) -> Booking:
         """What people do with resources that campaigns share."""
         return Booking(self.laboratory, self._equipment)
+
+    @property
+    def probing(self) -> Probing:
+        """What resources say of themselves."""
+        return Probing(self.laboratory, self._equipment)
 
     @property
     def guarding(self) -> Guarding:

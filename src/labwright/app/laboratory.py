@@ -155,7 +155,7 @@ class Laboratory:
         posts: Sequence[Post],
         thread: StorageThread,
         watcher: Watcher,
-        tell: Callable[[str], None],
+        tell: Callable[[str], None] = lambda text: None,
     ) -> Crew:
         """Return those who conduct a campaign and serve resources in this process; `keys`: of all that it names."""
         return assemble(

@@ -19,6 +19,7 @@ from labwright.cli import (
     materials,
     people,
     records,
+    resources,
     starting,
     suggest,
     tasks,
@@ -82,6 +83,7 @@ app.command()(decide.decide)
 app.command()(decide.gone)
 app.add_typer(people.app)
 app.add_typer(guard.app)
+app.command()(resources.resources)
 app.command()(booking.take)
 app.command("give-back")(booking.give_back)
 app.command()(booking.calendar)

@@ -88,13 +88,13 @@ def _capability(capability: "Capability") -> Iterator[str]:
 
 
 def _limits(given: "Input") -> str:
-    from labwright.core.task import expected
+    from labwright.core.form import Field, expected
 
     if given.file:
         return "a file of an earlier step"
     if (given.low, given.high, given.levels) == (None, None, None):
         return f"any number in {given.unit}, no limits said" if given.unit else "no unit and no limits said"
-    return expected(given)
+    return expected(Field(name=given.name, unit=given.unit, low=given.low, high=given.high, levels=given.levels))
 
 
 def _json(one: "Described") -> "dict[str, Json]":

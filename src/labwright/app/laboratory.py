@@ -52,7 +52,7 @@ from labwright.storage.reservations import Reservation, Reservations
 from labwright.storage.runs import Runs
 from labwright.storage.statements import Statements
 from labwright.storage.tasks import Tasks
-from labwright.storage.telemetry import Telemetry
+from labwright.storage.telemetry import Series, Telemetry
 from labwright.storage.trials import Trials
 from labwright.storage.verification import Verification, verify
 
@@ -254,6 +254,13 @@ class Laboratory:
             files={reference: path for reference in kept if (path := objects.find(reference)) is not None},
             beliefs=self.beliefs.of(name),
         )
+
+    def told(self, name: str, number: int | None = None) -> dict[tuple[str, str], Series]:
+        """Return what resources told during a trial, or a campaign, by resource and channel."""
+        objects = Objects(self.database.objects)
+        of = None if number is None else [run.id for run in self.runs.of(name, self.trials.get(name, number).number)]
+        self.campaigns.get(name)
+        return Telemetry(self.database, objects).of(name, of)
 
     def decide_done(self, number: int, found: Json, *, why: str, by: str) -> Run:
         """Record what a person read off after an unknown run, by the outputs of its capability."""

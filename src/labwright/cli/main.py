@@ -23,6 +23,7 @@ from labwright.cli import (
     starting,
     suggest,
     tasks,
+    telemetry,
 )
 
 app = typer.Typer(
@@ -84,6 +85,7 @@ app.command()(decide.gone)
 app.add_typer(people.app)
 app.add_typer(guard.app)
 app.command()(resources.resources)
+app.command()(telemetry.telemetry)
 app.command()(booking.take)
 app.command("give-back")(booking.give_back)
 app.command()(booking.calendar)

@@ -104,6 +104,7 @@ def test_what_a_person_has_taken_is_left_alone_until_it_is_given_back(lab):
     lab.labwright("take", "adding.yaml", "bench", "--why", "alignment", "--as", "Ada", "--secret-file", "ada")
     run = lab.run()
     assert waits(run, "bench waits: Ada has taken it: alignment")
+    assert "Taken: bench by Ada: alignment." in lab.labwright("status")
     assert lab.begun() == []
 
     lab.labwright("give-back", "adding.yaml", "bench", "--as", "Ada", "--secret-file", "ada")

@@ -311,6 +311,9 @@ def test_a_key_is_made_limits_are_signed_and_shown_and_it_is_armed_and_tripped_o
     bench.labwright("guard", "trip", "baking.yaml", "oven", "--why", "it smells", "--by", "Bob")
 
     assert "heater is tripped" in bench.labwright("guard").stdout
+    assert json.loads(bench.labwright("status", "--json").stdout)["guards"] == [
+        {"instrument": "heater", "state": "tripped", "why": "it smells"}
+    ]
     assert [e["why"] for e in bench.ledger("guard.tripped")] == ["it smells"]
 
 

@@ -163,6 +163,18 @@ async def test_a_property_that_the_unit_does_not_take_is_refused_with_those_that
             pass
 
 
+async def test_the_file_may_fix_a_property_and_no_property_is_given_twice(furnace):
+    part = {"inputs": {"t": "Temperature"}, "fixed": {"Seconds": 0.1}}
+    async with opened(furnace.options(capability=part)) as resource:
+        await resource.run(Command(command_id="fixed", epoch=1, capability="heat", inputs={"t": 7.0}), Silent())
+    with pytest.raises(InvalidInput, match="the property 'Temperature' is given twice"):
+        async with opened(furnace.options(capability=part | {"fixed": {"Temperature": 1}})):
+            pass
+
+    [begun] = [one for one in furnace.started if one["task"] == "fixed"]
+    assert (begun["Temperature"], begun["Seconds"]) == (7.0, 0.1)
+
+
 async def test_a_unit_that_differs_from_the_servers_is_refused(furnace):
     inputs = {"t": {"property": "Temperature", "unit": "K"}}
     with pytest.raises(InvalidUnit, match=r"the file says 'K', but the server says 'degC'"):

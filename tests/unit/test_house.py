@@ -32,8 +32,9 @@ ADAPTERS = {
     "recurring_ical_events": "resources/calendars.py",
     "sqlalchemy": "storage/",
     "sqlite3": "storage/",
+    "zmq": "resources/queueserver/",
 }
-OPTIONAL = ("asyncua", "google.protobuf", "grpc", "matplotlib", "openpyxl", "psycopg", "pybamm", "sila2")
+OPTIONAL = ("asyncua", "google.protobuf", "grpc", "matplotlib", "openpyxl", "psycopg", "pybamm", "sila2", "zmq")
 HEAVY = (*OPTIONAL, "alembic", "cryptography", "httpx", "numpy", "pint", "pydantic", "scipy", "sqlalchemy", "yaml")
 
 

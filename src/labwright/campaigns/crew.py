@@ -19,7 +19,8 @@ from labwright.safety.gate import Gate
 from labwright.safety.limits import LimitsReviewer, SpaceReviewer
 from labwright.safety.orders import GuardReviewer
 from labwright.sites.available import Taken
-from labwright.sites.worker import Brief, Post, Worker
+from labwright.sites.post import Post
+from labwright.sites.worker import Brief, Worker
 from labwright.storage.presence import Presence
 
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from labwright.core.errors import InvalidTransition, Overtaken, PlatformError, StorageUnavailable
+from labwright.core.errors import InvalidTransition, Overtaken, PlatformError, ResourceUnavailable, StorageUnavailable
 from labwright.core.person import Person
 from labwright.safety.monitor import Past
 from labwright.sites.guard import Guard, limits_of
@@ -37,7 +37,8 @@ class Duty:
         past = Past() if record is None else Past(version=record.version, digest=record.digest)
         await self._guard.begin(past)
         if record is not None and record.state is GuardState.ARMED and record.worker is not None:
-            await self._guard.stop()
+            with suppress(ResourceUnavailable):  # then it is tripped, and tried again
+                await self._guard.stop()
             await self._record(self._guards.disarm, why="the process that served it has ended")
         if record is not None and record.state is GuardState.TRIPPED:
             self._tripped_by = record.serial

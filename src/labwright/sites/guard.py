@@ -95,7 +95,7 @@ class Guard:
 
     def __init__(self, resource: Resource, place: Place) -> None:
         self.name, self.place = place.name, place
-        self._resource = resource
+        self.resource = resource
         self._line: Line | None = None
         self._monitor: Monitor | None = None
         self._orders: Orders | None = None
@@ -111,11 +111,11 @@ class Guard:
 
     def capabilities(self) -> Sequence[Capability]:
         """Offer what the resource offers."""
-        return self._resource.capabilities()
+        return self.resource.capabilities()
 
     async def ask(self, command: Command) -> Answer:
         """Ask the resource: that sets nothing."""
-        return await self._resource.ask(command)
+        return await self.resource.ask(command)
 
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
         """Let the resource carry out a command that the monitor admits; otherwise HeldBack, and it was not sent."""
@@ -127,7 +127,7 @@ class Guard:
         new = tuple(said for said in decided if said.answer is Said.ACT)
         self._flights.append(new)
         try:
-            return await self._resource.run(command, recorder)
+            return await self.resource.run(command, recorder)
         finally:
             self._flights.remove(new)
             await asyncio.shield(asyncio.to_thread(self._settle, new))
@@ -141,7 +141,7 @@ class Guard:
             except ResourceUnavailable as error:
                 said = error
         try:
-            await guarded(self._resource.stop)
+            await guarded(self.resource.stop)
         except Exception:
             if self._monitor is None or said is not None:
                 raise
@@ -293,9 +293,9 @@ class Guard:
             for name in dict.fromkeys(named)
             if (channel := limits.channels.get(name)) is not None and channel.fresh_s is not None
         }
-        if not wanted or not isinstance(self._resource, ReadsBack):
+        if not wanted or not isinstance(self.resource, ReadsBack):
             return
-        reads, at = self._resource, monitor.situation().now
+        reads, at = self.resource, monitor.situation().now
         with suppress(Exception):  # an adapter may raise anything; what was not read is not known
             async with asyncio.timeout(min(wanted.values())):
                 found = await guarded(lambda: reads.read_back(list(wanted)))
@@ -323,7 +323,7 @@ class Guard:
             elif flights := list(self._flights):
                 await asyncio.to_thread(self._settle, [said for flight in flights for said in flight])
                 with suppress(Exception):  # what waits in the adapter to be sent is withdrawn by its own stop
-                    await guarded(self._resource.stop)
+                    await guarded(self.resource.stop)
             armed = situation.armed is not None and self._limits is not None
             await asyncio.sleep(min(IDLE_S, self._limits.heartbeat_s / BEATS) if armed and self._limits else IDLE_S)
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 
 from labwright.core.capability import Capability
 from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Running
@@ -27,10 +26,9 @@ from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
 from labwright.resources.stranger import guarded, words
 from labwright.safety.gate import Gate
-from labwright.sites.available import Attendance, Taken
-from labwright.sites.duty import Duty
-from labwright.sites.guard import Guard
+from labwright.sites.available import Taken
 from labwright.sites.patience import Endurance, Patience
+from labwright.sites.post import Post
 from labwright.sites.received import received
 from labwright.sites.sending import send
 from labwright.sites.standstill import Standstill
@@ -44,35 +42,6 @@ HOLD_AGAIN_S = 0.5  # between two tries to hold what another process holds
 MAY_REPEAT = "it may be repeated"
 NEVER_STARTED = "the resource says that it never started"
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Post:
-    """A resource that a worker serves: `key` names the physical thing, `capacity` how many runs it takes at once.
-
-    `duty` follows the record of its monitor, where one stands before it; `attendance` says when it is not to be had.
-    """
-
-    key: str
-    resource: Resource
-    capacity: int = 1
-    duty: Duty | None = None
-    attendance: Attendance | None = None
-
-    @cached_property
-    def capabilities(self) -> dict[str, Capability]:
-        """What the resource can do, by name."""
-        return {c.name: c for c in self.resource.capabilities()}
-
-    @property
-    def may_be_shared(self) -> bool:
-        """Whether several processes may command it: nothing in the world changes, or the device keeps them apart."""
-        return self.guard is None and all(c.repeatable or c.fenced for c in self.capabilities.values())
-
-    @property
-    def guard(self) -> Guard | None:
-        """The monitor that stands before it, or None."""
-        return self.resource if isinstance(self.resource, Guard) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -377,7 +346,7 @@ class Worker:
     async def _act(self, run: Run) -> None:
         crash_point("before act")
         try:
-            outcome = await self._send(run)
+            outcome = await self._send(run, self._posts[run.key].resource)
         except StaleEpoch as error:
             log.warning("%s was taken over by another worker: %s", run, error)
             return
@@ -402,9 +371,9 @@ class Worker:
         crash_point("after act")
         await self._record(run, outcome)
 
-    async def _send(self, run: Run) -> Outcome:
+    async def _send(self, run: Run, resource: Resource) -> Outcome:
         """Let the resource carry out a run."""
-        return await send(run, self._posts[run.key].resource, self._recorder(run), repeatable=self._repeatable(run))
+        return await send(run, resource, self._recorder(run), repeatable=self._repeatable(run))
 
     async def _settle(self, run: Run) -> bool:
         """Find out what became of an intended run; True when it was queued again."""
@@ -425,7 +394,7 @@ class Worker:
             case Done(outcome=outcome):
                 await self._record(run, outcome)
             case Running():
-                await self._record(run, await self._send(run))
+                await self._record(run, await self._send(run, self._posts[run.key].behind))
             case CannotTell(reason=reason):
                 why = f"{run.resource} cannot say what became of it" + (f": {storable(reason)}" if reason else "")
                 await self._storage(self._runs.lose, run, why)

@@ -1,6 +1,6 @@
 """What monitors stand before, and whose signatures their limits files need: each change is one fact on record."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -147,7 +147,7 @@ class Guards:
             if connection.execute(select(limit_keys.c.id).where(limit_keys.c.key == key)).first():
                 raise InvalidInput("That key is on record already. Make another.")
             connection.execute(insert(limit_keys).values(key=key, person=person.name, added_at=now()))
-            append(connection, STREAM, "limit_key.added", {"key": key, "by": person.name})
+            append(connection, STREAM, "limit_key.added", {"limit_key": key, "trusted": True, "by": person.name})
 
     def end_key(self, key: str, *, by: Person, why: str) -> None:
         """Trust a key no more; what was armed with its signatures is to be armed anew."""
@@ -155,7 +155,8 @@ class Guards:
             mine = update(limit_keys).where(limit_keys.c.key == key, limit_keys.c.ended_at.is_(None))
             if connection.execute(mine.values(ended_at=now())).rowcount != 1:
                 raise NotFound(f"No key {key[:16]}... is trusted.")
-            append(connection, STREAM, "limit_key.ended", {"key": key, "by": by.name, "why": why})
+            body: dict[str, Json] = {"limit_key": key, "trusted": False, "by": by.name, "why": why}
+            append(connection, STREAM, "limit_key.ended", body)
 
 
 def _check_later(before: GuardRecord, version: int) -> None:
@@ -205,9 +206,14 @@ def told(record: GuardRecord) -> dict[str, Json]:
     return {**body, "mode": record.mode, "motion": record.motion, "by": record.by, "at": record.at, "why": record.why}
 
 
-def facts(connection: Connection) -> dict[str, Mapping[str, Json]]:
-    """Return what the table says of each monitor, as the ledger tells it too."""
-    return {row.thing: told(_record(row)) for row in connection.execute(_query())}
+def facts(connection: Connection) -> Iterator[tuple[str, str, str, Json]]:
+    """Yield what the tables say of each monitor and each key, as the ledger tells it too: whose, which, what, value."""
+    for row in connection.execute(_query()):
+        for name, value in told(_record(row)).items():
+            if name != "thing":
+                yield "thing", row.thing, name, value
+    for key in connection.execute(select(limit_keys)):
+        yield "limit_key", key.key, "trusted", key.ended_at is None
 
 
 def _record(row: Row[Any]) -> GuardRecord:

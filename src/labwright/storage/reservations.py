@@ -1,7 +1,7 @@
 """Things that people have taken by hand: nothing is begun on them until they are given back."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from labwright.storage.rows import read_runs, runs_query
 class Reservation:
     """That somebody has a thing; `until`: when it is given back by itself, in seconds since 1970."""
 
+    id: int
     thing: str
     person: str
     why: str
@@ -63,11 +64,9 @@ class Reservations:
                 raise InvalidTransition(thing, f"taken by {held.person} ({held.why})", "be taken", ["give-back"])
             until = None if for_s is None else database_now() + for_s
             row = {"thing": thing, "person": person.name, "why": why, "since": now(), "until": until}
-            connection.execute(insert(reservations).values(**row))
-            found = _find(connection, thing)
-            assert found is not None
-            body: dict[str, Json] = {"thing": thing, "by": person.name, "why": why, "until": found.until}
-            append(connection, STREAM, "resource.taken", body)
+            added = insert(reservations).values(**row).returning(reservations)
+            found = _reservation(connection.execute(added).one())
+            append(connection, STREAM, "resource.taken", {"reservation": found.id, **_told(found)})
             return found
 
     def give_back(self, thing: str, by: Person) -> Reservation:
@@ -77,9 +76,24 @@ class Reservations:
             if held is None:
                 raise NotFound("Nobody has taken it, so it cannot be given back.")
             mine = update(reservations).where(reservations.c.thing == thing, reservations.c.ended_at.is_(None))
-            connection.execute(mine.values(ended_at=now()))
-            append(connection, STREAM, "resource.given_back", {"thing": thing, "of": held.person, "by": by.name})
+            ended = now()
+            connection.execute(mine.values(ended_at=ended))
+            body: dict[str, Json] = {"reservation": held.id, "given_back": ended, "by": by.name}
+            append(connection, STREAM, "resource.given_back", body)
             return held
+
+
+def facts(connection: Connection) -> Iterator[tuple[str, int, str, Json]]:
+    """Yield what the table says of each reservation, as the ledger tells it too: whose, which, what and its value."""
+    for row in connection.execute(select(reservations)):
+        for name, value in _told(_reservation(row)).items():
+            yield "reservation", row.id, name, value
+        if row.ended_at is not None:
+            yield "reservation", row.id, "given_back", row.ended_at
+
+
+def _told(found: Reservation) -> dict[str, Json]:
+    return {"thing": found.thing, "by": found.person, "why": found.why, "since": found.since, "until": found.until}
 
 
 def _times(connection: Connection, streams: Collection[str]) -> dict[int, tuple[str, str | None]]:
@@ -107,5 +121,11 @@ def _find(connection: Connection, thing: str) -> Reservation | None:
 
 def _reservation(row: Row[Any]) -> Reservation:
     return Reservation(
-        thing=row.thing, person=row.person, why=row.why, since=row.since, until=row.until, ended_at=row.ended_at
+        id=row.id,
+        thing=row.thing,
+        person=row.person,
+        why=row.why,
+        since=row.since,
+        until=row.until,
+        ended_at=row.ended_at,
     )

@@ -12,7 +12,7 @@ from labwright.campaigns.wiring import wire
 from labwright.core.states import CampaignState
 from labwright.planning.planner import Planner
 from labwright.resources.resource import Resource
-from labwright.sites.worker import Post
+from labwright.sites.post import Post
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import at_work

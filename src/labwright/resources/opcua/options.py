@@ -44,14 +44,23 @@ def _node_alone(found: Any) -> Any:
     return {"node": found} if isinstance(found, str) else found
 
 
-class InputPart(Part):
-    """Where an input is written, or where its unit and range are read, and what narrows them."""
+class RangePart(Part):
+    """Where the unit and the range of an input are read, and what narrows them."""
 
     node: NodeText | None = None
     unit: str | None = None
     low: float | None = None
     high: float | None = None
     levels: tuple[Value, ...] | None = None
+
+
+class InputPart(RangePart):
+    """Where an input is written, or where its unit and range are read, and what narrows them.
+
+    `argument`: what the method calls it, where that is another name.
+    """
+
+    argument: NodeText | None = None
 
 
 class OutputPart(Part):
@@ -66,6 +75,7 @@ class CapabilityPart(Part):
 
     `start`: a method, called with the command id (where `command_id` or `lookup` is given) and then the inputs; or a
     variable, written last, with the command id or true. `states`: the server's own words for the phases of a command.
+    `fixed`: what the file itself gives, by the argument of the method or the variable that is written.
     """
 
     start: NodeText
@@ -78,6 +88,7 @@ class CapabilityPart(Part):
     outputs: dict[str, Annotated[OutputPart, BeforeValidator(_node_alone, json_schema_input_type=OutputPart | str)]] = (
         Field(min_length=1)
     )
+    fixed: dict[str, Value] = {}
     states: dict[Phase, tuple[str | int, ...]] = {}
     repeatable: bool = False
 
@@ -93,7 +104,7 @@ class Halt(StrEnum):
     ABORT = "abort"
 
 
-class PropertyPart(InputPart):
+class PropertyPart(RangePart):
     """A property that a program is started with, by its key; by default the input's name.
 
     `node`: the variable that has its unit and range, where the server's supported properties do not lead to it.
@@ -128,7 +139,7 @@ class ProgramPart(Part):
     """One program of a functional unit of LADS (OPC 30500-1); a variable is a path in the `VariableSet` of its result.
 
     `state`: the variable that says how the program ended, in the words of `states`; `reason`: why it failed. `stop`:
-    the functional unit's method that stops it.
+    the functional unit's method that stops it. `fixed`: what the file itself gives, by the key of the property.
     """
 
     functional_unit: NodeText
@@ -143,6 +154,7 @@ class ProgramPart(Part):
     reason: NodeText | None = None
     states: dict[Phase, tuple[str | int, ...]] = {}
     stop: Halt = Halt.STOP
+    fixed: dict[str, Value] = {}
     repeatable: bool = False
 
     def phase(self, word: object) -> Phase | None:

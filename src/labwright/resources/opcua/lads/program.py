@@ -61,7 +61,8 @@ class Program:
         if set(command.inputs) != set(self.properties):
             given, wanted = (", ".join(sorted(names)) or "nothing" for names in (command.inputs, self.properties))
             raise Refused(f"{self.template} was given {given}; it takes {wanted}")
-        values = {p.key: _text(p, command.inputs[name]) for name, p in self.properties.items()}
+        values = {key: _text(Property(key=key, type=None), value) for key, value in self.part.fixed.items()}
+        values |= {p.key: _text(p, command.inputs[name]) for name, p in self.properties.items()}
         return await self.unit.start(self.template, values, command.command_id)
 
 
@@ -76,19 +77,20 @@ def _chosen(place: str, part: ProgramPart, known: Mapping[str, str]) -> str:
 async def _inputs(unit: Unit, place: str, part: ProgramPart) -> list[tuple[Input, Property]]:
     """Return inputs with the units and ranges of the variables that the supported properties lead to."""
     supported = await unit.connection.look(lambda client, addresses: _supported(unit, client, addresses))
+    keys = [*(said.property or name for name, said in part.inputs.items()), *part.fixed]
+    if supported and (unknown := [key for key in keys if key not in supported]):
+        raise InvalidInput(
+            f"{place}: {part.functional_unit} takes no property {unknown[0]!r}. It takes: {', '.join(supported)}."
+        )
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise InvalidInput(f"{place}: the property {twice[0]!r} is given twice.")
     found = []
     for name, said in part.inputs.items():
         key = said.property or name
-        if supported and key not in supported:
-            raise InvalidInput(
-                f"{place}.{name}: {part.functional_unit} takes no property {key!r}. It takes: {', '.join(supported)}."
-            )
         node = said.node or supported.get(key)
         engineering = await unit.connection.engineering(node) if node else Engineering()
         kind = await unit.connection.variable_type(node) if node else None
         found.append((as_input(name, f"{place}.{name}", said, engineering), Property(key=key, type=kind)))
-    if len({p.key for _, p in found}) < len(found):
-        raise InvalidInput(f"{place}: two inputs are the same property of the program.")
     return found
 
 

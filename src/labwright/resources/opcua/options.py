@@ -172,7 +172,9 @@ def _phase(states: dict[Phase, tuple[str | int, ...]], word: object) -> Phase | 
 
 def _sort(found: Any) -> str:
     """Tell the two sorts of capabilities apart."""
-    program = {"functional_unit", "program"} & found.keys() if isinstance(found, dict) else isinstance(found, ProgramPart)
+    program = (
+        {"functional_unit", "program"} & found.keys() if isinstance(found, dict) else isinstance(found, ProgramPart)
+    )
     return "a program" if program else "a method"
 
 

@@ -20,6 +20,17 @@ from labwright.testing import Relay
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCRIPT = Path(__file__).parent / "lads" / "server.py"
 UNIT = "DeviceSet/Furnace/FunctionalUnitSet/Chamber"
+CAMPAIGN = {
+    "name": "bake",
+    "question": "How hot?",
+    "space": {"t": {"kind": "continuous", "low": 0, "high": 99, "unit": "degC"}},
+    "objectives": {"y": {"goal": "maximize", "unit": "degC"}},
+    "procedure": [
+        {"use": "furnace.heat", "with": {"t": "$t", "Seconds": "2 s"}, "gives": {"y": "$Y", "a": "$area"}},
+    ],
+    "planner": {"kind": "sampling"},
+    "budget": {"trials": 3},
+}
 
 
 class Furnace:
@@ -388,6 +399,31 @@ async def test_a_unit_that_says_less_gives_the_same_result(tmp_path, words):
         assert first.quality == second.quality == "good"
         assert second.values["Y"].value == pytest.approx(60 - 273.15)
         assert [one["task"] for one in furnace.started] == ["one", "two"]
+
+
+async def test_results_that_do_not_say_whose_they_are_serve_only_who_has_started_the_program(tmp_path):
+    with another(tmp_path, "wordless") as furnace:
+        async with opened(furnace.options(exclusive=True)) as resource:
+            assert isinstance(await run(resource, "one"), Observation)
+        async with opened(furnace.options(exclusive=True)) as resource:
+            assert isinstance(await resource.ask(command("one")), CannotTell)
+
+
+async def test_a_campaign_that_is_killed_goes_on_and_begins_nothing_twice(tmp_path):
+    with another(tmp_path) as furnace:
+        file = tmp_path / "campaign.yaml"
+        file.write_text(json.dumps(CAMPAIGN | {"resources": {"furnace": furnace.options()}}))
+        call = [sys.executable, "-m", "labwright", "run", str(file)]
+        for begun_before in (0, 1):
+            with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as killed:
+                while len(furnace.started) <= begun_before:
+                    await asyncio.sleep(0.05)
+                killed.kill()
+        done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+        tasks = [one["task"] for one in furnace.started]
+        assert "finished after 3 of 3 trials" in done.stdout
+        assert len(tasks) == len(set(tasks)) == 3
 
 
 async def test_a_broken_connection_is_opened_again_while_it_runs(furnace):

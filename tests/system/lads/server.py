@@ -3,8 +3,8 @@
 `server.py FOLDER PORT [word ...]`. It loads the nodesets of the OPC Foundation beside it. The words:
 `shifted`: its namespaces have other indexes. `late`: a result is there at the end only. `nameless`: it does not say
 which run is active. `complete`: a program that has ended stays in Complete until it is reset. `kept`: results outlive
-the process. `forgetting`: what is aborted leaves no result. `bare`: it names no properties that it takes. It ends when
-its input does.
+the process. `forgetting`: what is aborted leaves no result. `wordless`: results do not hold whose they are. `bare`: it
+names no properties that it takes. It ends when its input does.
 """
 
 import asyncio
@@ -129,7 +129,8 @@ class Furnace:
     async def build_result(self, name, job, task, **end):
         result = await self.results.add_object(self.own, name, self.type(1021), instantiate_optional=False)
         await result.add_property(self.lads, "DeviceProgramRunId", name)
-        for word, value in {"SupervisoryJobId": job, "SupervisoryTaskId": task}.items():
+        words = {} if "wordless" in WORDS else {"SupervisoryJobId": job, "SupervisoryTaskId": task}
+        for word, value in words.items():
             await (await result.get_child(f"{self.lads}:{word}")).write_value(value)
         await (await result.get_child(f"{self.lads}:Stopped")).write_value(UNSET, ua.VariantType.DateTime)
         if end:

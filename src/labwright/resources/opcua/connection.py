@@ -45,6 +45,7 @@ class Connection:
         self._client: Any = None
         self._addresses: Addresses | None = None
         self._lock = asyncio.Lock()
+        self.sessions = 0  # opened so far: a server that has restarted has lost the one before
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -187,6 +188,7 @@ class Connection:
                 client = Client(self.url, timeout=self._timeout_s)
                 await self._connect(client)
                 self._client, self._addresses = client, Addresses(self.name, client)
+                self.sessions += 1
             return self._addresses
 
     async def _connect(self, client: Any) -> None:

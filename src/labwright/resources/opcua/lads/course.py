@@ -23,13 +23,15 @@ AT_REST = (Stage.FREE, Stage.COMPLETE)
 class Sent:
     """A command that this process has sent, and how often its unit was halted before.
 
-    `arrived`: the unit has taken it up, as the run `run_id` where it says which. `outcome`: what came of it.
+    `arrived`: the unit has taken it up, as the run `run_id` where it says which, in the `session` of that number.
+    `outcome`: what came of it.
     """
 
     epoch: int
     halts: int
     arrived: bool = False
     run_id: str = ""
+    session: int = 0
     outcome: Observation | Failure | None = None
 
 
@@ -109,7 +111,8 @@ class Course:
         """Return the result of a command; raises ResourceUnavailable where there are two."""
         found = [r for r in results if command.command_id in r.tasks]
         sent = self._sent.get(command.command_id)
-        if not found and sent is not None and sent.run_id:
+        if not found and sent is not None and sent.run_id and sent.session == self.unit.connection.sessions:
+            # The device does not write our id. A restarted one may give the id of a run a second time.
             found = [r for r in results if r.run_id == sent.run_id and not r.tasks]
         if len(found) > 1:
             names = ", ".join(r.name for r in found)
@@ -146,7 +149,7 @@ class Course:
             return str(error)
         except Lost as error:
             sent.run_id = await self._arrived(command, now, error)
-        sent.arrived = True
+        sent.arrived, sent.session = True, self.unit.connection.sessions
         return None
 
     async def _arrived(self, command: Command, before: Moment, error: Exception) -> str:
@@ -163,11 +166,13 @@ class Course:
 
     async def _end(self, command: Command, result: Result | None, recorder: Recorder) -> Observation | Failure:
         """Wait for the end of a program that the unit has taken up."""
-        pause, active, seen = Pause(), time.monotonic(), False
+        pause, active, seen, session = Pause(), time.monotonic(), False, 0
         sent = self._sent.get(command.command_id)
         run_id = sent.run_id if sent and sent.run_id else result.run_id if result else ""
         while True:
             now = await self.unit.now()
+            if self.unit.connection.sessions != session:  # a unit at rest may have restarted since, not ended
+                seen, session = False, self.unit.connection.sessions
             ours = now.run_id in ("", run_id) or not run_id
             if ours and now.stage is Stage.BUSY:
                 seen, active = True, time.monotonic()

@@ -1,6 +1,8 @@
 """What every resource promises, whatever stands behind it."""
 
 import logging
+import os
+import re
 import socket
 import subprocess
 import sys
@@ -29,6 +31,7 @@ from labwright.core.recorder import Silent
 from labwright.core.task import Task, observe
 from labwright.core.values import Value
 from labwright.resources.command import CommandResource
+from labwright.resources.epics import EpicsResource
 from labwright.resources.function import FunctionResource
 from labwright.resources.opcua import OpcUaResource
 from labwright.resources.person import PersonResource
@@ -170,6 +173,22 @@ async def sila(folder: Path) -> AsyncIterator[Stand]:
 
 
 @asynccontextmanager
+async def epics(folder: Path) -> AsyncIterator[Stand]:
+    script = Path(__file__).parents[1] / "system" / "epics" / "ioc.py"
+    ports = [os.environ[f"EPICS_{name}_ADDR_LIST"].split()[2].rpartition(":")[2] for name in ("CA", "PVA")]
+    call = [sys.executable, str(script), str(folder), "STAND", *ports]
+    part = {"inputs": {"x": "SP"}, "start": "START", "command_id": "ID", "state": "STATE", "outputs": {"y": "Y"}}
+    states = {"states": {"idle": ["idle", "asleep"]}}
+    options = {"prefix": "STAND:", "stop": {"SAFE": "closed"}, "capabilities": {"heat": part | states}}
+    put = folder / "begun"
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as ioc:
+        assert ioc.stdout is not None and b"ready\n" in iter(ioc.stdout.readline, b"")
+        async with EpicsResource.open("oven", EpicsResource.Options.model_validate(options), folder) as resource:
+            started = lambda: re.findall(r"^START (.+)$", put.read_text() if put.exists() else "", re.M)  # noqa: E731
+            yield Stand(resource=resource, inputs={"x": 3.0}, started=started)
+
+
+@asynccontextmanager
 async def table(folder: Path) -> AsyncIterator[Stand]:
     (folder / "data.csv").write_text("x,y\n1,2\n3,6\n3,7\n")
     options = TableResource.Options(file=Path("data.csv"), units={"y": "degC"})
@@ -195,6 +214,7 @@ async def plate(folder: Path) -> AsyncIterator[Stand]:
 
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
     "command": command,
+    "epics": epics,
     "fake": fake,
     "fenced fake": fenced,
     "function": function,

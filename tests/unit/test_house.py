@@ -19,19 +19,38 @@ FACES = [p for p in FILES if p.name == "__init__.py" and p.parent.name != "migra
 
 # Where each package may be named; the core imports none of them by itself.
 ADAPTERS = {
+    "aioca": "resources/epics/",
     "alembic": "storage/",
     "asyncua": "resources/opcua/",
+    "bluesky": "resources/bluesky/",
     "cryptography": ("access/", "resources/opcua/certificates", "safety/signature.py"),
+    "epicscorelibs": "resources/epics/",
     "google": "resources/sila/",
     "grpc": "resources/sila/",
     "matplotlib": "campaigns/report/",
     "openpyxl": "campaigns/spreadsheet/workbook.py",
+    "ophyd_async": "resources/bluesky/",
+    "p4p": "resources/epics/",
     "psycopg": "storage/",
     "sila2": "resources/sila/",
     "sqlalchemy": "storage/",
     "sqlite3": "storage/",
 }
-OPTIONAL = ("asyncua", "google.protobuf", "grpc", "matplotlib", "openpyxl", "psycopg", "pybamm", "sila2")
+OPTIONAL = (
+    "aioca",
+    "asyncua",
+    "bluesky",
+    "epicscorelibs",
+    "google.protobuf",
+    "grpc",
+    "matplotlib",
+    "openpyxl",
+    "ophyd_async",
+    "p4p",
+    "psycopg",
+    "pybamm",
+    "sila2",
+)
 HEAVY = (*OPTIONAL, "alembic", "cryptography", "httpx", "numpy", "pint", "pydantic", "scipy", "sqlalchemy", "yaml")
 
 

@@ -30,6 +30,7 @@ from labwright.core.errors import StaleEpoch
 from labwright.core.recorder import Silent
 from labwright.core.task import Task, observe
 from labwright.core.values import Value
+from labwright.resources.bluesky import BlueskyResource
 from labwright.resources.command import CommandResource
 from labwright.resources.epics import EpicsResource
 from labwright.resources.function import FunctionResource
@@ -84,6 +85,23 @@ async def fake(folder: Path) -> AsyncIterator[Stand]:
 async def fenced(folder: Path) -> AsyncIterator[Stand]:
     instrument = FakeInstrument(fenced=True, batch=4, duration_s=0.01)
     yield Stand(resource=instrument, inputs={"x": 3.0}, started=lambda: instrument.started)
+
+
+@asynccontextmanager
+async def bluesky(folder: Path) -> AsyncIterator[Stand]:
+    (folder / "beam.py").write_text(
+        "import bluesky.plan_stubs as bps\n"
+        "from ophyd_async.core import soft_signal_rw\n"
+        "motor = soft_signal_rw(float)\n"
+        "def double(motor, x):\n"
+        "    yield from bps.mv(motor, 2 * x)\n"
+        "    return {'y': (yield from bps.rd(motor))}\n"
+    )
+    part = {"plan": "beam.py:double", "args": ["motor", "x"], "inputs": {"x": {"low": 0, "high": 9}}}
+    part["outputs"] = {"y": {"returned": "y", "unit": "degC"}}
+    options = {"devices": "beam.py", "capabilities": {"double": part}}
+    async with BlueskyResource.open("beam", BlueskyResource.Options.model_validate(options), folder) as resource:
+        yield Stand(resource=resource, inputs={"x": 3.0})
 
 
 @asynccontextmanager
@@ -213,6 +231,7 @@ async def plate(folder: Path) -> AsyncIterator[Stand]:
 
 
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
+    "bluesky": bluesky,
     "command": command,
     "epics": epics,
     "fake": fake,

@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 TABLES = ROOT.parent / "shared" / "tables"
 GIVEN = Path(__file__).parent / "given"
 # Played by tests/system, with a server.
-INSTRUMENTS = ("docs/how-to/opcua.md", "docs/how-to/sila.md", "docs/tutorials/fast-charge.md")
+INSTRUMENTS = tuple(f"docs/how-to/{name}.md" for name in ("bluesky", "epics", "opcua", "sila"))
+INSTRUMENTS += ("docs/tutorials/fast-charge.md",)
 LINKED = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 INSTALLS = ("make ", "pip ")
 ALIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -227,6 +227,77 @@ async def test_a_missing_extra_is_an_error_that_names_it(monkeypatch):
     assert "pip install '.[epics]'" in await refusal(nowhere, {"it": ONLY_SET}, MissingExtra)
 
 
+# Where IOCs are searched
+
+
+async def test_pvaccess_is_searched_at_the_addresses_of_the_file_and_nowhere_else(ioc):
+    there, elsewhere = (f"pva://127.0.0.1:{port}" for port in (ioc.ports[1], 9))
+    async with opened(ioc, {"set": ONLY_SET}, protocol="pva", addresses=[there]) as resource:
+        outcome = await run(resource, "set", x=20)
+    told = await refusal(
+        ioc, {"set": ONLY_SET}, ResourceUnavailable, protocol="pva", addresses=[elsewhere], timeout_s=0.5
+    )
+
+    assert outcome == Observation(values={})
+    assert "searched at 127.0.0.1:9 (`addresses`)" in told
+
+
+async def test_channel_access_is_searched_at_one_list_in_a_process_and_another_is_refused(ioc):
+    same = [f"ca://{address}" for address in os.environ["EPICS_CA_ADDR_LIST"].split()]
+    async with opened(ioc, {"set": ONLY_SET}, addresses=same) as resource:
+        outcome = await run(resource, "set", x=20)
+    told = await refusal(ioc, {"set": ONLY_SET}, addresses=["ca://192.0.2.1"])
+
+    assert outcome == Observation(values={})
+    assert "Channel Access is to search at 192.0.2.1, but this process searches at 127.0.0.1:" in told
+
+
+async def test_a_pv_of_a_protocol_without_an_address_is_refused(ioc):
+    told = await refusal(ioc, {"set": {"inputs": {"x": "ca://LAB:SP"}}}, addresses=["pva://127.0.0.1"])
+
+    assert "addresses: there is none with ca://, so its PVs cannot be found" in told
+
+
+CAMPAIGN = """
+name: anneal
+question: Which temperature is best?
+space:
+  t: {kind: continuous, low: 20, high: 90, unit: degC}
+objectives:
+  reached: {goal: match, target: 60, unit: degC}
+procedure:
+  - use: oven.heat
+    with: {temperature: $t}
+    gives: {reached: $reached}
+budget: {trials: 2}
+planner: {kind: sampling, seed: 7}
+safety: {limits: from_resources}
+"""
+SIMULATED = (
+    "{kind: function, call: oven.py:heat, inputs: {temperature: {low: 0, high: 99, unit: degC}},"
+    " outputs: {reached: degC}}"
+)
+REAL = (
+    "{kind: epics, prefix: 'LAB:', capabilities: {heat: {inputs: {temperature:"
+    " {pv: SP, readback: RBV, tolerance: 0.1}}, outputs: {reached: RBV}}}}"
+)
+
+
+def test_a_campaign_is_the_same_with_a_simulation_and_with_an_ioc_but_for_its_resources(ioc, tmp_path):
+    answers = []
+    for name, oven in (("simulated", SIMULATED), ("real", REAL)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "oven.py").write_text("def heat(temperature):\n    return {'reached': temperature}\n")
+        (tmp_path / name / "campaign.yaml").write_text(f"{CAMPAIGN}resources:\n  oven: {oven}\n")
+        call = [sys.executable, "-m", "labwright", "run", "campaign.yaml"]
+        ran = subprocess.run(call, cwd=tmp_path / name, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 0, ran.stderr
+        answers.append((ran.stdout, ran.stderr))
+
+    assert answers[0] == answers[1]
+    assert len(ioc.put()) == 2
+
+
 # Commands
 
 

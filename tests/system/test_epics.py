@@ -6,6 +6,8 @@ import math
 import os
 import random
 import signal
+import socket
+import struct
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -19,6 +21,7 @@ from labwright.core.recorder import Silent
 from labwright.core.telemetry import Quality
 from labwright.resources.epics import EpicsResource
 from labwright.resources.epics.wire import Lost
+from labwright.testing import Relay
 
 SCRIPT = Path(__file__).parent / "epics" / "ioc.py"
 STATES = {"running": ["running"]}
@@ -40,10 +43,8 @@ ONLY_SET = {"inputs": {"x": "SP"}}
 class Ioc:
     """A process with an IOC, and what was put to it."""
 
-    def __init__(self, folder: Path, device: str, number: int) -> None:
-        self.folder, self.device = folder, device
-        lists = [os.environ[f"EPICS_{name}_ADDR_LIST"].split()[number] for name in ("CA", "PVA")]
-        self.ports = [found.rpartition(":")[2] for found in lists]
+    def __init__(self, folder: Path, device: str, ports: list[str]) -> None:
+        self.folder, self.device, self.ports = folder, device, ports
         self.start()
 
     def start(self) -> None:
@@ -67,9 +68,15 @@ class Ioc:
         return file.read_text().splitlines() if file.exists() else []
 
 
+def listed(number: int) -> list[str]:
+    """Ports at which the clients of this process search."""
+    lists = [os.environ[f"EPICS_{name}_ADDR_LIST"].split()[number] for name in ("CA", "PVA")]
+    return [found.rpartition(":")[2] for found in lists]
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    ioc = Ioc(tmp_path_factory.mktemp("ioc"), "LAB", 0)
+    ioc = Ioc(tmp_path_factory.mktemp("ioc"), "LAB", listed(0))
     yield ioc
     ioc.close()
 
@@ -83,7 +90,7 @@ def ioc(shared):
 @pytest.fixture
 def own(tmp_path):
     """An IOC that a test may kill."""
-    ioc = Ioc(tmp_path, "OWN", 1)
+    ioc = Ioc(tmp_path, "OWN", listed(1))
     yield ioc
     ioc.kill()
 
@@ -638,6 +645,105 @@ async def test_a_second_word_of_the_end_is_not_taken_for_the_next_commands(ioc):
 
 
 @both
+class Searched(asyncio.DatagramProtocol):
+    """Hands searches on to an IOC, and tells who asked that it is to be found at the relay."""
+
+    def __init__(self, ioc_port: int, relay_port: int) -> None:
+        self._ioc, self._relay, self._asked = ("127.0.0.1", ioc_port), relay_port, None
+
+    def connection_made(self, transport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data, sender) -> None:
+        if sender != self._ioc:
+            self._asked = sender
+            self._transport.sendto(data, self._ioc)
+            return
+        message, at = bytearray(data), 0
+        while at < len(message):
+            command, size = struct.unpack_from(">HH", message, at)
+            if command == 6:  # CA_PROTO_SEARCH, answered
+                struct.pack_into(">H", message, at + 4, self._relay)
+            at += 16 + size
+        self._transport.sendto(bytes(message), self._asked)
+
+
+class Swallowing(Relay):
+    """Once it swallows, what comes over the connections that there are is lost, and nobody is told."""
+
+    def swallow(self) -> None:
+        for pump in self._pumps:
+            pump.cancel()
+
+
+@asynccontextmanager
+async def relayed(folder, device):
+    """An IOC that Channel Access reaches over a relay only."""
+    with socket.socket() as one, socket.socket() as two:
+        for probe in (one, two):
+            probe.bind(("127.0.0.1", 0))
+        ports = [str(probe.getsockname()[1]) for probe in (one, two)]
+    ioc = await asyncio.to_thread(Ioc, folder, device, ports)
+    loop = asyncio.get_running_loop()
+    try:
+        async with Swallowing(f"ca://127.0.0.1:{ports[0]}") as relay:
+            made = lambda: Searched(int(ports[0]), int(relay.url.rpartition(":")[2]))  # noqa: E731
+            searched, _ = await loop.create_datagram_endpoint(made, local_addr=("127.0.0.1", int(listed(2)[0])))
+            try:
+                yield ioc, relay
+            finally:
+                searched.close()
+    finally:
+        ioc.kill()
+
+
+@pytest.mark.parametrize("part", [HEAT, NAMELESS], ids=["with an id", "without"])
+async def test_a_connection_that_is_cut_in_the_middle_is_made_again_and_only_an_id_tells_whose_state_it_is(
+    tmp_path, part
+):
+    async with relayed(tmp_path, "CUT") as (ioc, relay), opened(ioc, {"heat": part}) as resource:
+        running = asyncio.create_task(run(resource, "heat", x=40, steps=40))
+        await until(lambda: any("START" in line for line in ioc.put()))
+        await asyncio.sleep(0.2)
+        relay.cut()
+        if part is HEAT:
+            assert (await running).values["y"].value == 80
+        else:
+            with pytest.raises(ResourceUnavailable, match="the connection was lost meanwhile; what came of it"):
+                await running
+
+    assert sum("START" in line for line in ioc.put()) == 1
+
+
+async def test_a_put_whose_reply_is_lost_is_unknown_and_not_put_again(tmp_path):
+    async with relayed(tmp_path, "LOST") as (ioc, relay):
+        async with opened(ioc, {"move": {"inputs": {"x": "SLOW"}}}) as resource:
+            running = asyncio.create_task(run(resource, "move", x=1))
+            await until(ioc.put)
+            relay.cut()
+            with pytest.raises(ResourceUnavailable, match="it is not known what came of it"):
+                await running
+            with pytest.raises(ResourceUnavailable, match="it is not known what came of it"):
+                await run(resource, "move", x=1)
+            await asyncio.sleep(1)
+
+        assert ioc.put() == ["SLOW 1.0"]
+
+
+async def test_when_the_connection_is_dead_without_a_word_stop_goes_over_a_new_one(tmp_path):
+    async with relayed(tmp_path, "DEAD") as (ioc, relay):
+        part = {"inputs": {"x": "SLOW"}}
+        async with opened(ioc, {"move": part}, stop={"SAFE": "closed"}, timeout_s=0.5) as resource:
+            running = asyncio.create_task(run(resource, "move", x=3))
+            await until(ioc.put)
+            relay.swallow()
+            await resource.stop()
+            outcome = await running
+
+        assert outcome == Failure(reason="it was stopped")
+        assert ioc.put() == ["SLOW 3.0", "SAFE 1"]
+
+
 async def test_an_ioc_that_hangs_is_waited_for_and_its_late_answer_counts(ioc, protocol):
     turns = 0
     async with opened(ioc, {"set": SET}, protocol=protocol, timeout_s=0.3, reconnect_s=10) as resource:

@@ -281,6 +281,23 @@ async def test_stop_at_any_time_is_accepted(folder):
         await resource.stop()
 
 
+async def test_a_command_that_comes_during_a_stop_is_not_begun(folder):
+    async with opened(folder, {"scan": SCAN}, stop="beamline.py:park") as resource:
+        stopping = asyncio.create_task(resource.stop())
+        await asyncio.sleep(0)
+        outcome = await run(resource, "scan", low=0, high=6, points=7)
+        await stopping
+
+    assert outcome == Failure(reason="it was stopped before it began")
+    assert log(folder)[-2:] == ["parked", "stop"]  # the RunEngine stops what a plan has moved, at its end
+
+
+async def test_a_stop_whose_plan_fails_says_so(folder):
+    async with opened(folder, {"scan": SCAN}, stop="beamline.py:leaves") as resource:
+        with pytest.raises(ResourceUnavailable, match="beamline.py:leaves raised SystemExit: 3. Stop it at the device"):
+            await resource.stop()
+
+
 async def test_a_plan_beyond_its_time_limit_is_aborted_and_one_that_waits_was_not_begun(folder):
     async with opened(folder, {"scan": SCAN}) as resource:
         running = asyncio.create_task(run(resource, "scan", timeout_s=0.6, low=0, high=40, points=5))

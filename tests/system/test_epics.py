@@ -475,6 +475,25 @@ async def test_stop_puts_the_declared_values_at_once_also_while_an_input_is_set(
     assert ioc.put() == ["SLOW 2.0", "SAFE 1"]
 
 
+@both
+async def test_whenever_stop_comes_nothing_more_of_the_command_is_put(ioc, protocol):
+    part = {"inputs": {"n": "COUNT", "x": "SP", "mode": "MODE"}, "start": "GO"}
+    async with opened(ioc, {"set": part}, protocol=protocol, stop={"SAFE": "closed"}) as resource:
+        await asyncio.sleep(0.3)
+        for number in range(25):
+            (ioc.folder / "begun").unlink(missing_ok=True)
+            running = asyncio.create_task(run(resource, "set", f"c{number}", n=3, x=20, mode="fast"))
+            for _ in range(3 * number):
+                await asyncio.sleep(0.0005)
+            await resource.stop()
+            outcome = await running
+            await asyncio.sleep(0.02)
+            put = ioc.put()
+            assert put[-1] == "SAFE 1" or outcome == Observation(values={})
+            assert put.count("SAFE 1") == 1
+            assert isinstance(outcome, Observation) or "it was stopped" in outcome.reason
+
+
 async def test_stop_during_a_run_fails_it_and_the_next_one_goes(ioc):
     async with opened(ioc, {"heat": HEAT}, stop="SAFE") as resource:
         running = asyncio.create_task(run(resource, "heat", "stopped", x=40, steps=50))

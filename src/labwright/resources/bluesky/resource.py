@@ -10,7 +10,7 @@ from typing import Any
 
 from labwright.core.capability import Capability, Output
 from labwright.core.command import Answer, CannotTell, Command, Failure, Outcome, Running
-from labwright.core.errors import InvalidInput, MissingExtra, ResourceUnavailable
+from labwright.core.errors import InvalidInput, MissingExtra, PlatformError, ResourceUnavailable
 from labwright.core.recorder import Recorder
 from labwright.core.values import Value
 from labwright.resources.bluesky.arguments import Made, made, unfit
@@ -59,6 +59,7 @@ class BlueskyResource:
         self._turn = asyncio.Lock()
         self._tasks: dict[str, asyncio.Task[Outcome]] = {}
         self._under_way: str | None = None
+        self._stopping = 0
         self._ended: dict[str, str] = {}  # commands that were ended, and why
 
     @classmethod
@@ -122,20 +123,25 @@ class BlueskyResource:
         return CannotTell(reason="a RunEngine keeps no record of the plans that it has run")
 
     async def stop(self) -> None:
-        """Stop every device, abort the plan, and run the plan of the safe state."""
+        """Stop every device, abort the plan, and run the plan of the safe state; meanwhile none is begun."""
         self._ended |= {name: STOPPED for name, task in self._tasks.items() if not task.done()}
-        await self._engine.stop_devices(self._devices.values())
-        if not await self._abort(STOPPED):
-            raise ResourceUnavailable(
-                f"{self.name}: the plan does not end. Its devices were told to stop: look at them."
-            )
-        if self._safe is not None:
-            try:
-                await self._engine.run(self._safe, {}, lambda name, document: None)
-            except Exception as error:  # a stranger's code
+        self._stopping += 1
+        try:
+            await self._engine.stop_devices(self._devices.values())
+            if not await self._abort(STOPPED):
                 raise ResourceUnavailable(
-                    f"{self.name}: {self._options.stop} raised {words(error)}. Stop it at the device."
-                ) from error
+                    f"{self.name}: the plan does not end. Its devices were told to stop: look at them."
+                )
+            if self._safe is not None:
+                await self._engine.run(self._safe, {}, lambda name, document: None)
+        except PlatformError:
+            raise
+        except Exception as error:  # a stranger's code
+            raise ResourceUnavailable(
+                f"{self.name}: {self._options.stop} raised {words(cause(error))}. Stop it at the device."
+            ) from error
+        finally:
+            self._stopping -= 1
 
     async def _too_long(self, command: Command, task: asyncio.Task[Outcome]) -> Outcome:
         said = f"has not ended within {command.timeout_s:g} s"
@@ -170,8 +176,8 @@ class BlueskyResource:
         if wrong := unfit(skill.capability.inputs, command.inputs):
             return Failure(reason=wrong)
         async with self._turn:
-            if name in self._ended:
-                return Failure(reason=f"{self._ended[name]} before it began")
+            if name in self._ended or self._stopping:
+                return Failure(reason=f"{self._ended.get(name, STOPPED)} before it began")
             self._under_way = name
             try:
                 return await self._run(skill, command, recorder)

@@ -31,6 +31,7 @@ class ChannelAccess:
     """Every resource of a process shares its connections, for libca has one client for each process."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         _OPEN.append(self)
 
     async def describe(self, name: str, *, within_s: float) -> Pv:
@@ -77,12 +78,14 @@ class ChannelAccess:
         ).close
 
     def close(self) -> None:
-        """Close the connections, unless another resource of the process may use them."""
-        from aioca import purge_channel_caches
+        """Close the connections of this event loop, unless another resource uses them, or they would outlive it."""
+        from aioca._catools import _Context  # its own function closes those of every loop
 
         _OPEN.remove(self)
-        if not _OPEN:
-            purge_channel_caches()
+        if all(other._loop is not self._loop for other in _OPEN):
+            cache = _Context._channel_caches.pop(self._loop, None)
+            if cache is not None:
+                cache.purge()
 
 
 def _put_anew(name: str, value: Value, within_s: float) -> None:

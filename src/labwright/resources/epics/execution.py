@@ -67,6 +67,10 @@ class Execution:
         self._waiting += 1
         try:
             return await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            if self._task.cancelled() and self.outcome is not None:
+                return self.outcome  # it was stopped before its task had begun
+            raise
         finally:
             self._waiting -= 1
             if not self._waiting:
@@ -81,11 +85,14 @@ class Execution:
     def hold(self) -> None:
         """Put nothing more of it, for the device is about to be stopped."""
         self._stopped = True
+        if self.goes_on and not self.sent:
+            self.outcome = Failure(reason=f"{STOPPED} before it was sent")
         self.withdraw()
 
     def stop(self) -> None:
-        """End it: the device has been put to its safe state."""
-        self._task.cancel()
+        """End what was held: the device has been put to its safe state."""
+        if self._stopped:
+            self._task.cancel()
 
     async def close(self) -> None:
         """Wait no longer; what has been put goes on."""

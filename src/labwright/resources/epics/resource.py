@@ -37,6 +37,7 @@ class EpicsResource:
         # Commands that put to one PV wait for each other here.
         self._turns = {pv.source: asyncio.Lock() for skill in skills for pv in skill.puts}
         self._executions: dict[str, tuple[int, Execution]] = {}
+        self._stopping = 0
 
     @classmethod
     def identity(cls, options: EpicsOptions, folder: Path) -> str:
@@ -99,12 +100,14 @@ class EpicsResource:
             execution.hold()
         if not self._stop:
             raise ResourceUnavailable(f"{self.name} declares no stop. Stop it at the device.")
-        results = await asyncio.gather(
-            *(self._make_safe(pv, v) for pv, v in self._stop.values()), return_exceptions=True
-        )
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        self._stopping += 1
+        try:
+            puts = [self._make_safe(pv, value) for pv, value in self._stop.values()]
+            problems = [p for p in await asyncio.gather(*puts, return_exceptions=True) if p is not None]
+        finally:
+            self._stopping -= 1
+        if problems:
+            raise problems[0]
         for _, execution in self._executions.values():
             execution.stop()
 
@@ -136,6 +139,8 @@ class EpicsResource:
             held = Execution(self._connection, skill, command, self._turns)
         elif is_lost and skill.capability.queryable:
             held = Execution(self._connection, skill, command, self._turns, doubtful=True)
+        if self._stopping:
+            held.hold()
         self._executions[command.command_id] = (max(epoch, command.epoch), held)
         return held
 

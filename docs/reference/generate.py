@@ -72,14 +72,8 @@ def words(annotation: Any) -> str:
         return f"by {'state' if inside[0] is Phase else 'name'}: {words(inside[1])}"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f"`{member.value}`" for member in annotation)
-    simple = {
-        str: "text",
-        float: "number",
-        int: "whole number",
-        bool: "`true` or `false`",
-        Path: "file",
-        Any: "anything",
-    }
+    simple = {str: "text", float: "number", int: "whole number", bool: "`true` or `false`", Path: "file"}
+    simple[Any] = "anything"
     return simple.get(annotation) or _link(_called(annotation))
 
 

@@ -26,21 +26,24 @@ from labwright.core.command import (
     Outcome,
     Running,
 )
-from labwright.core.errors import StaleEpoch
+from labwright.core.errors import NotFound, StaleEpoch
 from labwright.core.recorder import Silent
 from labwright.core.task import Task, observe
 from labwright.core.values import Value
+from labwright.resources.blueapi import BlueapiResource
 from labwright.resources.bluesky import BlueskyResource
 from labwright.resources.command import CommandResource
 from labwright.resources.epics import EpicsResource
 from labwright.resources.function import FunctionResource
+from labwright.resources.madsci import MadsciResource
 from labwright.resources.opcua import OpcUaResource
 from labwright.resources.person import PersonResource
 from labwright.resources.plain import InputOptions
+from labwright.resources.queueserver import QueueserverResource
 from labwright.resources.resource import Resource
 from labwright.resources.sila import SilaResource
 from labwright.resources.table import TableResource
-from labwright.testing import FakeInstrument
+from labwright.testing import FakeInstrument, ServerProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -207,6 +210,43 @@ async def epics(folder: Path) -> AsyncIterator[Stand]:
 
 
 @asynccontextmanager
+async def blueapi(folder: Path) -> AsyncIterator[Stand]:
+    async with serving("blueapi", folder) as server:
+        plans = {"double": {"plan": "double", "outputs": {"y": {"unit": "mm"}}}}
+        options = {"url": f"http://127.0.0.1:{server.port}", "instrument_session": "cm1", "capabilities": plans}
+        async with BlueapiResource.open("oven", BlueapiResource.Options.model_validate(options), folder) as resource:
+            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to it
+
+
+@asynccontextmanager
+async def madsci(folder: Path) -> AsyncIterator[Stand]:
+    async with serving("madsci", folder) as server:
+        options = {"url": f"http://127.0.0.1:{server.port}"}
+        async with MadsciResource.open("oven", MadsciResource.Options.model_validate(options), folder) as resource:
+            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to it
+
+
+@asynccontextmanager
+async def queueserver(folder: Path) -> AsyncIterator[Stand]:
+    pytest.importorskip("zmq", reason="needs the extra 'bluesky'")
+    async with serving("queueserver", folder) as server:
+        options = {"url": f"tcp://127.0.0.1:{server.port}", "capabilities": {"double": "double"}}
+        options = QueueserverResource.Options.model_validate(options)
+        async with QueueserverResource.open("oven", options, folder) as resource:
+            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to what counts
+
+
+@asynccontextmanager
+async def serving(name: str, folder: Path) -> AsyncIterator[ServerProcess]:
+    try:
+        server = ServerProcess(Path(__file__).parents[1] / "system" / name / "server.py", folder)
+    except NotFound as missing:
+        pytest.skip(f"needs a server of {name}: {missing}")
+    with server:
+        yield server
+
+
+@asynccontextmanager
 async def table(folder: Path) -> AsyncIterator[Stand]:
     (folder / "data.csv").write_text("x,y\n1,2\n3,6\n3,7\n")
     options = TableResource.Options(file=Path("data.csv"), units={"y": "degC"})
@@ -231,6 +271,7 @@ async def plate(folder: Path) -> AsyncIterator[Stand]:
 
 
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
+    "blueapi": blueapi,
     "bluesky": bluesky,
     "command": command,
     "epics": epics,
@@ -238,8 +279,10 @@ STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
     "fenced fake": fenced,
     "function": function,
     "function with batches": plate,
+    "madsci": madsci,
     "opcua": opcua,
     "person": person,
+    "queueserver": queueserver,
     "sila": sila,
     "table": table,
 }

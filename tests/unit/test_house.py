@@ -27,14 +27,17 @@ ADAPTERS = {
     "epicscorelibs": "resources/epics/",
     "google": "resources/sila/",
     "grpc": "resources/sila/",
+    "icalendar": "resources/calendars.py",
     "matplotlib": "campaigns/report/",
     "openpyxl": "campaigns/spreadsheet/workbook.py",
     "ophyd_async": "resources/bluesky/",
     "p4p": "resources/epics/",
     "psycopg": "storage/",
     "sila2": "resources/sila/",
+    "recurring_ical_events": "resources/calendars.py",
     "sqlalchemy": "storage/",
     "sqlite3": "storage/",
+    "zmq": "resources/queueserver/",
 }
 OPTIONAL = (
     "aioca",
@@ -50,6 +53,7 @@ OPTIONAL = (
     "psycopg",
     "pybamm",
     "sila2",
+    "zmq",
 )
 HEAVY = (*OPTIONAL, "alembic", "cryptography", "httpx", "numpy", "pint", "pydantic", "scipy", "sqlalchemy", "yaml")
 

@@ -1,7 +1,6 @@
 """What the faces call: it opens, builds and wires everything."""
 
 import asyncio
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,10 @@ from pathlib import Path
 
 from labwright import plugins
 from labwright.access import Credential, authenticate, seal
+from labwright.app.booking import Booking
 from labwright.app.equipment import Equipment, capabilities_of
+from labwright.app.filing import begin, file_away, refuse_change
+from labwright.app.guarding import Guarding
 from labwright.app.laboratory import Laboratory, Standing, file_of, from_here, place_of
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import gate_of, said_by
@@ -26,7 +28,7 @@ from labwright.campaigns.wiring import Wiring, wire
 from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
-from labwright.core.errors import CampaignChanged, InvalidInput, NotFound, PlatformError, StorageUnavailable
+from labwright.core.errors import InvalidInput, NotFound, PlatformError, StorageUnavailable
 from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.need import Supply
 from labwright.core.person import Person
@@ -35,12 +37,11 @@ from labwright.core.run import Run
 from labwright.core.states import CampaignState
 from labwright.core.task import PostedTask
 from labwright.core.trial import Proposal, Trial
-from labwright.core.values import digest
 from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
 from labwright.settings import Settings
 from labwright.storage.approvals import Approvals
-from labwright.storage.campaigns import Campaigns, campaign_what
+from labwright.storage.campaigns import campaign_what
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.people import People
@@ -130,7 +131,7 @@ class App:
         with self.laboratory(folder, create=True) as laboratory:
             record = laboratory.campaigns.find(file.campaign.name)
             if record is not None:
-                _refuse_change(record, file)
+                refuse_change(record, file)
             if record is None or not _is_over(laboratory, record):
                 asyncio.run(self._run(file, laboratory, faces, serve=serve))
             return self.standing(laboratory, file.campaign.name)
@@ -140,13 +141,21 @@ class App:
         with self.laboratory(folder, create=True) as laboratory:
             asyncio.run(self._work(laboratory, tell))
 
-    def stop(self, folder: Path, name: str) -> list[str]:
-        """Send a campaign's resources to their safe state, then record that it is stopped; return what went wrong."""
+    def stop(self, folder: Path, name: str, *, file: Path | None = None) -> list[str]:
+        """Send a campaign's resources to their safe state, then record that it is stopped; return what went wrong.
+
+        With its file they go there whatever the database does.
+        """
+        problems = []
+        if file is not None:
+            problems = asyncio.run(self._equipment.stop_all(read_campaign(file), folder))
         with self.laboratory(folder) as laboratory:
             standing = self.standing(laboratory, name)
             # The database lies beside the file, also where both were moved together.
             home = Path(standing.record.folder) if self._settings.database_url else folder
-            problems = asyncio.run(self._equipment.stop_all(standing.file, home))
+            if file is None:
+                problems = asyncio.run(self._equipment.stop_all(standing.file, home))
+            self.guarding.stopped(laboratory, standing.file.campaign, home)
             laboratory.campaigns.change(name, "stop", "stopped by a person")
             laboratory.runs.call_off(name, "the campaign was stopped")
             laboratory.end_reported(name)
@@ -205,9 +214,9 @@ class App:
         with self.laboratory(path.absolute().parent, create=True) as laboratory:
             record = laboratory.campaigns.find(file.campaign.name)
             if record is None:
-                _add(laboratory.campaigns, file)
+                file_away(laboratory.campaigns, file)
             else:
-                _refuse_change(record, file)
+                refuse_change(record, file)
         return file.campaign.name
 
     def clone(self, standing: Standing, new: str, out: Path, *, with_history: bool) -> Imported:
@@ -222,7 +231,7 @@ class App:
             out.write_text(file.campaign.text, encoding="utf-8")
             if not with_history:
                 return Imported(numbers=())
-            _add(laboratory.campaigns, file)
+            file_away(laboratory.campaigns, file)
             return laboratory.hand(new).take_over(standing.record.name, standing.trials)
 
     def tasks(self, folder: Path, name: str | None = None) -> list[PostedTask]:
@@ -312,6 +321,7 @@ class App:
     async def _check(self, file: CampaignFile) -> Checked:
         async with self._equipment.opened(file, file.path.absolute().parent) as resources:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
+            wiring = self.guarding.before(wiring, file, resources)
         wiring = self._with_sources(wiring, file)
         first = planner_of(file.campaign).propose(wiring.problem, [], [], 1, seed=file.campaign.seed)[0]
         check_answers(wiring.problem, first.point, file.problems())
@@ -325,6 +335,16 @@ class App:
             return with_sources(wiring, folder, _nothing_earlier, file.problems())
         with self.laboratory(folder) as laboratory:
             return with_sources(wiring, folder, laboratory.earlier, file.problems())
+
+    @property
+    def booking(self) -> Booking:
+        """What people do with resources that campaigns share."""
+        return Booking(self.laboratory, self._equipment)
+
+    @property
+    def guarding(self) -> Guarding:
+        """What people do with the monitors before instruments."""
+        return Guarding(self.laboratory, self._equipment)
 
     def _supplies(self, wiring: Wiring, file: CampaignFile) -> tuple[Supply, ...] | None:
         """Hold what is left of a campaign against the lots on record; a database is not made for that."""
@@ -345,6 +365,7 @@ class App:
         async with self._equipment.opened(file, folder) as resources:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
             wiring = with_sources(wiring, folder, laboratory.earlier, file.problems())
+            wiring = self.guarding.before(wiring, file, resources)
             posts = self._equipment.posts(file.campaign, resources, folder)
             with at_work(laboratory.presence, f"campaign {name}"):
                 if not await self._hold(laboratory, name, faces.tell):
@@ -353,12 +374,12 @@ class App:
                 sources = digests(wiring.problem, file.campaign.sources, folder)
                 for words in [*left_out(wiring.problem), *changed(laboratory.sources_of(name), sources)]:
                     faces.tell(words)
-                _begin(laboratory.campaigns, file, said_by(wiring, keys, sources))
+                begin(laboratory.campaigns, file, said_by(wiring, keys, sources))
                 laboratory.runs.follow(name, keys, wiring.movable)
                 with closing(StorageThread(laboratory.database)) as thread:
                     served = list(posts.values()) if serve else []
                     watcher, planner = faces.watcher(wiring), planner_of(file.campaign)
-                    crew = laboratory.crew(wiring, planner, keys, served, thread, watcher)
+                    crew = laboratory.crew(wiring, planner, keys, served, thread, watcher, faces.tell)
                     attendant = Attendant(crew, tell=faces.tell)
                     async with self._waits(laboratory, name, folder, thread, faces.tell, serve=serve).told():
                         await attendant.conduct(poll_s=self._settings.poll_s, outage_s=self._settings.outage_s)
@@ -453,36 +474,3 @@ def planner_of(campaign: Campaign) -> Planner:
     kind = plugins.load("labwright.planners", campaign.planner.kind)
     planner: Planner = kind(kind.Options(**campaign.planner.options))
     return planner
-
-
-def _refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
-    if digest(file.campaign.text) == record.digest:
-        return
-    lines = difflib.unified_diff(
-        record.text.splitlines(), file.campaign.text.splitlines(), "as it began", "as it is now", lineterm="", n=0
-    )
-    raise CampaignChanged(
-        f"{file.path} has changed since campaign {record.name!r} began; nothing was run.\n"
-        + "\n".join(f"  {line}" for line in lines)
-        + "\nPut the file back to go on, or start another campaign with it: --new NAME."
-    )
-
-
-def _add(campaigns: Campaigns, file: CampaignFile) -> CampaignRecord:
-    campaign = file.campaign
-    return campaigns.add(campaign.name, campaign.text, _folder_of(file), priority=campaign.priority)
-
-
-def _folder_of(file: CampaignFile) -> str:
-    return str(file.path.absolute().parent)
-
-
-def _begin(campaigns: Campaigns, file: CampaignFile, declared: str) -> None:
-    name = file.campaign.name
-    record = campaigns.find(name) or _add(campaigns, file)
-    campaigns.move(name, _folder_of(file))
-    campaigns.declare(name, declared)
-    if record.state is CampaignState.DRAFT:
-        campaigns.change(name, "start")
-    elif record.state is CampaignState.PAUSED:
-        campaigns.change(name, "resume")

@@ -20,7 +20,7 @@ from labwright.core.approval import Approval
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.capability import Capability
 from labwright.core.command import Failure
-from labwright.core.errors import InvalidCampaign, InvalidTransition, NotFound, Overtaken
+from labwright.core.errors import InvalidCampaign, InvalidInput, InvalidTransition, NotFound, Overtaken
 from labwright.core.reason import stated
 from labwright.core.recorder import Recorder
 from labwright.core.run import Run, thing_of
@@ -29,18 +29,23 @@ from labwright.core.task import PostedTask
 from labwright.core.trial import Trial
 from labwright.core.values import Json
 from labwright.planning.planner import Planner
+from labwright.sites.available import Taken
+from labwright.sites.duty import Duty
+from labwright.sites.post import Post
 from labwright.sites.received import received
 from labwright.sites.recorder import RunRecorder
-from labwright.sites.worker import Brief, Post, Worker
+from labwright.sites.worker import Brief, Worker
 from labwright.storage.approvals import Approvals
 from labwright.storage.backup import Restored, backup, restore
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.corrections import Corrections
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
+from labwright.storage.guards import GuardRecord, Guards, GuardState
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
 from labwright.storage.presence import LEASE_S, Presence, WorkerRecord, holding_of
+from labwright.storage.reservations import Reservation, Reservations
 from labwright.storage.runs import Runs
 from labwright.storage.statements import Statements
 from labwright.storage.tasks import Tasks
@@ -88,6 +93,8 @@ class Overview:
     unknown: list[Run]
     approvals: list[Approval]
     tasks: list[PostedTask]
+    guards: list[GuardRecord]
+    taken: list[Reservation]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,31 +145,52 @@ class Laboratory:
         posts: Sequence[Post],
         thread: StorageThread,
         watcher: Watcher,
+        tell: Callable[[str], None],
     ) -> Crew:
         """Return those who conduct a campaign and serve resources in this process; `keys`: of all that it names."""
         return assemble(
             wiring,
             planner,
             keys,
-            posts,
+            [self._on_duty(post, thread) for post in posts],
             records=self.records(thread),
             presence=self.presence,
             watcher=watcher,
             recorder=self.recorder(thread, watcher.progress),
             others=cache(self.brief),
+            tell=tell,
+            taken=Taken(Reservations(self.database), thread),
         )
 
     def worker(self, post: Post, thread: StorageThread, tell: Callable[[str], None]) -> Worker:
         """Return who serves a resource for whatever campaigns use it."""
         return Worker(
-            [post],
+            [self._on_duty(post, thread)],
             runs=self.runs,
             presence=self.presence,
             storage=thread,
             brief=cache(self.brief),
             recorder=self.recorder(thread, lambda fraction, text: None),
+            tell=tell,
+            taken=Taken(Reservations(self.database), thread),
             sole=False,
         )
+
+    def _on_duty(self, post: Post, thread: StorageThread) -> Post:
+        """Return the post with who follows the record of its monitor, where one stands before it."""
+        if post.guard is None:
+            if self.guards.find(thing_of(post.key)) is not None:
+                raise InvalidInput(
+                    f"A monitor stands before {post.resource.name}, as it is on record, and this campaign leaves it "
+                    "out. Say `guard:` with its limits in the file."
+                )
+            return post
+        return replace(post, duty=Duty(post.guard, self.guards, thread, self.runs.worker))
+
+    @property
+    def guards(self) -> Guards:
+        """What is on record of the monitors before instruments."""
+        return Guards(self.database)
 
     def recorder(self, thread: StorageThread, progress: Callable[[float, str], None]) -> Callable[[Run], Recorder]:
         """Return what gives a run's adapter its recorder."""
@@ -260,6 +288,8 @@ class Laboratory:
             unknown=self.runs.unknown(),
             approvals=Approvals(self.database).waiting(),
             tasks=Tasks(self.database).open(),
+            guards=[g for g in self.guards.all() if g.state is not GuardState.DISARMED],
+            taken=list(Reservations(self.database).now().values()),
         )
 
     def called(self) -> dict[str, str]:

@@ -10,8 +10,10 @@ from labwright import __version__
 from labwright.cli import (
     approvals,
     backup,
+    booking,
     campaign,
     decide,
+    guard,
     hand,
     materials,
     people,
@@ -76,6 +78,10 @@ app.command()(approvals.refuse)
 app.command()(decide.decide)
 app.command()(decide.gone)
 app.add_typer(people.app)
+app.add_typer(guard.app)
+app.command()(booking.take)
+app.command("give-back")(booking.give_back)
+app.command()(booking.calendar)
 app.add_typer(materials.lots)
 app.command()(materials.samples)
 app.command()(tasks.tasks)

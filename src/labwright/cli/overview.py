@@ -13,7 +13,7 @@ from labwright.cli.words import best_words, counts, plain
 from labwright.core.run import Run
 from labwright.core.states import CampaignState, TrialState
 from labwright.core.values import Json
-from labwright.storage.presence import WorkerRecord
+from labwright.storage.presence import WorkerRecord, holding_of
 
 REASONS = 3  # of a campaign's failed trials, the latest
 
@@ -27,6 +27,8 @@ def as_json(found: Overview) -> dict[str, Json]:
         "unknown": [{"campaign": r.campaign, "trials": list(r.trials), **machine.run_json(r)} for r in found.unknown],
         "approvals": [a.name for a in found.approvals],
         "tasks": [t.id for t in found.tasks],
+        "guards": [{"instrument": g.instrument, "state": g.state.value, "why": g.why} for g in found.guards],
+        "taken": [{"thing": r.thing, "person": r.person, "why": r.why, "since": r.since} for r in found.taken],
     }
 
 
@@ -58,6 +60,13 @@ def print_overview(found: Overview, folder: Path, place: str) -> None:
     why = {(s.record.name, t.number): t.why for s in found.standings for t in s.trials}
     for run in found.unknown:
         console.print(_unknown_words(run, why.get((run.campaign, run.trials[0])), place))
+    for guard in found.guards:
+        said = f": {guard.why}" if guard.why else ""
+        look = f"labwright guard{f' --folder{place}' if place else ''}"
+        console.print(f"{guard.state.value.capitalize()}: {guard.instrument}{said}. Look: {look}")
+    for taken in found.taken:
+        name = found.called.get(holding_of(taken.thing), taken.thing)
+        console.print(f"Taken: {name} by {taken.person}: {taken.why}.")
     for approval in found.approvals:
         console.print(f"Waits for approval: {approval.name}. Look: labwright approvals{place}")
     for task in found.tasks:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labwright.core.approval import ApprovalRule
+from labwright.core.availability import Availability
 from labwright.core.problem import Problem
 from labwright.core.procedure import Step
 from labwright.core.source import Origin
@@ -12,12 +13,33 @@ from labwright.core.values import Json, show
 
 
 @dataclass(frozen=True, kw_only=True)
+class Guard:
+    """That a monitor stands before a resource, with the limits of a signed file.
+
+    `mode`: in which its commands are meant. `channels`: which channel of the limits an input sets, by `input` or
+    `capability.input`, where it has another name. `instrument`: what the limits call it, if not as the campaign does.
+    """
+
+    limits: str
+    mode: str
+    channels: Mapping[str, str] = field(default_factory=dict)
+    instrument: str | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlugIn:
-    """A plug-in by its name, with the options of the file. `capacity`: how many runs a resource takes at once."""
+    """A plug-in by its name, with the options of the file.
+
+    `capacity`: how many runs a resource takes at once; `guard`: what stands before it, if anything does;
+    `availability`: when it is to be had, if not always.
+    """
 
     kind: str
     options: Mapping[str, Json] = field(default_factory=dict)
     capacity: int = 1
+    guard: Guard | None = None
+    availability: Availability | None = None
 
     @property
     def is_people(self) -> bool:

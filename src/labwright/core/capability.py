@@ -10,7 +10,8 @@ from labwright.core.values import Value
 class Input:
     """One thing that is set: a number within limits, or one of `levels`. None: the resource does not say.
 
-    `shared`: trials that are gathered in one run must agree on it (the temperature of a furnace).
+    `shared`: trials that are gathered in one run must agree on it (the temperature of a furnace). `file`: it is a file
+    that an earlier step gave, by its reference.
     """
 
     name: str
@@ -20,14 +21,16 @@ class Input:
     levels: tuple[Value, ...] | None = None
     required: bool = True
     shared: bool = False
+    file: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """One thing that comes back. None means that the resource does not say the unit."""
+    """One thing that comes back. None: the resource does not say the unit. `file`: it is a kept file's reference."""
 
     name: str
     unit: str | None = None
+    file: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -89,7 +89,10 @@ class Envelope:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """All that one signed file says of one instrument; `digest` is the sha256 of its bytes."""
+    """All that one signed file says of one instrument; `digest` is the sha256 of its bytes.
+
+    `stop_is_safe`: its own stop brings the instrument to the safe state, so that nothing is to be set besides.
+    """
 
     version: int
     instrument: str
@@ -99,6 +102,7 @@ class Limits:
     channels: Mapping[str, Channel]
     modes: Mapping[str, Envelope]
     digest: str
+    stop_is_safe: bool = False
 
     def __post_init__(self) -> None:
         _above_0("heartbeat_s", self.heartbeat_s)

@@ -7,7 +7,7 @@ from labwright.core.campaign import Limit
 from labwright.core.capability import Capability, Input
 from labwright.core.space import Space
 from labwright.core.units import convert
-from labwright.core.values import Point, Value, is_number, show
+from labwright.core.values import Point, Value, is_number, is_reference, show
 from labwright.core.verdict import ALLOWED, Action, Decision, Plan, Verdict
 
 _UNDECLARED = "its limits are not declared, by the resource or under safety: limits"
@@ -58,6 +58,9 @@ class LimitsReviewer:
             place, declared = f"{action.name}.{name}", capability.input(name)
             if declared is None:
                 yield Decision.REFUSE, f"{place} is not an input of it"
+            elif declared.file:
+                if not is_reference(value):
+                    yield Decision.REFUSE, f"{place} = {value!r} is no file of an earlier step"
             elif is_number(value):
                 yield from self._number(place, float(value), declared, capability.repeatable)
             elif isinstance(value, str):

@@ -66,6 +66,7 @@ class _File(BaseModel, extra="forbid"):
     simulated: Flag
     heartbeat_s: Number
     safe_state: dict[Name, Number | Word]
+    stop_is_safe: Flag = False
     channels: dict[Name, _Channel]
     modes: dict[Name, _Mode]
 
@@ -132,6 +133,7 @@ def _limits(said: _File, channels: Mapping[str, Channel], modes: Mapping[str, En
         simulated=said.simulated,
         heartbeat_s=said.heartbeat_s,
         safe_state=said.safe_state,
+        stop_is_safe=said.stop_is_safe,
         channels=channels,
         modes=modes,
         digest=digest,

@@ -154,6 +154,13 @@ class Monitor:
                 readings = {**self._known.readings, channel: Reading(value=value, at=when, quality=quality)}
                 self._known = replace(self._known, latest=max(now, self._known.latest), readings=readings)
 
+    def recall(self, channel: str, amount: float, *, ago_s: float) -> None:
+        """Take note of a dose that an earlier process gave, in the channel's unit."""
+        with self._lock:
+            given = Setpoint(value=abs(amount), at=self._clock() - ago_s)
+            doses = {**self._known.doses, channel: (*self._known.doses.get(channel, ()), given)}
+            self._known = replace(self._known, doses=doses)
+
     def heartbeat(self) -> None:
         """Take note that the controlling program is alive."""
         self._note(lambda known, now: replace(known, heartbeat_at=now))

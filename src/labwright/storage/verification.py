@@ -11,12 +11,13 @@ from sqlalchemy import Connection, select
 from labwright.core.ledger import BEGINNING, Entry
 from labwright.core.moment import moment
 from labwright.core.states import TrialState
-from labwright.storage import approvals, lots, people, samples, telemetry
+from labwright.storage import approvals, guards, lots, people, reservations, samples, telemetry
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import entries
 from labwright.storage.database.packing import pack
 from labwright.storage.database.schema import campaigns, corrections, members, runs, tasks, trials
+from labwright.storage.presence import STREAM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,14 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("added_at", "lot", ("unit", "expires_at", "location", "added_at")),
     ("entry_kind", "entry", ("entry_kind", "amount", "lot", "for_run", "why")),
     ("telemetry", "batch", ("telemetry",)),
+    (
+        "guard_state",
+        "thing",
+        ("guard_state", "serial", "instrument", "version", "digest", "mode", "motion", "by", "at", "why"),
+    ),
+    ("trusted", "limit_key", ("trusted",)),
+    ("since", "reservation", ("thing", "by", "why", "since", "until")),
+    ("given_back", "reservation", ("given_back",)),
     ("secret_sha256", "person", ("name", "secret_sha256", "added_at", "added_by", "ended_at")),
 )
 
@@ -163,9 +172,17 @@ def _tables(connection: Connection) -> Iterator[tuple[Fact, str]]:
     yield from _runs(connection)
     yield from _tasks(connection)
     yield from _people(connection)
+    yield from _instruments(connection)
     for facts_of in (lots.facts, samples.facts, telemetry.facts):
         for campaign, of, which, what, value in facts_of(connection):
             yield (stream_of(campaign) if campaign else lots.STREAM, of, which, what), pack(value)
+
+
+def _instruments(connection: Connection) -> Iterator[tuple[Fact, str]]:
+    for of, which, what, value in guards.facts(connection):
+        yield (guards.STREAM, of, which, what), pack(value)
+    for of, number, what, value in reservations.facts(connection):
+        yield (STREAM, of, number, what), pack(value)
 
 
 def _people(connection: Connection) -> Iterator[tuple[Fact, str]]:

@@ -616,3 +616,16 @@ def test_readings_that_are_no_numbers_refuse(oven):
     monitor.reading("flow", math.nan)
 
     assert rule(monitor) == "read-back"
+
+
+def test_what_an_earlier_process_gave_counts_until_its_window_has_passed(oven):
+    monitor = oven.armed()
+    monitor.recall("pump", -8.0, ago_s=30.0)
+    monitor.recall("pump", 8.0, ago_s=10.0)
+
+    known = monitor.situation()
+    assert [(dose.value, dose.at) for dose in known.doses["pump"]] == [(8.0, oven.now - 30.0), (8.0, oven.now - 10.0)]
+    assert rule(monitor, order("c1", pump=(8.0, "mL"))) == "dose"
+    oven.now += 35.0
+    read_all(monitor)
+    assert monitor.admit(order("c2", pump=(8.0, "mL"))).acts

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from labwright.campaigns.file.approval import build_approvals
+from labwright.campaigns.file.availability import build_availability
 from labwright.campaigns.file.choosing import build_beliefs, build_stop
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.quantities import common_unit, in_unit
@@ -22,7 +23,7 @@ from labwright.campaigns.file.schema import (
 )
 from labwright.campaigns.file.space import build_space, places
 from labwright.campaigns.file.steps import check_references, read_steps
-from labwright.core.campaign import Campaign, Limit, PlugIn
+from labwright.core.campaign import Campaign, Guard, Limit, PlugIn
 from labwright.core.errors import InvalidInput, InvalidUnit
 from labwright.core.problem import ContextVariable, Desirability, Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.procedure import Step
@@ -56,7 +57,7 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         question=part.question,
         problem=problem,
         procedure=steps,
-        resources={n: _resource(r) for n, r in part.resources.items()},
+        resources={n: _resource(n, r, part, problems) for n, r in part.resources.items()},
         planner=PlugIn(kind=part.planner.kind, options=part.planner.model_extra or {}),
         seed=part.planner.seed,
         trials=part.budget.trials,
@@ -70,8 +71,12 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
     )
 
 
-def _resource(part: ResourcePart) -> PlugIn:
-    return PlugIn(kind=part.kind, options=part.model_extra or {}, capacity=part.capacity)
+def _resource(name: str, part: ResourcePart, whole: CampaignPart, problems: Problems) -> PlugIn:
+    guard = None if part.guard is None else Guard(**part.guard.model_dump())
+    place, said = ("resources", name, "availability"), part.availability
+    availability = None if said is None else problems.attempt(place, build_availability, said, whole.resources)
+    options, capacity = part.model_extra or {}, part.capacity
+    return PlugIn(kind=part.kind, options=options, capacity=capacity, guard=guard, availability=availability)
 
 
 def _problem(

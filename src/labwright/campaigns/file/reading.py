@@ -94,7 +94,13 @@ def _check_plugins(document: Document, problems: Problems) -> None:
     resources = document.at(("resources",))
     for name, options in resources.items() if isinstance(resources, dict) else ():
         if isinstance(options, dict):
-            _check_plugin("labwright.resources", ("resources", name), options, {"kind", "capacity"}, problems)
+            _check_plugin(
+                "labwright.resources",
+                ("resources", name),
+                options,
+                {"kind", "capacity", "guard", "availability"},
+                problems,
+            )
 
 
 def _check_learns(document: Document, kind: Any, problems: Problems) -> None:

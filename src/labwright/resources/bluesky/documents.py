@@ -14,6 +14,7 @@ from labwright.resources.bluesky.options import OutputPart, Take
 from labwright.resources.stranger import plain, text
 
 SUCCESS = "success"
+DOCUMENTS = "documents"  # the output that is their file
 
 
 class Documents:
@@ -61,6 +62,9 @@ class Documents:
         """Make an observation of the outputs; one that is not there makes a failure that names it."""
         values = {}
         for output in outputs:
+            if output.name == DOCUMENTS:
+                values[output.name] = Measurement(value=kept)
+                continue
             try:
                 found = self._value(output, parts[output.name], returned)
             except LookupError as error:

@@ -15,7 +15,7 @@ from labwright.core.recorder import Recorder
 from labwright.core.values import Value
 from labwright.resources.bluesky.arguments import Made, made, unfit
 from labwright.resources.bluesky.devices import connect, devices_of, engine_of, load_module, pv_devices
-from labwright.resources.bluesky.documents import Documents
+from labwright.resources.bluesky.documents import DOCUMENTS, Documents
 from labwright.resources.bluesky.engine import Engine, cause, quiet
 from labwright.resources.bluesky.options import BlueskyOptions, PlanPart
 from labwright.resources.function import load_function
@@ -196,7 +196,7 @@ class BlueskyResource:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
             why = f"{skill.part.plan} raised {words(cause(error))}"
-        kept = await recorder.keep("documents.jsonl", documents.lines)
+        kept = await recorder.keep(f"{DOCUMENTS}.jsonl", documents.lines)
         why = self._ended.get(command.command_id) or why or documents.failure
         if why is not None:
             return Failure(reason=f"{why}; its documents are kept as {kept}")
@@ -215,11 +215,18 @@ def _soon(loop: asyncio.AbstractEventLoop, recorder: Recorder, done: float, said
 
 def _skill(resource: str, name: str, part: PlanPart, devices: Mapping[str, Any], load: Load) -> Skill:
     place = f"{resource}.{name}"
+    if files := [n for n, i in part.inputs.items() if i.file]:
+        raise InvalidInput(f"{place}.{files[0]}: a plan takes no files.")
+    if DOCUMENTS in part.outputs:
+        raise InvalidInput(f"{place}: the output {DOCUMENTS!r} is the file of its documents. Name yours differently.")
     return Skill(
         capability=Capability(
             name=name,
             inputs=tuple(i.declared(n) for n, i in part.inputs.items()),
-            outputs=tuple(Output(name=n, unit=o.unit) for n, o in part.outputs.items()),
+            outputs=(
+                *(Output(name=n, unit=o.unit) for n, o in part.outputs.items()),
+                Output(name=DOCUMENTS, file=True),
+            ),
             repeatable=part.repeatable,
         ),
         part=part,

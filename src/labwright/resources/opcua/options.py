@@ -166,6 +166,8 @@ class ServerOptions(Part):
 
     That holds for one command at a time only: with a `capacity` above 1 another may have followed this one.
 
+    `setpoints`: the variables to which a monitor's safe state is written when work stops, by the limits' channels.
+
     `timeout_s` is for one request, `reconnect_s` for a lost connection, `start_s` for the server to take up a command
     that was written to a variable, and `busy_s` for another client's command to end.
     """
@@ -182,6 +184,7 @@ class ServerOptions(Part):
     security: SecurityPart | None = None
     user: UserPart | None = None
     telemetry: TelemetryPart | None = None
+    setpoints: dict[str, NodeText] = {}
 
     @model_validator(mode="before")
     @classmethod

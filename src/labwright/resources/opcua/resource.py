@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
@@ -10,8 +10,11 @@ from labwright.core.capability import Capability
 from labwright.core.command import Answer, CannotTell, Command, Done, Failure, NeverStarted, Outcome, Running
 from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.core.recorder import Recorder
+from labwright.core.telemetry import Sample
+from labwright.core.values import Value
 from labwright.resources.opcua.connection import Connection
 from labwright.resources.opcua.options import Phase, ServerOptions
+from labwright.resources.opcua.setpoints import Setpoints
 from labwright.resources.opcua.skill import Skill
 from labwright.resources.opcua.standing import Glance, glance, look_up, stands
 from labwright.resources.opcua.watching import Watching
@@ -34,8 +37,9 @@ class OpcUaResource:
         connection: Connection,
         skills: Sequence[Skill],
         watching: Watching | None,
+        setpoints: Setpoints,
     ) -> None:
-        self.name, self._folder, self._watching = name, folder, watching
+        self.name, self._folder, self._watching, self._setpoints = name, folder, watching, setpoints
         self._options, self._connection = options, connection
         self._skills = {skill.capability.name: skill for skill in skills}
         # Where one state serves several commands, they wait for each other here, or one would miss the other's end.
@@ -55,7 +59,8 @@ class OpcUaResource:
             if options.stop:
                 await connection.is_method(options.stop)
             watching = await Watching.open(connection, options.telemetry) if options.telemetry else None
-            yield cls(name, options, folder, connection, skills, watching)
+            setpoints = await Setpoints.open(connection, options, watching)
+            yield cls(name, options, folder, connection, skills, watching, setpoints)
 
     def capabilities(self) -> Sequence[Capability]:
         """Offer each capability with the server's units and the narrower of the server's and the file's limits."""
@@ -93,10 +98,31 @@ class OpcUaResource:
         except Lost:
             await self._stop_anew(self._options.stop)
 
+    async def read_back(self, channels: Sequence[str]) -> Mapping[str, Sample]:
+        """Read those of these channels that `telemetry` names."""
+        return await self._setpoints.read(channels)
+
+    @property
+    def settable(self) -> Collection[str]:
+        """The channels that have setpoints."""
+        return self._options.setpoints.keys()
+
+    async def settle(self, state: Mapping[str, Value]) -> None:
+        """Write the setpoints of these channels; over a new connection where this one is lost."""
+        nodes = self._options.setpoints
+        try:
+            await self._setpoints.write(nodes, state)
+        except Lost:
+            async with self._anew() as connection:
+                await (await Setpoints.open(connection, self._options, None)).write(nodes, state)
+
     async def _stop_anew(self, node: str) -> None:
-        impatient = self._options.model_copy(update={"reconnect_s": self._options.timeout_s})
-        async with Connection.open(self.name, impatient, self._folder) as connection:
+        async with self._anew() as connection:
             await _stop(connection, node)
+
+    def _anew(self) -> AbstractAsyncContextManager[Connection]:
+        impatient = self._options.model_copy(update={"reconnect_s": self._options.timeout_s})
+        return Connection.open(self.name, impatient, self._folder)
 
     def _skill(self, command: Command) -> Skill:
         skill = self._skills.get(command.capability)

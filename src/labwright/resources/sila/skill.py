@@ -1,6 +1,6 @@
 """One capability of a SiLA server: a command, what it takes and gives in our words, and its messages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,7 +39,7 @@ class Skill:
     order: Order
     parameters: Mapping[str, Field]
     results: tuple[Result, ...]
-    files: tuple[Field, ...]
+    files: Mapping[str, Field]
     channels: Mapping[Field, Channel]
 
     @classmethod
@@ -52,7 +52,7 @@ class Skill:
         capability = Capability(
             name=name,
             inputs=tuple(i for i, _ in inputs),
-            outputs=tuple(result.output for result in results),
+            outputs=(*(result.output for result in results), *_files(order, results)),
             repeatable=part.repeatable,
         )
         return cls(
@@ -61,7 +61,7 @@ class Skill:
             order=order,
             parameters={i.name: field for i, field in inputs},
             results=results,
-            files=tuple(f for f in order.responses if f.type.basic == "Binary"),
+            files={f.name: f for f in order.responses if f.type.basic == "Binary"},
             channels={f: _channel(f) for f in order.intermediates if f.type.basic in NUMBERS},
         )
 
@@ -86,11 +86,16 @@ class Skill:
             if value is None:
                 return Failure(reason=f"the answer lacks the output {result.output.name} ({result.field.name})")
             values[result.output.name] = Measurement(value=value, unit=result.output.unit)
-        try:
-            objects = [await _keep(connection, field, answer, recorder) for field in self.files]
-        except Refused as error:
-            return Failure(reason=f"its file cannot be fetched: {error}")
-        return Observation(values=values, objects=tuple(o for o in objects if o))
+        objects = []
+        for name, field in self.files.items():
+            try:
+                kept = await _keep(connection, field, answer, recorder)
+            except Refused as error:
+                return Failure(reason=f"its file cannot be fetched: {error}")
+            if kept is not None:
+                objects.append(kept)
+                values[name] = Measurement(value=kept)
+        return Observation(values=values, objects=tuple(objects))
 
 
 def every_command(connection: Connection) -> dict[str, CapabilityPart]:
@@ -173,6 +178,14 @@ def _results(place: str, connection: Connection, order: Order, parts: Mapping[st
     found += [_result(f"{place}.{field.name}", field.name, OutputPart(), field, None) for field in rest]
     _distinct(place, [result.output.name for result in found])
     return tuple(found)
+
+
+def _files(order: Order, results: Sequence[Result]) -> Iterator[Output]:
+    """Yield the files that a command gives, each under its own name."""
+    taken = {result.output.name for result in results}
+    for field in order.responses:
+        if field.type.basic == "Binary" and field.name not in taken:
+            yield Output(name=field.name, file=True)
 
 
 def _result(place: str, name: str, part: OutputPart, field: Field, feature: Feature | None) -> Result:

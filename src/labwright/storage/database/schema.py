@@ -222,6 +222,50 @@ telemetry = Table(
     Column("object", String, nullable=False),
 )
 
+# How the monitor of each thing stands; what was armed last never goes back to an older version.
+guards = Table(
+    "guards",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("thing", String, nullable=False, unique=True),
+    Column("serial", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("instrument", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("mode", String, nullable=False),
+    Column("motion", Boolean, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("why", Text),
+    Column("worker", String),  # the process that goes by it
+    Column("changed", Float, nullable=False),
+)
+
+# What people have taken by hand; `until`: when it is given back by itself.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("thing", String, nullable=False, index=True),
+    Column("person", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("since", String, nullable=False),
+    Column("until", Float),
+    Column("ended_at", String),
+)
+
+# Whose signatures limits files need.
+limit_keys = Table(
+    "limit_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("person", String, nullable=False),
+    Column("added_at", String, nullable=False),
+    Column("ended_at", String),
+)
+
 lots = Table(
     "lots",
     metadata,

@@ -17,7 +17,7 @@ from labwright.core.crash import watched
 from labwright.core.errors import CampaignBusy, CampaignHalted, ResourceUnavailable
 from labwright.core.recorder import Silent
 from labwright.core.states import CampaignState, RunState
-from labwright.sites.worker import Post
+from labwright.sites.post import Post
 from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.materials import Materials

@@ -663,7 +663,6 @@ async def test_a_second_word_of_the_end_is_not_taken_for_the_next_commands(ioc):
     assert [o.values["y"].value for o in (first, second)] == [196, 90]
 
 
-@both
 class Searched(asyncio.DatagramProtocol):
     """Hands searches on to an IOC, and tells who asked that it is to be found at the relay."""
 
@@ -763,6 +762,7 @@ async def test_when_the_connection_is_dead_without_a_word_stop_goes_over_a_new_o
         assert ioc.put() == ["SLOW 3.0", "SAFE 1"]
 
 
+@both
 async def test_an_ioc_that_hangs_is_waited_for_and_its_late_answer_counts(ioc, protocol):
     turns = 0
     async with opened(ioc, {"set": SET}, protocol=protocol, timeout_s=0.3, reconnect_s=10) as resource:

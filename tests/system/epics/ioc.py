@@ -113,6 +113,9 @@ class Oven:
             return  # it is never taken up
         if self.sp.get() != 15:
             self.id.set(str(value))
+        if self.sp.get() == 98:  # it says once more that the one before is done, and begins late
+            self.state.set(2, severity=self.alarm.MINOR_ALARM, alarm=self.alarm.STATE_ALARM)
+            await asyncio.sleep(0.3)
         steps = self.count.get() or 1
         self.state.set(1)
         for step in range(steps):
@@ -124,9 +127,6 @@ class Oven:
             return
         self.y.set(2 * self.sp.get())
         self.state.set(2)
-        if self.sp.get() == 98:  # it says so twice, and late
-            await asyncio.sleep(0.3)
-            self.state.set(2, severity=self.alarm.MINOR_ALARM, alarm=self.alarm.STATE_ALARM)
 
     def make_safe(self, value):
         self.begin_with(f"SAFE {value}")

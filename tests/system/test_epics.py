@@ -664,6 +664,14 @@ async def test_a_second_word_of_the_end_is_not_taken_for_the_next_commands(ioc, 
     assert [o.values["y"].value for o in (first, second)] == [80, 196]
 
 
+async def test_a_state_from_before_is_not_taken_for_that_of_an_id_that_came_first(ioc):
+    async with opened(ioc, {"heat": HEAT}) as resource:
+        first = await run(resource, "heat", "e1", x=40, steps=1)
+        second = await run(resource, "heat", "e2", x=97, steps=1)
+
+    assert [o.values["y"].value for o in (first, second)] == [80, 194]
+
+
 class Searched(asyncio.DatagramProtocol):
     """Hands searches on to an IOC, and tells who asked that it is to be found at the relay."""
 

@@ -113,6 +113,8 @@ class Oven:
             return  # it is never taken up
         if self.sp.get() != 15:
             self.id.set(str(value))
+        if self.sp.get() == 97:  # its id comes before its state
+            await asyncio.sleep(0.2)
         if self.sp.get() == 98:  # it says once more that the one before is done, and begins late
             self.state.set(2, severity=self.alarm.MINOR_ALARM, alarm=self.alarm.STATE_ALARM)
             await asyncio.sleep(0.3)

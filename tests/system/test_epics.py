@@ -50,10 +50,13 @@ class Ioc:
     def start(self) -> None:
         call = [sys.executable, str(SCRIPT), str(self.folder), self.device, *self.ports]
         self.process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.wait_for(b"ready\n")
+
+    def wait_for(self, said: bytes) -> None:
         while line := self.process.stdout.readline():
-            if line == b"ready\n":
+            if line == said:
                 return
-        raise AssertionError("the IOC did not start")
+        raise AssertionError("the IOC has ended")
 
     def kill(self) -> None:
         self.process.kill()
@@ -64,6 +67,10 @@ class Ioc:
             pass
 
     def put(self) -> list[str]:
+        if self.process.poll() is None:
+            self.process.stdin.write(b"\n")
+            self.process.stdin.flush()
+            self.wait_for(b"written\n")
         file = self.folder / "begun"
         return file.read_text().splitlines() if file.exists() else []
 
@@ -83,6 +90,7 @@ def shared(tmp_path_factory):
 
 @pytest.fixture
 def ioc(shared):
+    shared.put()
     (shared.folder / "begun").unlink(missing_ok=True)
     return shared
 
@@ -398,12 +406,21 @@ async def test_two_commands_that_put_to_one_pv_wait_for_each_other(ioc):
 
 
 async def test_an_input_that_its_readback_does_not_show_is_a_failure(ioc):
-    async with opened(ioc, {"set": SET, "clip": {"inputs": {"x": "CLIPPED"}}}, settle_s=0.3) as resource:
-        never = await run(resource, "set", x=13)
-        clipped = await run(resource, "clip", "c2", x=70)
+    async with opened(ioc, {"set": SET}, settle_s=0.3) as resource:
+        outcome = await run(resource, "set", x=13)
 
-    assert "x was put as 13, but after 0.3 s ca://LAB:RBV shows" in never.reason
-    assert clipped.reason.startswith("x was put as 70, but after 0.3 s ca://LAB:CLIPPED shows 50")
+    assert "x was put as 13, but after 0.3 s ca://LAB:RBV shows" in outcome.reason
+
+
+async def test_an_ioc_that_clips_a_value_is_found_out(ioc):
+    from aioca import caput
+
+    async with opened(ioc, {"clip": {"inputs": {"x": "CLIPPED"}}}, settle_s=0.3) as resource:
+        await caput("LAB:CLIPPED.DRVH", 50, wait=True)  # its limits were read before
+        outcome = await run(resource, "clip", x=70)
+        await caput("LAB:CLIPPED.DRVH", 100, wait=True)
+
+    assert outcome.reason.startswith("x was put as 70, but after 0.3 s ca://LAB:CLIPPED shows 50")
 
 
 @both

@@ -1,6 +1,7 @@
 """An EPICS IOC in a process of its own: an oven that writes to a file whatever is put to it.
 
-`ioc.py FOLDER DEVICE CA_PORT PVA_PORT`, on loopback only. It ends when its input does.
+`ioc.py FOLDER DEVICE CA_PORT PVA_PORT`, on loopback only. For each line of its input it says `written` when all that
+was put before is in the file. It ends when its input does.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ class Oven:
         self.sp = builder.aOut("SP", **put(on_update=self.taken("SP"), **limits))
         self.rbv = builder.aIn("RBV", initial_value=20, EGU="degC", LOPR=0, HOPR=300)
         self.slow = builder.aOut("SLOW", blocking=True, **put(on_update=self.slowly, DRVL=0, DRVH=9, EGU="mm"))
-        self.clipped = builder.aOut("CLIPPED", **put(on_update=self.clip, DRVL=0, DRVH=100))
+        self.clipped = builder.aOut("CLIPPED", **put(on_update=self.taken("CLIPPED"), DRVL=0, DRVH=100))
         self.free = builder.aOut("FREE", **put(on_update=self.taken("FREE")))
         self.count = builder.longOut("COUNT", initial_value=1, **put(on_update=self.taken("COUNT"), DRVL=1, DRVH=50))
         self.mode = builder.mbbOut("MODE", "slow", "fast", "idle", initial_value=2, **put(on_update=self.taken("MODE")))
@@ -89,11 +90,6 @@ class Oven:
         """Complete the put after as many seconds."""
         self.begin_with(f"SLOW {value}")
         await asyncio.sleep(value)
-
-    def clip(self, value):
-        self.begin_with(f"CLIPPED {value}")
-        if value > 50:
-            self.clipped.set(50.0, process=False)
 
     def judges(self, value):
         """-1 is no value at all."""
@@ -152,8 +148,14 @@ def main(folder, device, ca_port, pva_port):
     builder.LoadDatabase()
     softioc.iocInit(loop)
     print("ready", flush=True)
-    sys.stdin.read()
+    for _ in sys.stdin:
+        loop(tell)
     os._exit(0)
+
+
+async def tell():
+    await asyncio.sleep(0.01)
+    print("written", flush=True)
 
 
 if __name__ == "__main__":

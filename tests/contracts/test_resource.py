@@ -27,13 +27,15 @@ from labwright.core.command import (
     Running,
 )
 from labwright.core.errors import NotFound, StaleEpoch
+from labwright.core.form import observe
 from labwright.core.recorder import Silent
-from labwright.core.task import Task, observe
+from labwright.core.task import Task
 from labwright.core.values import Value
 from labwright.resources.blueapi import BlueapiResource
 from labwright.resources.bluesky import BlueskyResource
 from labwright.resources.command import CommandResource
 from labwright.resources.epics import EpicsResource
+from labwright.resources.expert import ExpertResource
 from labwright.resources.function import FunctionResource
 from labwright.resources.madsci import MadsciResource
 from labwright.resources.opcua import OpcUaResource
@@ -52,7 +54,7 @@ class Answering(Silent):
     """A recorder with a person behind it, who reports at once."""
 
     async def task(self, task: Task) -> Outcome:
-        return observe(task, {field.name: Measurement(value=1.0) for field in task.fields})
+        return observe(task.fields, {field.name: Measurement(value=1.0) for field in task.fields}, {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,14 @@ async def person(folder: Path) -> AsyncIterator[Stand]:
     weigh = {"instructions": "Weigh it.", "inputs": {"x": {}}, "outputs": {"mass": {"unit": "mg", "low": 0, "high": 9}}}
     options = PersonResource.Options.model_validate({"capabilities": {"weigh": weigh}})
     async with PersonResource.open("ada", options, folder) as resource:
+        yield Stand(resource=resource, inputs={"x": 3.0})
+
+
+@asynccontextmanager
+async def expert(folder: Path) -> AsyncIterator[Stand]:
+    judge = {"question": "Is it pure?", "inputs": {"x": {}}, "outputs": {"purity": {"unit": "%", "low": 0, "high": 9}}}
+    options = ExpertResource.Options.model_validate({"skill": "esters", "capabilities": {"judge": judge}})
+    async with ExpertResource.open("chemist", options, folder) as resource:
         yield Stand(resource=resource, inputs={"x": 3.0})
 
 
@@ -275,6 +285,7 @@ STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
     "bluesky": bluesky,
     "command": command,
     "epics": epics,
+    "expert": expert,
     "fake": fake,
     "fenced fake": fenced,
     "function": function,

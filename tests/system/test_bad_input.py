@@ -89,7 +89,7 @@ def write(here, text, name="campaign.yaml"):
             "kind: table",
             "kind: tabel",
             "line 11: resources.bench.kind: no kind of resource is named 'tabel'; "
-            "known: command, function, opcua, person, sila, table; did you mean 'table'?",
+            "known: blueapi, command, expert, function, madsci, opcua, person, queueserver, sila, table; did you mean",
         ),
         ("file: data.csv", "fiel: data.csv", "line 11: resources.bench.fiel: unknown key. Did you mean 'file'?"),
         ("file: data.csv", "file: absent.csv", "line 11: resources.bench: The table "),

@@ -182,6 +182,9 @@ async def test_the_file_names_narrows_and_adds_and_what_it_does_not_name_keeps_i
         (TUNE | {"inputs": {"Speed": {"levels": [3, 4]}}}, "no value is allowed"),
         (TUNE | {"inputs": {"Note": {"high": 3}}}, "Note is a String, which has no unit, low or high"),
         (HEAT | {"outputs": {"Steps": {"response": "Reached"}}}, "two are named 'Steps'"),
+        (HEAT | {"fixed": {"Power": 1}}, "it.fixed: Heat has no parameter 'Power'. It has: Target, Duration."),
+        (HEAT | {"fixed": {"Duration": 61}}, "it.fixed.Duration: "),
+        (HEAT | {"fixed": {"Target": 60}, "inputs": {"Target": {"high": 80}}}, "Target is an input and fixed"),
     ],
 )
 async def test_what_does_not_fit_the_server_is_refused_before_anything_moves(oven, part, words):

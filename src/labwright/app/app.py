@@ -11,10 +11,12 @@ from pathlib import Path
 from labwright import plugins
 from labwright.access import Credential, authenticate, seal
 from labwright.app.booking import Booking
+from labwright.app.desk import Desk
 from labwright.app.equipment import Equipment, capabilities_of
 from labwright.app.filing import begin, file_away, refuse_change
 from labwright.app.guarding import Guarding
 from labwright.app.laboratory import Laboratory, Standing, file_of, from_here, place_of
+from labwright.app.probing import Probing
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import gate_of, said_by
 from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign, renamed
@@ -22,10 +24,8 @@ from labwright.campaigns.hand import Imported
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, Wanted, attend
 from labwright.campaigns.sources import changed, check_answers, digests, left_out, with_sources
-from labwright.campaigns.spreadsheet import read_sheet, write_sheet
 from labwright.campaigns.waits import Waits
 from labwright.campaigns.wiring import Wiring, wire
-from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import InvalidInput, NotFound, PlatformError, StorageUnavailable
@@ -35,7 +35,6 @@ from labwright.core.person import Person
 from labwright.core.reason import stated
 from labwright.core.run import Run
 from labwright.core.states import CampaignState
-from labwright.core.task import PostedTask
 from labwright.core.trial import Proposal, Trial
 from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
@@ -86,6 +85,11 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._equipment = Equipment(settings)
+
+    @property
+    def desk(self) -> Desk:
+        """What people do besides running campaigns: their tasks, skills and beliefs."""
+        return Desk(self.laboratory)
 
     def database_url(self, folder: Path) -> str:
         """Return the URL that is set, or else `labwright.db` in the folder."""
@@ -234,42 +238,6 @@ class App:
             file_away(laboratory.campaigns, file)
             return laboratory.hand(new).take_over(standing.record.name, standing.trials)
 
-    def tasks(self, folder: Path, name: str | None = None) -> list[PostedTask]:
-        """Return the open tasks of one campaign, or of all; an unknown name raises NotFound."""
-        with self.laboratory(folder) as laboratory:
-            if name is not None:
-                laboratory.campaigns.get(name)
-            return Tasks(laboratory.database).open(name)
-
-    def worksheet(self, folder: Path, name: str, path: Path) -> list[PostedTask]:
-        """Write the open tasks of a campaign as a sheet to be filled in, and return them; none writes nothing."""
-        tasks = self.tasks(folder, name)
-        if tasks:
-            check_replaceable(path)
-            write_sheet(path, worksheet(tasks, path.name))
-        return tasks
-
-    def record(
-        self,
-        folder: Path,
-        name: str,
-        path: Path,
-        *,
-        by: str | None,
-        decimal: str | None = None,
-        valid_only: bool = False,
-    ) -> Filled:
-        """Record a filled worksheet: all of it, or its valid rows, or nothing; return what it said."""
-        with self.laboratory(folder) as laboratory:
-            laboratory.campaigns.get(name)
-            tasks = Tasks(laboratory.database)
-            filled = read_filled(read_sheet(path), name, tasks.get, decimal=decimal)
-            if filled.problems and not valid_only:
-                raise InvalidInput("\n  ".join([f"{path.name}: nothing was recorded.", *filled.problems]))
-            tasks.report(filled.reports, by)
-            laboratory.end_reported(name)
-            return filled
-
     def declare_gone(self, folder: Path, worker: str, by: Credential, why: str) -> WorkerRecord:
         """Record that a process acts no more, by the word of a person who shows their secret."""
         with self.laboratory(folder) as laboratory:
@@ -340,6 +308,11 @@ class App:
     def booking(self) -> Booking:
         """What people do with resources that campaigns share."""
         return Booking(self.laboratory, self._equipment)
+
+    @property
+    def probing(self) -> Probing:
+        """What resources say of themselves."""
+        return Probing(self.laboratory, self._equipment)
 
     @property
     def guarding(self) -> Guarding:

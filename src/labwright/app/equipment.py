@@ -1,7 +1,7 @@
 """The resources that campaigns name: where they are, what they are, and opening them."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +66,10 @@ class Equipment:
             for n, plug_in in campaign.resources.items()
             if plug_in.guard is not None
         }
+
+    def opened_one(self, campaign: Campaign, name: str, folder: Path) -> AbstractAsyncContextManager[Resource]:
+        """Open one resource of a campaign by itself."""
+        return opened(name, self._addressed(name, campaign.resources[name]), folder)
 
     def keys(self, campaign: Campaign, folder: Path) -> dict[str, str]:
         """Return what names the physical thing that each of the campaign's resources stands for."""

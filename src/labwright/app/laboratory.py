@@ -10,6 +10,7 @@ from typing import Self
 from uuid import uuid4
 
 from labwright.app.record import TrialRecord
+from labwright.campaigns.believing import read_beliefs
 from labwright.campaigns.crew import Crew, assemble, brief_of, can_do, keys_of, sources_of
 from labwright.campaigns.decision import observation_of, words_of
 from labwright.campaigns.file import CampaignFile, find_file, parse_campaign
@@ -17,6 +18,7 @@ from labwright.campaigns.hand import Hand
 from labwright.campaigns.loop import Records, Watcher
 from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import Approval
+from labwright.core.belief import Belief, GivenBelief
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.capability import Capability
 from labwright.core.command import Failure
@@ -37,6 +39,7 @@ from labwright.sites.recorder import RunRecorder
 from labwright.sites.worker import Brief, Worker
 from labwright.storage.approvals import Approvals
 from labwright.storage.backup import Restored, backup, restore
+from labwright.storage.beliefs import Beliefs
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.corrections import Corrections
 from labwright.storage.database import Database
@@ -56,12 +59,16 @@ from labwright.storage.verification import Verification, verify
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A campaign as it stands on record, with its file and its trials; `owned`: another process conducts it now."""
+    """A campaign as it stands on record, with its file and its trials; `owned`: another process conducts it now.
+
+    `beliefs`: what people said since of where they expect the best, also what they took back.
+    """
 
     file: CampaignFile
     record: CampaignRecord
     trials: list[Trial]
     owned: bool
+    beliefs: Sequence[GivenBelief] = ()
 
     @property
     def campaign(self) -> Campaign:
@@ -109,6 +116,7 @@ class Laboratory:
     runs: Runs
     presence: Presence
     materials: Materials
+    beliefs: Beliefs
 
     @classmethod
     def of(cls, database: Database, *, lease_s: float = LEASE_S) -> Self:
@@ -123,6 +131,7 @@ class Laboratory:
             runs=Runs(database, worker),
             presence=Presence(database, worker, lease_s=lease_s),
             materials=Materials(database),
+            beliefs=Beliefs(database),
         )
 
     def records(self, thread: StorageThread) -> Records:
@@ -134,6 +143,7 @@ class Laboratory:
             runs=self.runs,
             approvals=approvals,
             materials=self.materials,
+            beliefs=self.beliefs,
             thread=thread,
         )
 
@@ -145,7 +155,7 @@ class Laboratory:
         posts: Sequence[Post],
         thread: StorageThread,
         watcher: Watcher,
-        tell: Callable[[str], None],
+        tell: Callable[[str], None] = lambda text: None,
     ) -> Crew:
         """Return those who conduct a campaign and serve resources in this process; `keys`: of all that it names."""
         return assemble(
@@ -211,11 +221,17 @@ class Laboratory:
         """Return a campaign as it is on record; an unknown name raises NotFound."""
         record = self.campaigns.get(name)
         owned = self.presence.holder(campaign_what(name)) is not None
-        return Standing(file=file_of(record), record=record, trials=self.trials.of(name), owned=owned)
+        trials, beliefs = self.trials.of(name), self.beliefs.of(name)
+        return Standing(file=file_of(record), record=record, trials=trials, owned=owned, beliefs=beliefs)
 
     def earlier(self, name: str) -> tuple[Campaign, list[Trial]]:
         """Return a campaign with its trials, for another to learn from; an unknown name raises NotFound."""
         return file_of(self.campaigns.get(name)).campaign, self.trials.of(name)
+
+    def beliefs_in(self, name: str, texts: Sequence[str], weight: float) -> list[Belief]:
+        """Return what texts such as `temperature=60 degC within 5 K` say of a campaign; every problem is named."""
+        campaign = file_of(self.campaigns.get(name)).campaign
+        return read_beliefs(campaign, texts, weight)
 
     def sources_of(self, name: str) -> dict[str, str]:
         """Return the sha256 of what each source of a campaign said when it was last taken up."""
@@ -236,6 +252,7 @@ class Laboratory:
             corrections=self.corrections.of(name, number),
             statements=self.statements.of(name, number),
             files={reference: path for reference in kept if (path := objects.find(reference)) is not None},
+            beliefs=self.beliefs.of(name),
         )
 
     def decide_done(self, number: int, found: Json, *, why: str, by: str) -> Run:

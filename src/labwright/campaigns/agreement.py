@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from labwright import plugins
 from labwright.campaigns.file import Problems
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability, Input
 from labwright.core.errors import InvalidUnit
 from labwright.core.procedure import Condition, Constant, Reference, Step
-from labwright.core.space import Continuous, Discrete
+from labwright.core.space import Categorical, Continuous, Discrete, Ordinal
 from labwright.core.units import DIMENSIONLESS, check_unit, convert
 from labwright.core.values import is_number, show
 
@@ -58,6 +59,20 @@ def check_step(
     for condition in step.when:
         if condition.name in units and is_number(condition.against.value):
             problems.attempt(("procedure", index, "when"), _check_condition, condition, units[condition.name])
+
+
+def check_beliefs(campaign: Campaign, use: str, capability: Capability, problems: Problems) -> None:
+    """Refuse a question about what cannot be believed in, or that the planner would take no account of."""
+    if not capability.beliefs:
+        return
+    place, space = ("resources", use.partition(".")[0]), campaign.problem.space
+    if not getattr(plugins.load("labwright.planners", campaign.planner.kind), "learns", False):
+        problems.add(place, f"the planner {campaign.planner.kind!r} takes no account of beliefs; choose `gp`.")
+    for name in capability.beliefs:
+        if name not in space.names:
+            problems.add(place, f"{use} asks for a belief about {name}; parameters: {', '.join(space.names)}.")
+        elif not isinstance(space[name], Continuous | Discrete | Ordinal | Categorical):
+            problems.add(place, f"{use}: {name} is {space[name]}; a belief is about a number or a word.")
 
 
 def check_files(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from labwright.campaigns.agreement import check_files, check_limits, check_step, with_units
+from labwright.campaigns.agreement import check_beliefs, check_files, check_limits, check_step, with_units
 from labwright.campaigns.file import Problems, check_rules
 from labwright.campaigns.materials import check_amounts, handlings_of, needs_of, takings_of
 from labwright.core.campaign import Campaign
@@ -96,6 +96,7 @@ def wire(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> 
             _check_inputs(campaign, i, capabilities[step.use], units, problems)
             check_files(i, step, capabilities, campaign.procedure, problems)
             check_step(i, step, capabilities[step.use], units, problems)
+            check_beliefs(campaign, step.use, capabilities[step.use], problems)
     check_amounts(campaign, units, problems)
     check_rules(campaign.problem.space, problems)
     problems.attempt(("rules",), check_possible, campaign.problem.space)
@@ -127,7 +128,8 @@ def rewire(campaign: Campaign, said: str) -> Wiring:
 def _capability(found: Mapping[str, Any]) -> Capability:
     inputs = (Input(**{**i, "levels": None if i["levels"] is None else tuple(i["levels"])}) for i in found["inputs"])
     outputs = (Output(**o) for o in found["outputs"])
-    return Capability(**{**found, "inputs": tuple(inputs), "outputs": tuple(outputs)})
+    beliefs = tuple(found.get("beliefs", ()))
+    return Capability(**{**found, "inputs": tuple(inputs), "outputs": tuple(outputs), "beliefs": beliefs})
 
 
 def _check_inputs(

@@ -102,7 +102,7 @@ def stop(target: Target) -> None:
     app = make_app()
     problems = app.stop(folder, name, file=path if (path := Path(target)).suffix in (".yaml", ".yml") else None)
     typer.echo(f"{name} is stopped.")
-    tasks = app.tasks(folder, name)
+    tasks = app.desk.tasks(folder, name)
     for task in tasks:
         typer.echo(f"People may have begun {task}: its trial ends with what they report, or that it was not done.")
     if tasks:

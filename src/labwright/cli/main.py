@@ -10,6 +10,7 @@ from labwright import __version__
 from labwright.cli import (
     approvals,
     backup,
+    beliefs,
     booking,
     campaign,
     decide,
@@ -18,6 +19,7 @@ from labwright.cli import (
     materials,
     people,
     records,
+    resources,
     starting,
     suggest,
     tasks,
@@ -55,6 +57,8 @@ app.command()(campaign.run)
 app.command()(campaign.conduct)
 app.command()(campaign.worker)
 app.command()(campaign.stop)
+app.command()(beliefs.believe)
+app.command()(beliefs.retract)
 app.command()(hand.pause)
 app.command()(hand.resume)
 app.command()(hand.extend)
@@ -79,12 +83,15 @@ app.command()(decide.decide)
 app.command()(decide.gone)
 app.add_typer(people.app)
 app.add_typer(guard.app)
+app.command()(resources.resources)
 app.command()(booking.take)
 app.command("give-back")(booking.give_back)
 app.command()(booking.calendar)
 app.add_typer(materials.lots)
 app.command()(materials.samples)
 app.command()(tasks.tasks)
+app.command()(tasks.claim)
+app.command()(tasks.done)
 app.command()(tasks.worksheet)
 app.command()(tasks.record)
 

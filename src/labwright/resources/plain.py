@@ -1,8 +1,8 @@
-"""Numbers, levels, times and inputs in the options of a resource, where YAML's true and false are none of them."""
+"""Numbers, levels, times, sizes and inputs in the options of a resource; YAML's true and false are none of them."""
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveFloat
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveFloat, PositiveInt
 
 from labwright.core.capability import Input, Output
 from labwright.core.errors import InvalidUnit
@@ -27,10 +27,22 @@ def _seconds(found: Any) -> Any:
         raise ValueError(f"{found!r} is not a time, such as '10 min' or '2 h'") from error
 
 
+def _bytes(found: Any) -> Any:
+    found = _not_true_or_false(found)
+    if not isinstance(found, str):
+        return found
+    try:
+        value, unit = parse_quantity(found, "here")
+        return round(convert(value, unit or "byte", "byte", "here"))
+    except InvalidUnit as error:
+        raise ValueError(f"{found!r} is not a size, such as '5 MB'") from error
+
+
 FILE = "file"  # stands where the unit of an output does
 Number = Annotated[float, BeforeValidator(_not_true_or_false)]
 Level = Annotated[Value, BeforeValidator(_not_true_or_false)]
 Duration = Annotated[PositiveFloat, BeforeValidator(_seconds, json_schema_input_type=float | str)]
+Size = Annotated[PositiveInt, BeforeValidator(_bytes, json_schema_input_type=int | str)]
 
 
 class InputOptions(BaseModel):

@@ -60,6 +60,16 @@ def test_for_a_repeatable_capability_the_space_is_limit_enough():
     assert review(capability(Input(name="t"), repeatable=True), plan(t=5.0)).allowed
 
 
+@pytest.mark.parametrize("value", [5.0, "a photo"])
+def test_what_is_only_shown_to_people_needs_no_limits(value):
+    assert review(capability(Input(name="t", shown=True)), plan(t=value)).allowed
+
+
+def test_the_limits_of_what_is_only_shown_hold_all_the_same():
+    assert not review(capability(Input(name="t", low=0, high=1, shown=True)), plan(t=5.0)).allowed
+    assert not review(capability(Input(name="t", shown=True)), plan(t=math.nan)).allowed
+
+
 def test_the_limits_of_a_repeatable_capability_hold_all_the_same():
     assert not review(capability(Input(name="t", low=0, high=1), repeatable=True), plan(t=5.0)).allowed
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from labwright.core.capability import Input
 from labwright.core.command import Measurement, Observation
 from labwright.core.errors import InvalidInput, LedgerBroken, NotFound
+from labwright.core.form import Field
 from labwright.core.run import Member, Run
 from labwright.core.states import RunState
 from labwright.core.task import Task
@@ -32,7 +32,7 @@ RUN = Run(
     state=RunState.INTENDED,
     epoch=1,
 )
-TASK = Task(title="ada.weigh", instructions="Weigh it.", given={}, fields=(Input(name="mass", unit="mg"),))
+TASK = Task(title="ada.weigh", instructions="Weigh it.", given={}, fields=(Field(name="mass", unit="mg"),))
 
 
 class Bench:

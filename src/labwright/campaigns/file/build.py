@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from labwright.campaigns.file.approval import build_approvals
-from labwright.campaigns.file.availability import build_availability
 from labwright.campaigns.file.choosing import build_beliefs, build_stop
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.quantities import common_unit, in_unit
+from labwright.campaigns.file.resources import build_resource
 from labwright.campaigns.file.samples import check_lots, check_samples
 from labwright.campaigns.file.schema import (
     CampaignPart,
@@ -19,11 +19,10 @@ from labwright.campaigns.file.schema import (
     ObjectivePart,
     OrdinalPart,
     Quantity,
-    ResourcePart,
 )
 from labwright.campaigns.file.space import build_space, places
 from labwright.campaigns.file.steps import check_references, read_steps
-from labwright.core.campaign import Campaign, Guard, Limit, PlugIn
+from labwright.core.campaign import Campaign, Limit, PlugIn
 from labwright.core.errors import InvalidInput, InvalidUnit
 from labwright.core.problem import ContextVariable, Desirability, Goal, Objective, OutcomeConstraint, Problem
 from labwright.core.procedure import Step
@@ -57,7 +56,7 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         question=part.question,
         problem=problem,
         procedure=steps,
-        resources={n: _resource(n, r, part, problems) for n, r in part.resources.items()},
+        resources={n: build_resource(n, r, part.resources, problems) for n, r in part.resources.items()},
         planner=PlugIn(kind=part.planner.kind, options=part.planner.model_extra or {}),
         seed=part.planner.seed,
         trials=part.budget.trials,
@@ -69,14 +68,6 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         stop=build_stop(part.stop, problem.objectives, problems),
         sources=tuple(Origin(name=name, **source.model_dump()) for name, source in part.sources.items()),
     )
-
-
-def _resource(name: str, part: ResourcePart, whole: CampaignPart, problems: Problems) -> PlugIn:
-    guard = None if part.guard is None else Guard(**part.guard.model_dump())
-    place, said = ("resources", name, "availability"), part.availability
-    availability = None if said is None else problems.attempt(place, build_availability, said, whole.resources)
-    options, capacity = part.model_extra or {}, part.capacity
-    return PlugIn(kind=part.kind, options=options, capacity=capacity, guard=guard, availability=availability)
 
 
 def _problem(

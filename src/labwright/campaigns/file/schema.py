@@ -1,5 +1,6 @@
 """What a campaign file may say: the shape of every part, and what each key means."""
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
@@ -383,6 +384,15 @@ class AvailabilityPart(Part):
     )
 
 
+class AboutPart(Part):
+    """What people want to know of the instrument; `labwright resources` shows it."""
+
+    owner: str | None = Field(default=None, description="Who owns it, or is to be asked about it.")
+    serial: Word | None = Field(default=None, description="Its serial number.")
+    calibrated: date | None = Field(default=None, description="When it was last calibrated, as `2026-05-02`.")
+    valid_for: Number | None = Field(default=None, description="How long a calibration is good, as `365 days`.")
+
+
 class ResourcePart(BaseModel):
     """Which kind of resource; its other keys are the resource's own options."""
 
@@ -397,6 +407,7 @@ class ResourcePart(BaseModel):
     )
     guard: GuardPart | None = Field(default=None, description="What stands before it, if anything does.")
     availability: AvailabilityPart | None = Field(default=None, description="When it is to be had; otherwise always.")
+    about: AboutPart = Field(default=AboutPart(), description="What people want to know of it.")
 
 
 class CampaignPart(Part):

@@ -35,9 +35,13 @@ def _node_alone(found: Any) -> Any:
 
 
 class InputPart(Part):
-    """Where an input is written, or where its unit and range are read, and what narrows them."""
+    """Where an input is written, or where its unit and range are read, and what narrows them.
+
+    `argument`: what the method calls it, where that is another name.
+    """
 
     node: NodeText | None = None
+    argument: NodeText | None = None
     unit: str | None = None
     low: float | None = None
     high: float | None = None
@@ -56,6 +60,7 @@ class CapabilityPart(Part):
 
     `start`: a method, called with the command id (where `command_id` or `lookup` is given) and then the inputs; or a
     variable, written last, with the command id or true. `states`: the server's own words for the phases of a command.
+    `fixed`: what the file itself gives, by the argument of the method or the variable that is written.
     """
 
     start: NodeText
@@ -68,6 +73,7 @@ class CapabilityPart(Part):
     outputs: dict[str, Annotated[OutputPart, BeforeValidator(_node_alone, json_schema_input_type=OutputPart | str)]] = (
         Field(min_length=1)
     )
+    fixed: dict[str, Value] = {}
     states: dict[Phase, tuple[str | int, ...]] = {}
     repeatable: bool = False
 

@@ -38,6 +38,7 @@ class Skill:
     feature: Feature
     order: Order
     parameters: Mapping[str, Field]
+    fixed: Mapping[Field, Value]
     results: tuple[Result, ...]
     files: Mapping[str, Field]
     channels: Mapping[Field, Channel]
@@ -47,7 +48,7 @@ class Skill:
         """Bring the server's words and the file's together; what does not fit raises InvalidInput."""
         place = f"{connection.name}.{name}"
         feature, order = connection.command(part.command)
-        inputs = _inputs(place, order, part.inputs)
+        inputs, fixed = _inputs(place, order, part), _fixed(place, order, part)
         results = _results(place, connection, order, part.outputs)
         capability = Capability(
             name=name,
@@ -60,6 +61,7 @@ class Skill:
             feature=feature,
             order=order,
             parameters={i.name: field for i, field in inputs},
+            fixed=fixed,
             results=results,
             files={f.name: f for f in order.responses if f.type.basic == "Binary"},
             channels={f: _channel(f) for f in order.intermediates if f.type.basic in NUMBERS},
@@ -71,6 +73,8 @@ class Skill:
             found, expected = (", ".join(sorted(names)) or "nothing" for names in (command.inputs, self.parameters))
             raise Unfit(f"{self.order.name} was given {found}; it takes {expected}")
         fields: dict[str, Any] = {}
+        for field, value in self.fixed.items():
+            fields |= encoded(field, value)
         for name, field in self.parameters.items():
             fields |= encoded(field, command.inputs[name])
         return self.feature.message(f"{self.order.name}_Parameters", fields)
@@ -107,7 +111,24 @@ def every_command(connection: Connection) -> dict[str, CapabilityPart]:
     }
 
 
-def _inputs(place: str, order: Order, parts: Mapping[str, InputPart]) -> list[tuple[Input, Field]]:
+def _fixed(place: str, order: Order, part: CapabilityPart) -> dict[Field, Value]:
+    """Return what the file itself gives; what is no parameter, or cannot be sent as one, raises InvalidInput."""
+    known, found = {field.name: field for field in order.parameters}, {}
+    for name, value in part.fixed.items():
+        if name not in known:
+            raise InvalidInput(
+                f"{place}.fixed: {order.name} has no parameter {name!r}. It has: {names(order.parameters)}."
+            )
+        try:
+            encoded(known[name], value)
+        except Unfit as error:
+            raise InvalidInput(f"{place}.fixed.{name}: {error}.") from error
+        found[known[name]] = value
+    return found
+
+
+def _inputs(place: str, order: Order, part: CapabilityPart) -> list[tuple[Input, Field]]:
+    parts = part.inputs
     renamed = {part.parameter or name: (name, part) for name, part in parts.items()}
     known = {field.name for field in order.parameters}
     if unknown := [parameter for parameter in renamed if parameter not in known]:
@@ -115,9 +136,11 @@ def _inputs(place: str, order: Order, parts: Mapping[str, InputPart]) -> list[tu
     if len(renamed) < len(parts):
         raise InvalidInput(f"{place}: two inputs are the same parameter of {order.name}.")
     found = []
-    for field in order.parameters:
-        name, part = renamed.get(field.name, (field.name, InputPart()))
-        found.append(_input(f"{place}.{name}", name, part, field))
+    if both := [parameter for parameter in renamed if parameter in part.fixed]:
+        raise InvalidInput(f"{place}: {both[0]} is an input and fixed; give it one way.")
+    for field in (f for f in order.parameters if f.name not in part.fixed):
+        name, one = renamed.get(field.name, (field.name, InputPart()))
+        found.append(_input(f"{place}.{name}", name, one, field))
     _distinct(place, [i.name for i, _ in found])
     return found
 

@@ -157,6 +157,37 @@ people = Table(
     Column("locked_until", Float, nullable=False, server_default="0"),
 )
 
+# What people can do, by whose word, and until when; what was taken back is kept.
+skills = Table(
+    "skills",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", Integer, ForeignKey("people.id"), nullable=False, index=True),
+    Column("skill", String, nullable=False, index=True),
+    Column("added_at", String, nullable=False),
+    Column("added_by", String, nullable=False),
+    Column("until", Float),
+    Column("ended_at", String),
+    Column("ended_by", String),
+    Column("ended_why", Text),
+)
+
+# Where people expect the best of a campaign, said after it was written; what was taken back is kept.
+beliefs = Table(
+    "beliefs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign_id", Integer, ForeignKey("campaigns.id"), nullable=False, index=True),
+    Column("said", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("why", Text),
+    Column("at", String, nullable=False),
+    Column("task_id", Integer, ForeignKey("tasks.id")),
+    Column("ended_at", String),
+    Column("ended_by", String),
+    Column("ended_why", Text),
+)
+
 approvals = Table(
     "approvals",
     metadata,
@@ -206,6 +237,7 @@ tasks = Table(
     Column("since", String, nullable=False),
     Column("reported", Text),
     Column("ended_at", String),
+    Column("claimed", Text),  # who is at it, and since when
 )
 
 # Batches of samples, each an object; `first` and `last` are times of the source's clock, in seconds since 1970.

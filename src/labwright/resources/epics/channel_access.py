@@ -157,7 +157,8 @@ async def _once(name: str, request: Any, within_s: float) -> Any:
     from epicscorelibs.ca import cadef
 
     try:
-        return await asyncio.wait_for(request, within_s)
+        async with asyncio.timeout(within_s):  # wait_for may swallow a cancellation in Python 3.11
+            return await request
     except TimeoutError as error:
         raise Lost(f"{name} did not answer within {within_s:g} s") from error
     except CANothing as error:

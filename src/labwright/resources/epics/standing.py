@@ -46,7 +46,8 @@ class Standing:
         """Wait until the IOC has told everything once; raises ResourceUnavailable."""
         options = self._connection.options
         try:
-            await asyncio.wait_for(self._known.wait(), options.timeout_s + options.reconnect_s)
+            async with asyncio.timeout(options.timeout_s + options.reconnect_s):
+                await self._known.wait()
         except TimeoutError as error:
             raise ResourceUnavailable(
                 f"{self._connection.name}: {self._state.source} cannot be read. Is its IOC running?"
@@ -164,7 +165,8 @@ class Standing:
     async def _look(self) -> None:
         self._changed.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), LOOK_S)
+            async with asyncio.timeout(LOOK_S):  # wait_for may swallow a cancellation in Python 3.11
+                await self._changed.wait()
 
 
 def phase_of(connection: Connection, skill: Skill, reading: Reading | None) -> Phase | None:

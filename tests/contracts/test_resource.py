@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import re
 import socket
 import subprocess
 import sys
@@ -31,7 +33,9 @@ from labwright.core.recorder import Silent
 from labwright.core.task import Task
 from labwright.core.values import Value
 from labwright.resources.blueapi import BlueapiResource
+from labwright.resources.bluesky import BlueskyResource
 from labwright.resources.command import CommandResource
+from labwright.resources.epics import EpicsResource
 from labwright.resources.expert import ExpertResource
 from labwright.resources.function import FunctionResource
 from labwright.resources.madsci import MadsciResource
@@ -87,6 +91,23 @@ async def fake(folder: Path) -> AsyncIterator[Stand]:
 async def fenced(folder: Path) -> AsyncIterator[Stand]:
     instrument = FakeInstrument(fenced=True, batch=4, duration_s=0.01)
     yield Stand(resource=instrument, inputs={"x": 3.0}, started=lambda: instrument.started)
+
+
+@asynccontextmanager
+async def bluesky(folder: Path) -> AsyncIterator[Stand]:
+    (folder / "beam.py").write_text(
+        "import bluesky.plan_stubs as bps\n"
+        "from ophyd_async.core import soft_signal_rw\n"
+        "motor = soft_signal_rw(float)\n"
+        "def double(motor, x):\n"
+        "    yield from bps.mv(motor, 2 * x)\n"
+        "    return {'y': (yield from bps.rd(motor))}\n"
+    )
+    part = {"plan": "beam.py:double", "args": ["motor", "x"], "inputs": {"x": {"low": 0, "high": 9}}}
+    part["outputs"] = {"y": {"returned": "y", "unit": "degC"}}
+    options = {"devices": "beam.py", "capabilities": {"double": part}}
+    async with BlueskyResource.open("beam", BlueskyResource.Options.model_validate(options), folder) as resource:
+        yield Stand(resource=resource, inputs={"x": 3.0})
 
 
 @asynccontextmanager
@@ -209,6 +230,22 @@ async def sila(folder: Path) -> AsyncIterator[Stand]:
 
 
 @asynccontextmanager
+async def epics(folder: Path) -> AsyncIterator[Stand]:
+    script = Path(__file__).parents[1] / "system" / "epics" / "ioc.py"
+    ports = [os.environ[f"EPICS_{name}_ADDR_LIST"].split()[2].rpartition(":")[2] for name in ("CA", "PVA")]
+    call = [sys.executable, str(script), str(folder), "STAND", *ports]
+    part = {"inputs": {"x": "SP"}, "start": "START", "command_id": "ID", "state": "STATE", "outputs": {"y": "Y"}}
+    states = {"states": {"idle": ["idle", "asleep"]}}
+    options = {"prefix": "STAND:", "stop": {"SAFE": "closed"}, "capabilities": {"heat": part | states}}
+    put = folder / "begun"
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as ioc:
+        assert ioc.stdout is not None and b"ready\n" in iter(ioc.stdout.readline, b"")
+        async with EpicsResource.open("oven", EpicsResource.Options.model_validate(options), folder) as resource:
+            started = lambda: re.findall(r"^START (.+)$", put.read_text() if put.exists() else "", re.M)  # noqa: E731
+            yield Stand(resource=resource, inputs={"x": 3.0}, started=started)
+
+
+@asynccontextmanager
 async def blueapi(folder: Path) -> AsyncIterator[Stand]:
     async with serving("blueapi", folder) as server:
         plans = {"double": {"plan": "double", "outputs": {"y": {"unit": "mm"}}}}
@@ -271,7 +308,9 @@ async def plate(folder: Path) -> AsyncIterator[Stand]:
 
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
     "blueapi": blueapi,
+    "bluesky": bluesky,
     "command": command,
+    "epics": epics,
     "expert": expert,
     "fake": fake,
     "fenced fake": fenced,

@@ -23,7 +23,9 @@ TABLES = ROOT.parent / "shared" / "tables"
 GIVEN = Path(__file__).parent / "given"
 # Played by tests/system, with a server.
 INSTRUMENTS = (
+    "docs/how-to/bluesky.md",
     "docs/how-to/bluesky-servers.md",
+    "docs/how-to/epics.md",
     "docs/how-to/madsci.md",
     "docs/how-to/opcua.md",
     "docs/how-to/sila.md",

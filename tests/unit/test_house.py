@@ -19,14 +19,19 @@ FACES = [p for p in FILES if p.name == "__init__.py" and p.parent.name != "migra
 
 # Where each package may be named; the core imports none of them by itself.
 ADAPTERS = {
+    "aioca": "resources/epics/",
     "alembic": "storage/",
     "asyncua": "resources/opcua/",
+    "bluesky": "resources/bluesky/",
     "cryptography": ("access/", "resources/opcua/certificates", "safety/signature.py"),
+    "epicscorelibs": "resources/epics/",
     "google": "resources/sila/",
     "grpc": "resources/sila/",
     "icalendar": "resources/calendars.py",
     "matplotlib": "campaigns/report/",
     "openpyxl": "campaigns/spreadsheet/workbook.py",
+    "ophyd_async": "resources/bluesky/",
+    "p4p": "resources/epics/",
     "psycopg": "storage/",
     "sila2": "resources/sila/",
     "recurring_ical_events": "resources/calendars.py",
@@ -34,7 +39,22 @@ ADAPTERS = {
     "sqlite3": "storage/",
     "zmq": "resources/queueserver/",
 }
-OPTIONAL = ("asyncua", "google.protobuf", "grpc", "matplotlib", "openpyxl", "psycopg", "pybamm", "sila2", "zmq")
+OPTIONAL = (
+    "aioca",
+    "asyncua",
+    "bluesky",
+    "epicscorelibs",
+    "google.protobuf",
+    "grpc",
+    "matplotlib",
+    "openpyxl",
+    "ophyd_async",
+    "p4p",
+    "psycopg",
+    "pybamm",
+    "sila2",
+    "zmq",
+)
 HEAVY = (*OPTIONAL, "alembic", "cryptography", "httpx", "numpy", "pint", "pydantic", "scipy", "sqlalchemy", "yaml")
 
 

@@ -170,24 +170,25 @@ class FunctionResource:
         """A function in progress cannot be stopped; nothing new is begun."""
 
 
-def load_function(call: str, folder: Path) -> Callable[..., Any]:
+def load_function(call: str, folder: Path, option: str = "call") -> Callable[..., Any]:
     """Import `file.py:name` from the folder, or `package.module:name`; what is not there raises InvalidInput."""
     module_name, _, function_name = call.rpartition(":")
     if not module_name:
-        raise InvalidInput(f"call: {call!r} has no function; expected file.py:function or package.module:function.")
+        raise InvalidInput(f"{option}: {call!r} has no function; expected file.py:function or package.module:function.")
     try:
         module = (
-            _load_file(folder / module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+            load_file(folder / module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
         )
     except (Exception, SystemExit) as error:  # importing runs a stranger's code
-        raise InvalidInput(f"call: {call!r} cannot be imported: {words(error)}.") from error
+        raise InvalidInput(f"{option}: {call!r} cannot be imported: {words(error)}.") from error
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise InvalidInput(f"call: {module_name} has no function {function_name!r}.")
+        raise InvalidInput(f"{option}: {module_name} has no function {function_name!r}.")
     return function  # type: ignore[no-any-return]
 
 
-def _load_file(path: Path) -> Any:
+def load_file(path: Path) -> Any:
+    """Import a file by its path."""
     spec = importlib.util.spec_from_file_location(f"labwright_function_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -27,6 +27,7 @@ INSTRUMENTS = (
     "docs/how-to/bluesky-servers.md",
     "docs/how-to/epics.md",
     "docs/how-to/madsci.md",
+    "docs/how-to/lads.md",
     "docs/how-to/opcua.md",
     "docs/how-to/sila.md",
     "docs/tutorials/fast-charge.md",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labwright.core.command import CannotTell, Command, Done, Failure, NeverStarted, Observation, Running
-from labwright.core.errors import InvalidInput, InvalidUnit, ResourceUnavailable
+from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.core.recorder import Silent
 from labwright.resources.opcua import OpcUaResource
 from labwright.testing import Relay
@@ -20,14 +20,13 @@ from labwright.testing import Relay
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCRIPT = Path(__file__).parent / "lads" / "server.py"
 UNIT = "DeviceSet/Furnace/FunctionalUnitSet/Chamber"
+STEP = {"use": "furnace.heat", "with": {"t": "$t", "Seconds": "2 s"}, "gives": {"y": "$Y", "a": "$area"}}
 CAMPAIGN = {
     "name": "bake",
     "question": "How hot?",
     "space": {"t": {"kind": "continuous", "low": 0, "high": 99, "unit": "degC"}},
     "objectives": {"y": {"goal": "maximize", "unit": "degC"}},
-    "procedure": [
-        {"use": "furnace.heat", "with": {"t": "$t", "Seconds": "2 s"}, "gives": {"y": "$Y", "a": "$area"}},
-    ],
+    "procedure": [STEP],
     "planner": {"kind": "sampling"},
     "budget": {"trials": 3},
 }
@@ -156,11 +155,6 @@ async def test_a_program_that_is_not_there_is_named_with_those_that_are(furnace)
             pass
 
 
-async def test_a_program_goes_by_its_id_as_well(furnace):
-    async with opened(furnace.options(program="T-1")) as resource:
-        assert isinstance(await run(resource, "by id"), Observation)
-
-
 @pytest.mark.parametrize("unit", ["DeviceSet/Furnace", f"{UNIT}/FunctionalUnitState", "Server"])
 async def test_a_node_that_is_no_functional_unit_is_refused(furnace, unit):
     with pytest.raises(InvalidInput, match="is not the functional unit of a LADS device"):
@@ -174,23 +168,19 @@ async def test_a_property_that_the_unit_does_not_take_is_refused_with_those_that
             pass
 
 
-async def test_the_file_may_fix_a_property_and_no_property_is_given_twice(furnace):
-    part = {"inputs": {"t": "Temperature"}, "fixed": {"Seconds": 0.1}}
+async def test_a_program_goes_by_its_id_a_property_may_be_fixed_and_an_output_be_any_node(furnace):
+    outputs = {"target": {"node": f"{UNIT}/TemperatureTarget"}}
+    part = {"program": "T-1", "inputs": {"t": "Temperature"}, "fixed": {"Seconds": 0.1}, "outputs": outputs}
+    alone = Command(command_id="fixed", epoch=1, capability="heat", inputs={"t": 7.0})
     async with opened(furnace.options(capability=part)) as resource:
-        await resource.run(Command(command_id="fixed", epoch=1, capability="heat", inputs={"t": 7.0}), Silent())
+        outcome = await resource.run(alone, Silent())
     with pytest.raises(InvalidInput, match="the property 'Temperature' is given twice"):
         async with opened(furnace.options(capability=part | {"fixed": {"Temperature": 1}})):
             pass
 
     [begun] = [one for one in furnace.started if one["task"] == "fixed"]
     assert (begun["Temperature"], begun["Seconds"]) == (7.0, 0.1)
-
-
-async def test_a_unit_that_differs_from_the_servers_is_refused(furnace):
-    inputs = {"t": {"property": "Temperature", "unit": "K"}}
-    with pytest.raises(InvalidUnit, match=r"the file says 'K', but the server says 'degC'"):
-        async with opened(furnace.options(capability={"inputs": inputs})):
-            pass
+    assert (outcome.values["target"].value, outcome.values["target"].unit) == (0.0, "degC")
 
 
 async def test_progress_is_that_of_the_active_program(furnace):
@@ -289,14 +279,6 @@ async def test_a_unit_that_the_file_does_not_give_is_asked_for(furnace):
         outcome = await run(resource, "unitless")
 
     assert outcome == Failure(reason="the output Y is in 'K', and the file gives no unit. Add it: `unit: K`")
-
-
-async def test_an_output_may_be_another_node(furnace):
-    outputs = {"target": {"node": f"{UNIT}/TemperatureTarget"}}
-    async with opened(furnace.options(capability={"outputs": outputs})) as resource:
-        outcome = await run(resource, "node")
-
-    assert (outcome.values["target"].value, outcome.values["target"].unit) == (0.0, "degC")
 
 
 async def test_the_files_of_a_result_are_kept_and_of_one_that_lies_elsewhere_the_address(furnace):

@@ -489,7 +489,6 @@ async def test_a_command_that_outlives_its_deadline_goes_on_and_is_taken_up_agai
             await run(resource, "slow", 20.0, 1.0, timeout_s=0.3)
         assert isinstance(await resource.ask(command("slow")), Running)
         assert isinstance(await run(resource, "slow"), Observation)
-
     assert furnace.tasks("slow") == 1
 
 

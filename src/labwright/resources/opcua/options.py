@@ -3,7 +3,7 @@
 import math
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     BaseModel,
@@ -78,6 +78,7 @@ class CapabilityPart(Part):
     `fixed`: what the file itself gives, by the argument of the method or the variable that is written.
     """
 
+    tag: ClassVar[str] = "a method"
     start: NodeText
     state: NodeText
     command_id: NodeText | None = None
@@ -142,6 +143,7 @@ class ProgramPart(Part):
     the functional unit's method that stops it. `fixed`: what the file itself gives, by the key of the property.
     """
 
+    tag: ClassVar[str] = "a program"
     functional_unit: NodeText
     program: NodeText
     inputs: dict[
@@ -172,15 +174,13 @@ def _phase(states: dict[Phase, tuple[str | int, ...]], word: object) -> Phase | 
 
 def _sort(found: Any) -> str:
     """Tell the two sorts of capabilities apart."""
-    program = (
-        {"functional_unit", "program"} & found.keys() if isinstance(found, dict) else isinstance(found, ProgramPart)
-    )
-    return "a program" if program else "a method"
+    keys = found if isinstance(found, dict) else getattr(type(found), "model_fields", {})
+    return ProgramPart.tag if {"functional_unit", "program"} & keys.keys() else CapabilityPart.tag
 
 
-AnyPart = Annotated[
-    Annotated[CapabilityPart, Tag("a method")] | Annotated[ProgramPart, Tag("a program")], Discriminator(_sort)
-]
+_Method = Annotated[CapabilityPart, Tag(CapabilityPart.tag)]
+_Program = Annotated[ProgramPart, Tag(ProgramPart.tag)]
+AnyPart = Annotated[_Method | _Program, Discriminator(_sort)]
 
 
 class ChannelPart(Part):

@@ -187,11 +187,11 @@ def test_a_dose_that_was_given_counts_after_arming_again(oven):
         ({"instrument": "kiln"}, "arm: Ada named 'kiln' and the limits file 'oven', but this is 'oven'. Take the file"),
         (
             {"digest": "0" * 64},
-            "arm: Ada named the digest '000000000000000000000000000000000000000000000000000000000000' and 4 more, but the file's is ",
+            f"arm: Ada named the digest '{'0' * 60}' and 4 more, but the file's is ",
         ),
         (
             {"digest": "f" * 64},
-            "arm: Ada named the digest 'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff' and 4 more, but the file's is ",
+            f"arm: Ada named the digest '{'f' * 60}' and 4 more, but the file's is ",
         ),
         ({"mode": "frozen"}, "mode: found 'frozen', expected one of: cold, hot, loading."),
         ({"said": limits(LIMITS.replace("instrument: oven", "instrument: kiln"))}, "arm: Ada named 'oven' and the"),

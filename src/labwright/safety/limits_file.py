@@ -121,7 +121,8 @@ class _Reader:
             return make(*args, **kwargs)
         except InvalidInput as error:
             # What is wrong begins with its place, from the outside in.
-            place = str(error).removeprefix(f"{path[-1]}: " if path else "")
+            name = next(reversed(path), "")
+            place = str(error).removeprefix(f"{name}: ")
             line = self._document.line([*path, *place.split(": ")])
             raise InvalidInput(f"{self._place}: line {line}: {error}") from error
 

@@ -15,7 +15,7 @@ from labwright.core.person import Person
 from labwright.core.telemetry import Quality
 from labwright.core.values import Value
 from labwright.safety.envelope import Limits
-from labwright.safety.refusal import Decided
+from labwright.safety.refusal import Decided, shown
 from labwright.safety.rules import crashed, decide, is_recent
 from labwright.safety.situation import Order, Reading, Setpoint, Situation, Trip
 
@@ -221,8 +221,8 @@ class Monitor:
             )
         if digest != limits.digest:
             raise InvalidInput(
-                f"arm: {by.name} named the digest {digest[:16]!r}..., but the file's is {limits.digest[:16]!r}...: it "
-                "is another file, or was changed. Read it again, then name its digest."
+                f"arm: {by.name} named the digest {shown(digest)}, but the file's is {limits.digest}: it is another "
+                "file, or was changed. Read it again, then name its digest."
             )
         if (limits.version, limits.digest) != (self._version, self._digest) and limits.version <= self._version:
             raise InvalidInput(
@@ -302,10 +302,12 @@ def _dosed(doses: Sequence[Setpoint], amount: float, now: float, window_s: float
     So there are never more than a few to add up, and none counts for less than its window.
     """
     slot = window_s / SLOTS
-    end = math.ceil(now / slot) * slot
-    kept = [d for d in doses if now - d.at <= window_s and d.at != end]
-    same = [float(d.value) for d in doses if d.at == end]
-    return (*kept, Setpoint(value=math.fsum([*same, amount]), at=end))
+    slots: dict[float, list[float]] = {}
+    for given in doses:
+        if now - given.at <= window_s:
+            slots.setdefault(given.at, []).append(float(given.value))
+    slots.setdefault(math.ceil(now / slot) * slot, []).append(amount)
+    return tuple(Setpoint(value=math.fsum(amounts), at=at) for at, amounts in slots.items())
 
 
 def _mode(mode: str, limits: Limits | None) -> str:

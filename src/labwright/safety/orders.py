@@ -77,7 +77,7 @@ class Orders:
         known = {name for c in self.capabilities.values() for name in (i.name for i in c.inputs)}
         full = {f"{c.name}.{i.name}" for c in self.capabilities.values() for i in c.inputs}
         for name in self.guard.channels:
-            if name not in known | full:
+            if name not in known and name not in full:
                 yield f"channels: {name} is no input of it; it has {', '.join(sorted(full))}."
         does = envelope.channels.get(CAPABILITY)
         used = [c for c in self.capabilities.values() if does is not None and c.name in does.levels]
@@ -92,10 +92,11 @@ class Orders:
 
     def _misnamed(self, capability: Capability, limits: Limits) -> Iterator[str]:
         channels = [self.channel(capability.name, i.name) for i in capability.inputs]
-        if CAPABILITY in channels or len(set(channels)) < len(channels):
+        if len({CAPABILITY, *channels}) <= len(channels):
             yield f"{capability.name}: two of its inputs, or one and `{CAPABILITY}`, set one channel. Name others."
         allowed = limits.modes[self.guard.mode].channels
-        for declared, name in zip(capability.inputs, channels, strict=True):
+        for declared in capability.inputs:
+            name = self.channel(capability.name, declared.name)
             if name not in allowed:
                 yield (
                     f"{capability.name}.{declared.name} sets the channel {name!r}, and the mode {self.guard.mode} "

@@ -266,3 +266,11 @@ def test_a_mode_may_be_as_wide_as_the_channel_and_a_channel_may_have_one_value()
 
 def test_a_file_may_say_that_the_instruments_own_stop_is_its_safe_state():
     assert limits(LIMITS.replace("channels:\n", "stop_is_safe: true\nchannels:\n", 1)).stop_is_safe is True
+
+
+def test_what_is_wrong_inside_a_channel_is_said_with_its_own_line():
+    one = "heater: {unit: degC, units: [K], low: 0, high: 250, rate: {per_s: 2, over_s: 5}, fresh_s: 2}"
+    lines = "heater:\n    unit: degC\n    units: [bar]\n    low: 0\n    high: 250\n    fresh_s: 2"
+
+    with pytest.raises(InvalidInput, match=r"^limits\.yaml: line 9: heater: units: "):
+        limits(LIMITS.replace(one, lines))

@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS   ?=
+JOBS   ?= 3
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -24,8 +25,8 @@ install: $(DEV) ## make .venv with Labwright, every extra and the tools of a dev
 demo: $(DEMO) ## install what the demo needs, then find a fast charging protocol for a battery cell
 	@$(BIN)/python examples/fast_charge/demo.py $(ARGS)
 
-test: $(DEV) ## run the tests; ARGS="-k gate" runs some
-	$(PYTEST) -m "not soak and not docs" --durations=10 $(ARGS)
+test: $(DEV) ## run the tests, a few files at a time; ARGS="-k gate" runs some
+	$(PYTEST) -n $(JOBS) --dist loadfile -m "not soak and not docs" --durations=10 $(ARGS)
 
 soak: $(DEV) ## run the long tests
 	$(PYTEST) -m soak --durations=10 $(ARGS)

@@ -14,7 +14,7 @@ import json
 from rich.console import Console
 from rich.table import Table
 
-from instruments import monitor, opcua
+from instruments import evidence, guarded, monitor, opcua
 
 
 def show(title: str, lines: list[tuple[str, str]]) -> None:
@@ -37,6 +37,12 @@ def main() -> None:
     show("OPC UA on loopback", lines)
     found, lines = monitor.measure()
     show("The monitor", lines)
+    figures |= found
+    found, lines = guarded.measure()
+    show("A guard before a heater", lines)
+    figures |= found
+    found, lines = evidence.measure()
+    show("What the tests of the monitor cover", lines)
     figures |= found
     if said.json:
         print(json.dumps({"name": "instruments", "figures": figures}))

@@ -1,8 +1,9 @@
 """What all tests share."""
 
 import os
+import socket
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,21 @@ from labwright.core.errors import NotFound, ResourceUnavailable
 from labwright.testing.postgres import PrivateServer
 
 NO_SKIP = "LABWRIGHT_TESTS_NO_SKIP"
+
+
+def _epics_on_loopback(servers: int) -> None:
+    """Let EPICS clients search at a few ports of this machine and nowhere else: libca reads it once for a process."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(2 * servers)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        found = [f"127.0.0.1:{probe.getsockname()[1]}" for probe in probes]
+    lists = {"EPICS_CA_ADDR_LIST": found[:servers], "EPICS_PVA_ADDR_LIST": found[servers:]}
+    os.environ |= {name: " ".join(addresses) for name, addresses in lists.items()}
+    os.environ |= {"EPICS_CA_AUTO_ADDR_LIST": "NO", "EPICS_PVA_AUTO_ADDR_LIST": "NO"}
+
+
+_epics_on_loopback(servers=3)
 
 # No timing decides a test; on the build server every run draws the same examples.
 settings.register_profile(

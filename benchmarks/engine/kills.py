@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from engine import ours
 from engine.fleet import BENCHMARKS, launch
+from labwright.testing.environment import environment
 from labwright.testing.postgres import PrivateServer
 
 PEER = BENCHMARKS.parent / ".dbos"
@@ -22,13 +22,7 @@ LATEST_S = 0.15  # a kill comes at most so long after a physical start: that, it
 
 def peer() -> str:
     """Return the Python of the environment that DBOS has to itself; make it when it is not there."""
-    python = PEER / "bin" / "python"
-    marker = PEER / "pins"
-    if not marker.exists() or marker.read_text() != PINS.read_text():
-        venv.create(PEER, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", PINS], check=True)
-        marker.write_text(PINS.read_text())
-    return str(python)
+    return str(environment(PINS, PEER))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from labwright.core.capability import Capability, Input, Output
 from labwright.core.command import Answer, Command, Done, Measurement, NeverStarted, Observation, Outcome, Running
 from labwright.core.recorder import Recorder
 from labwright.core.states import CampaignState
-from labwright.sites.worker import Post
+from labwright.sites.post import Post
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import at_work

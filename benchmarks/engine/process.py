@@ -23,7 +23,7 @@ from labwright.campaigns.crew import said_by
 from labwright.campaigns.file import parse_campaign
 from labwright.campaigns.wiring import wire
 from labwright.core.states import CampaignState
-from labwright.sites.worker import Post
+from labwright.sites.post import Post
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.database.transaction import OPTION

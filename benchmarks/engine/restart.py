@@ -21,7 +21,7 @@ from labwright.campaigns.file import CampaignFile, parse_campaign
 from labwright.campaigns.wiring import Wiring, wire
 from labwright.core.command import Command, Measurement, Observation, Outcome
 from labwright.core.recorder import Recorder
-from labwright.sites.worker import Post
+from labwright.sites.post import Post
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import at_work

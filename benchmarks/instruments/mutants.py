@@ -21,11 +21,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import yaml
+from evidence import EQUIVALENT, keep
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TOOL = ROOT / ".mutants"
-PINS, EQUIVALENT = HERE / "mutants.txt", HERE / "equivalent.yaml"
+PINS = HERE / "mutants.txt"
 SAFETY, TESTS = Path("src/labwright/safety"), Path("tests/unit/safety")
 NEAREST = {
     "envelope.py": ("test_envelope.py", "test_limits_file.py"),
@@ -167,8 +168,10 @@ def main() -> None:
     unused = excuses.keys() - {mutant.key for mutant in alive}
     for key in sorted(key for key in unused if not said.only or key[0] in said.only):
         print(f"Listed as changing nothing, and found or gone: {key}")
+    figures = {"mutants": len(mutants), "equivalent": len(same), "mutation_score": (count - len(missed)) / count}
+    if not said.only:
+        keep(figures)
     if said.json:
-        figures = {"mutants": len(mutants), "equivalent": len(same), "mutation_score": (count - len(missed)) / count}
         print(json.dumps({"name": "mutants", "figures": figures}))
 
 

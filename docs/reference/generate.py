@@ -73,6 +73,7 @@ def words(annotation: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f"`{member.value}`" for member in annotation)
     simple = {str: "text", float: "number", int: "whole number", bool: "`true` or `false`", Path: "file"}
+    simple[Any] = "anything"
     return simple.get(annotation) or _link(_called(annotation))
 
 

@@ -1,6 +1,9 @@
 """What every resource promises, whatever stands behind it."""
 
+import json
 import logging
+import os
+import re
 import socket
 import subprocess
 import sys
@@ -24,20 +27,27 @@ from labwright.core.command import (
     Outcome,
     Running,
 )
-from labwright.core.errors import StaleEpoch
+from labwright.core.errors import NotFound, StaleEpoch
+from labwright.core.form import observe
 from labwright.core.recorder import Silent
-from labwright.core.task import Task, observe
+from labwright.core.task import Task
 from labwright.core.values import Value
+from labwright.resources.blueapi import BlueapiResource
+from labwright.resources.bluesky import BlueskyResource
 from labwright.resources.command import CommandResource
+from labwright.resources.epics import EpicsResource
+from labwright.resources.expert import ExpertResource
 from labwright.resources.function import FunctionResource
+from labwright.resources.madsci import MadsciResource
 from labwright.resources.opcua import OpcUaResource
 from labwright.resources.person import PersonResource
 from labwright.resources.plain import InputOptions
 from labwright.resources.pylabrobot import LiquidHandlerResource
+from labwright.resources.queueserver import QueueserverResource
 from labwright.resources.resource import Resource
 from labwright.resources.sila import SilaResource
 from labwright.resources.table import TableResource
-from labwright.testing import FakeInstrument
+from labwright.testing import FakeInstrument, ServerProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -46,7 +56,7 @@ class Answering(Silent):
     """A recorder with a person behind it, who reports at once."""
 
     async def task(self, task: Task) -> Outcome:
-        return observe(task, {field.name: Measurement(value=1.0) for field in task.fields})
+        return observe(task.fields, {field.name: Measurement(value=1.0) for field in task.fields}, {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +95,23 @@ async def fenced(folder: Path) -> AsyncIterator[Stand]:
 
 
 @asynccontextmanager
+async def bluesky(folder: Path) -> AsyncIterator[Stand]:
+    (folder / "beam.py").write_text(
+        "import bluesky.plan_stubs as bps\n"
+        "from ophyd_async.core import soft_signal_rw\n"
+        "motor = soft_signal_rw(float)\n"
+        "def double(motor, x):\n"
+        "    yield from bps.mv(motor, 2 * x)\n"
+        "    return {'y': (yield from bps.rd(motor))}\n"
+    )
+    part = {"plan": "beam.py:double", "args": ["motor", "x"], "inputs": {"x": {"low": 0, "high": 9}}}
+    part["outputs"] = {"y": {"returned": "y", "unit": "degC"}}
+    options = {"devices": "beam.py", "capabilities": {"double": part}}
+    async with BlueskyResource.open("beam", BlueskyResource.Options.model_validate(options), folder) as resource:
+        yield Stand(resource=resource, inputs={"x": 3.0})
+
+
+@asynccontextmanager
 async def command(folder: Path) -> AsyncIterator[Stand]:
     (folder / "double.py").write_text(
         "import json, sys\n"
@@ -107,6 +134,14 @@ async def person(folder: Path) -> AsyncIterator[Stand]:
     weigh = {"instructions": "Weigh it.", "inputs": {"x": {}}, "outputs": {"mass": {"unit": "mg", "low": 0, "high": 9}}}
     options = PersonResource.Options.model_validate({"capabilities": {"weigh": weigh}})
     async with PersonResource.open("ada", options, folder) as resource:
+        yield Stand(resource=resource, inputs={"x": 3.0})
+
+
+@asynccontextmanager
+async def expert(folder: Path) -> AsyncIterator[Stand]:
+    judge = {"question": "Is it pure?", "inputs": {"x": {}}, "outputs": {"purity": {"unit": "%", "low": 0, "high": 9}}}
+    options = ExpertResource.Options.model_validate({"skill": "esters", "capabilities": {"judge": judge}})
+    async with ExpertResource.open("chemist", options, folder) as resource:
         yield Stand(resource=resource, inputs={"x": 3.0})
 
 
@@ -185,6 +220,31 @@ async def pylabrobot(folder: Path) -> AsyncIterator[Stand]:
 
 
 @asynccontextmanager
+async def lads(folder: Path) -> AsyncIterator[Stand]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = Path(__file__).parents[1] / "system" / "lads" / "server.py"
+    unit = "DeviceSet/Furnace/FunctionalUnitSet/Chamber"
+    heat = {
+        "functional_unit": unit,
+        "program": "Double",
+        "inputs": {"Temperature": {}},
+        "outputs": {"Y": {"unit": "K"}},
+    }
+    options = {"url": f"opc.tcp://127.0.0.1:{port}/", "exclusive": True, "capabilities": {"heat": heat}}
+    with subprocess.Popen(
+        [sys.executable, str(script), str(folder), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        started = folder / "starts"
+        read = lambda: [json.loads(one)["task"] for one in started.read_text().splitlines()]  # noqa: E731
+        async with OpcUaResource.open("furnace", OpcUaResource.Options.model_validate(options), folder) as resource:
+            yield Stand(resource=resource, inputs={"Temperature": 3.0}, started=read)
+
+
+@asynccontextmanager
 async def sila(folder: Path) -> AsyncIterator[Stand]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -196,6 +256,59 @@ async def sila(folder: Path) -> AsyncIterator[Stand]:
         assert server.stdout is not None and server.stdout.readline() == b"ready\n"
         async with SilaResource.open("oven", SilaResource.Options.model_validate(options), folder) as resource:
             yield Stand(resource=resource, inputs={"X": 3.0})  # it counts, but the ids are not known to it
+
+
+@asynccontextmanager
+async def epics(folder: Path) -> AsyncIterator[Stand]:
+    script = Path(__file__).parents[1] / "system" / "epics" / "ioc.py"
+    ports = [os.environ[f"EPICS_{name}_ADDR_LIST"].split()[2].rpartition(":")[2] for name in ("CA", "PVA")]
+    call = [sys.executable, str(script), str(folder), "STAND", *ports]
+    part = {"inputs": {"x": "SP"}, "start": "START", "command_id": "ID", "state": "STATE", "outputs": {"y": "Y"}}
+    states = {"states": {"idle": ["idle", "asleep"]}}
+    options = {"prefix": "STAND:", "stop": {"SAFE": "closed"}, "capabilities": {"heat": part | states}}
+    put = folder / "begun"
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as ioc:
+        assert ioc.stdout is not None and b"ready\n" in iter(ioc.stdout.readline, b"")
+        async with EpicsResource.open("oven", EpicsResource.Options.model_validate(options), folder) as resource:
+            started = lambda: re.findall(r"^START (.+)$", put.read_text() if put.exists() else "", re.M)  # noqa: E731
+            yield Stand(resource=resource, inputs={"x": 3.0}, started=started)
+
+
+@asynccontextmanager
+async def blueapi(folder: Path) -> AsyncIterator[Stand]:
+    async with serving("blueapi", folder) as server:
+        plans = {"double": {"plan": "double", "outputs": {"y": {"unit": "mm"}}}}
+        options = {"url": f"http://127.0.0.1:{server.port}", "instrument_session": "cm1", "capabilities": plans}
+        async with BlueapiResource.open("oven", BlueapiResource.Options.model_validate(options), folder) as resource:
+            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to it
+
+
+@asynccontextmanager
+async def madsci(folder: Path) -> AsyncIterator[Stand]:
+    async with serving("madsci", folder) as server:
+        options = {"url": f"http://127.0.0.1:{server.port}"}
+        async with MadsciResource.open("oven", MadsciResource.Options.model_validate(options), folder) as resource:
+            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to it
+
+
+@asynccontextmanager
+async def queueserver(folder: Path) -> AsyncIterator[Stand]:
+    pytest.importorskip("zmq", reason="needs the extra 'bluesky'")
+    async with serving("queueserver", folder) as server:
+        options = {"url": f"tcp://127.0.0.1:{server.port}", "capabilities": {"double": "double"}}
+        options = QueueserverResource.Options.model_validate(options)
+        async with QueueserverResource.open("oven", options, folder) as resource:
+            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to what counts
+
+
+@asynccontextmanager
+async def serving(name: str, folder: Path) -> AsyncIterator[ServerProcess]:
+    try:
+        server = ServerProcess(Path(__file__).parents[1] / "system" / name / "server.py", folder)
+    except NotFound as missing:
+        pytest.skip(f"needs a server of {name}: {missing}")
+    with server:
+        yield server
 
 
 @asynccontextmanager
@@ -223,14 +336,21 @@ async def plate(folder: Path) -> AsyncIterator[Stand]:
 
 
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
+    "blueapi": blueapi,
+    "bluesky": bluesky,
     "command": command,
+    "epics": epics,
+    "expert": expert,
     "fake": fake,
     "fenced fake": fenced,
     "function": function,
     "function with batches": plate,
+    "lads": lads,
+    "madsci": madsci,
     "opcua": opcua,
     "person": person,
     "pylabrobot": pylabrobot,
+    "queueserver": queueserver,
     "sila": sila,
     "table": table,
 }

@@ -22,7 +22,16 @@ ROOT = Path(__file__).parents[2]
 TABLES = ROOT.parent / "shared" / "tables"
 GIVEN = Path(__file__).parent / "given"
 # Played by tests/system, with a server.
-INSTRUMENTS = ("docs/how-to/opcua.md", "docs/how-to/sila.md", "docs/tutorials/fast-charge.md")
+INSTRUMENTS = (
+    "docs/how-to/bluesky.md",
+    "docs/how-to/bluesky-servers.md",
+    "docs/how-to/epics.md",
+    "docs/how-to/madsci.md",
+    "docs/how-to/lads.md",
+    "docs/how-to/opcua.md",
+    "docs/how-to/sila.md",
+    "docs/tutorials/fast-charge.md",
+)
 LINKED = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 INSTALLS = ("make ", "pip ")
 ALIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from labwright import __version__
+from labwright import __version__, plugins
 
 CAMPAIGN = """\
 name: study
@@ -89,7 +89,7 @@ def write(here, text, name="campaign.yaml"):
             "kind: table",
             "kind: tabel",
             "line 11: resources.bench.kind: no kind of resource is named 'tabel'; "
-            "known: command, function, opcua, person, sila, table; did you mean 'table'?",
+            f"known: {', '.join(plugins.installed('labwright.resources'))}; did you mean 'table'?",
         ),
         ("file: data.csv", "fiel: data.csv", "line 11: resources.bench.fiel: unknown key. Did you mean 'file'?"),
         ("file: data.csv", "file: absent.csv", "line 11: resources.bench: The table "),

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import closing, contextmanager
 
@@ -363,14 +365,15 @@ def durable_postgres(postgres_server):
         yield server
 
 
-def test_zombies_are_seen(tmp_path):
+def test_children_nobody_waited_for_are_seen_but_not_those_that_were_there_before(tmp_path):
+    before = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with Bench(tmp_path, f"sqlite:///{tmp_path / 'labwright.db'}") as bench:
-        child = os.fork()
-        if child == 0:
-            os._exit(0)
-        time.sleep(0.1)
+        child = subprocess.Popen([sys.executable, "-c", ""])
+        before.stdin.close()
+        for process in (before, child):
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
         left = bench.left_over()
-        os.waitpid(child, 0)
 
-    assert len(left) == 1
+    assert left == [f"{child.pid} Z"]
+    assert (before.wait(), child.wait()) == (1, 0)

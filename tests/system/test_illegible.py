@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 
 from labwright.access import Credential
 from labwright.app import App
-from labwright.core.capability import Input
 from labwright.core.command import Measurement
 from labwright.core.errors import InvalidInput
+from labwright.core.form import Field
 from labwright.core.task import Task
 from labwright.settings import Settings
 from labwright.storage.database.schema import metadata
@@ -27,7 +27,7 @@ budget: {trials: 1}
 """
 GOOD = {"m": Measurement(value=1.0)}
 ADA = Credential(name="ada", secret="a very good secret")
-WEIGH = Task(title="weigh", instructions="", given={}, fields=(Input(name="m"),))
+WEIGH = Task(title="weigh", instructions="", given={}, fields=(Field(name="m"),))
 
 
 class Desk:

@@ -128,7 +128,8 @@ async def test_every_command_is_offered_with_units_limits_and_levels_as_the_serv
     assert [(o.name, o.unit) for o in double.outputs] == [("Y", "degC")]  # the label is C, which is no unit of heat
     duration = heat.input("Duration")
     assert (duration.unit, duration.low > 0, duration.high) == ("sec", True, 60)
-    assert [o.name for o in heat.outputs] == ["Reached", "Steps"]
+    assert [o.name for o in heat.outputs] == ["Reached", "Steps", "Curve"]
+    assert [o.file for o in heat.outputs] == [False, False, True]
     assert {i.name: i.levels for i in tune.inputs} == {
         "Speed": (1, 2, 5),
         "Mode": ("slow", "fast"),
@@ -164,6 +165,7 @@ async def test_the_file_names_narrows_and_adds_and_what_it_does_not_name_keeps_i
         "serial": "0815",
         "now": 60,
         "Steps": 10,
+        "Curve": f"sha256:{sha256(b'curve').hexdigest()}",
     }
     assert {name: m.unit for name, m in outcome.values.items()} == {o.name: o.unit for o in anneal.outputs}
 
@@ -180,6 +182,9 @@ async def test_the_file_names_narrows_and_adds_and_what_it_does_not_name_keeps_i
         (TUNE | {"inputs": {"Speed": {"levels": [3, 4]}}}, "no value is allowed"),
         (TUNE | {"inputs": {"Note": {"high": 3}}}, "Note is a String, which has no unit, low or high"),
         (HEAT | {"outputs": {"Steps": {"response": "Reached"}}}, "two are named 'Steps'"),
+        (HEAT | {"fixed": {"Power": 1}}, "it.fixed: Heat has no parameter 'Power'. It has: Target, Duration."),
+        (HEAT | {"fixed": {"Duration": 61}}, "it.fixed.Duration: "),
+        (HEAT | {"fixed": {"Target": 60}, "inputs": {"Target": {"high": 80}}}, "Target is an input and fixed"),
     ],
 )
 async def test_what_does_not_fit_the_server_is_refused_before_anything_moves(oven, part, words):

@@ -13,7 +13,7 @@ from labwright.storage.database import Database
 from labwright.testing.kills import Bench, audit
 from labwright.testing.kills.bench import is_acting
 
-FULL_AT_BYTES = 400_000
+FULL_AT_BYTES = 650_000
 LIMITED = f"""
 import resource
 from pathlib import Path

@@ -5,18 +5,18 @@ import json
 
 import pytest
 
-from labwright.core.capability import Input
 from labwright.core.command import Failure, Measurement
+from labwright.core.form import Field
 from labwright.core.task import Task
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.database import Database
 from labwright.storage.tasks import Tasks
 
-MASS = Input(name="mass", unit="mg", low=0, high=500)
-COLOUR = Input(name="colour", levels=("red", "blue"))
+MASS = Field(name="mass", unit="mg", low=0, high=500)
+COLOUR = Field(name="colour", levels=("red", "blue"))
 
 
-def weigh(t: float, *fields: Input, due_s: float | None = None) -> Task:
+def weigh(t: float, *fields: Field, due_s: float | None = None) -> Task:
     given = {"t": Measurement(value=t, unit="degC"), "vial": Measurement(value="A7")}
     return Task(title="ada.weigh", instructions="Weigh\nthe vial.", given=given, fields=fields or (MASS,), due_s=due_s)
 
@@ -94,7 +94,9 @@ def test_tasks_are_listed_for_machines(desk):
 
     assert [task["task"] for task in listed] == [1, 2, 3]
     assert listed[0]["given"]["t"] == {"value": 21.5, "unit": "degC"}
-    assert listed[0]["fields"] == [{"name": "mass", "unit": "mg", "low": 0, "high": 500, "levels": None}]
+    limits = {"unit": "mg", "low": 0, "high": 500, "levels": None}
+    assert listed[0]["fields"] == [{"name": "mass", "kind": "value", **limits, "required": True, "types": []}]
+    assert (listed[0]["people"], listed[0]["skill"], listed[0]["signed"]) == ([], None, False)
 
 
 def test_a_worksheet_has_a_row_for_each_task_and_an_empty_column_for_each_result(desk):
@@ -105,7 +107,7 @@ def test_a_worksheet_has_a_row_for_each_task_and_an_empty_column_for_each_result
 
 
 def test_tasks_of_several_kinds_share_a_sheet(desk):
-    desk.put(4, weigh(9.0, COLOUR, Input(name="note", low=0)))
+    desk.put(4, weigh(9.0, COLOUR, Field(name="note", low=0)))
     rows = desk.sheet()
 
     assert (rows[3]["mass (mg)"], rows[3]["colour"], rows[3]["result note"]) == ("-", "", "")

@@ -19,31 +19,45 @@ FACES = [p for p in FILES if p.name == "__init__.py" and p.parent.name != "migra
 
 # Where each package may be named; the core imports none of them by itself.
 ADAPTERS = {
+    "aioca": "resources/epics/",
     "alembic": "storage/",
     "asyncua": "resources/opcua/",
+    "bluesky": "resources/bluesky/",
     "cryptography": ("access/", "resources/opcua/certificates", "safety/signature.py"),
+    "epicscorelibs": "resources/epics/",
     "google": "resources/sila/",
     "grpc": "resources/sila/",
+    "icalendar": "resources/calendars.py",
     "matplotlib": "campaigns/report/",
     "openpyxl": "campaigns/spreadsheet/workbook.py",
     "mujoco": "resources/arm/",
+    "ophyd_async": "resources/bluesky/",
+    "p4p": "resources/epics/",
     "psycopg": "storage/",
     "pylabrobot": "resources/pylabrobot/",
+    "recurring_ical_events": "resources/calendars.py",
     "sila2": "resources/sila/",
     "sqlalchemy": "storage/",
     "sqlite3": "storage/",
+    "zmq": "resources/queueserver/",
 }
 OPTIONAL = (
+    "aioca",
     "asyncua",
+    "bluesky",
+    "epicscorelibs",
     "google.protobuf",
     "grpc",
     "matplotlib",
     "mujoco",
     "openpyxl",
+    "ophyd_async",
+    "p4p",
     "psycopg",
     "pybamm",
     "pylabrobot",
     "sila2",
+    "zmq",
 )
 HEAVY = (*OPTIONAL, "alembic", "cryptography", "httpx", "numpy", "pint", "pydantic", "scipy", "sqlalchemy", "yaml")
 

@@ -10,9 +10,14 @@ from pathlib import Path
 
 from labwright import plugins
 from labwright.access import Credential, authenticate, seal
-from labwright.app.beginning import add, begin, refuse_change
+from labwright.app.booking import Booking
+from labwright.app.desk import Desk
 from labwright.app.equipment import Equipment, capabilities_of
+from labwright.app.filing import begin, file_away, refuse_change
+from labwright.app.guarding import Guarding
 from labwright.app.laboratory import Laboratory, Standing, file_of, from_here, place_of
+from labwright.app.probing import Probing
+from labwright.app.settling import Settling
 from labwright.campaigns.attendant import Attendant
 from labwright.campaigns.crew import gate_of, said_by
 from labwright.campaigns.file import CampaignFile, parse_campaign, read_campaign, renamed
@@ -20,10 +25,8 @@ from labwright.campaigns.hand import Imported
 from labwright.campaigns.loop import Watcher
 from labwright.campaigns.service import Service, Wanted, attend
 from labwright.campaigns.sources import changed, check_answers, digests, left_out, with_sources
-from labwright.campaigns.spreadsheet import read_sheet, write_sheet
 from labwright.campaigns.waits import Waits
 from labwright.campaigns.wiring import Wiring, wire
-from labwright.campaigns.worksheet import Filled, check_replaceable, read_filled, worksheet
 from labwright.core.approval import Approval, Say
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import InvalidInput, NotFound, PlatformError, StorageUnavailable
@@ -33,12 +36,9 @@ from labwright.core.person import Person
 from labwright.core.reason import stated
 from labwright.core.run import Run
 from labwright.core.states import CampaignState
-from labwright.core.task import PostedTask
 from labwright.core.trial import Proposal, Trial
 from labwright.core.verdict import Verdict
 from labwright.planning.planner import Planner
-from labwright.resources.memory import Standing as Memory
-from labwright.resources.resource import Seen
 from labwright.settings import Settings
 from labwright.storage.approvals import Approvals
 from labwright.storage.campaigns import campaign_what
@@ -46,7 +46,6 @@ from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.people import People
 from labwright.storage.presence import WorkerRecord, at_work
-from labwright.storage.sightings import tell_settled
 from labwright.storage.tasks import Tasks
 
 DATABASE = "labwright.db"
@@ -87,6 +86,11 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._equipment = Equipment(settings)
+
+    @property
+    def desk(self) -> Desk:
+        """What people do besides running campaigns: their tasks, skills and beliefs."""
+        return Desk(self.laboratory)
 
     def database_url(self, folder: Path) -> str:
         """Return the URL that is set, or else `labwright.db` in the folder."""
@@ -142,13 +146,21 @@ class App:
         with self.laboratory(folder, create=True) as laboratory:
             asyncio.run(self._work(laboratory, tell))
 
-    def stop(self, folder: Path, name: str) -> list[str]:
-        """Send a campaign's resources to their safe state, then record that it is stopped; return what went wrong."""
+    def stop(self, folder: Path, name: str, *, file: Path | None = None) -> list[str]:
+        """Send a campaign's resources to their safe state, then record that it is stopped; return what went wrong.
+
+        With its file they go there whatever the database does.
+        """
+        problems = []
+        if file is not None:
+            problems = asyncio.run(self._equipment.stop_all(read_campaign(file), folder))
         with self.laboratory(folder) as laboratory:
             standing = self.standing(laboratory, name)
             # The database lies beside the file, also where both were moved together.
             home = Path(standing.record.folder) if self._settings.database_url else folder
-            problems = asyncio.run(self._equipment.stop_all(standing.file, home))
+            if file is None:
+                problems = asyncio.run(self._equipment.stop_all(standing.file, home))
+            self.guarding.stopped(laboratory, standing.file.campaign, home)
             laboratory.campaigns.change(name, "stop", "stopped by a person")
             laboratory.runs.call_off(name, "the campaign was stopped")
             laboratory.end_reported(name)
@@ -207,7 +219,7 @@ class App:
         with self.laboratory(path.absolute().parent, create=True) as laboratory:
             record = laboratory.campaigns.find(file.campaign.name)
             if record is None:
-                add(laboratory.campaigns, file)
+                file_away(laboratory.campaigns, file)
             else:
                 refuse_change(record, file)
         return file.campaign.name
@@ -224,44 +236,8 @@ class App:
             out.write_text(file.campaign.text, encoding="utf-8")
             if not with_history:
                 return Imported(numbers=())
-            add(laboratory.campaigns, file)
+            file_away(laboratory.campaigns, file)
             return laboratory.hand(new).take_over(standing.record.name, standing.trials)
-
-    def tasks(self, folder: Path, name: str | None = None) -> list[PostedTask]:
-        """Return the open tasks of one campaign, or of all; an unknown name raises NotFound."""
-        with self.laboratory(folder) as laboratory:
-            if name is not None:
-                laboratory.campaigns.get(name)
-            return Tasks(laboratory.database).open(name)
-
-    def worksheet(self, folder: Path, name: str, path: Path) -> list[PostedTask]:
-        """Write the open tasks of a campaign as a sheet to be filled in, and return them; none writes nothing."""
-        tasks = self.tasks(folder, name)
-        if tasks:
-            check_replaceable(path)
-            write_sheet(path, worksheet(tasks, path.name))
-        return tasks
-
-    def record(
-        self,
-        folder: Path,
-        name: str,
-        path: Path,
-        *,
-        by: str | None,
-        decimal: str | None = None,
-        valid_only: bool = False,
-    ) -> Filled:
-        """Record a filled worksheet: all of it, or its valid rows, or nothing; return what it said."""
-        with self.laboratory(folder) as laboratory:
-            laboratory.campaigns.get(name)
-            tasks = Tasks(laboratory.database)
-            filled = read_filled(read_sheet(path), name, tasks.get, decimal=decimal)
-            if filled.problems and not valid_only:
-                raise InvalidInput("\n  ".join([f"{path.name}: nothing was recorded.", *filled.problems]))
-            tasks.report(filled.reports, by)
-            laboratory.end_reported(name)
-            return filled
 
     def declare_gone(self, folder: Path, worker: str, by: Credential, why: str) -> WorkerRecord:
         """Record that a process acts no more, by the word of a person who shows their secret."""
@@ -274,19 +250,6 @@ class App:
         with self.laboratory(folder) as laboratory:
             person = authenticate(People(laboratory.database), by.name, by.secret)
             return decision(laboratory, number, person.name)
-
-    def memory(self, path: Path, resource: str) -> Memory:
-        """Return what a resource of a campaign file believes of the things that it handles."""
-        return self._equipment.standing(read_campaign(path), resource)
-
-    def settle(self, path: Path, resource: str, by: Credential, seen: Callable[[str], Seen]) -> Memory:
-        """Record what a person who shows their secret saw of what a resource handles; it goes on from that."""
-        file = read_campaign(path)
-        with self.laboratory(path.absolute().parent) as laboratory:
-            found = seen(authenticate(People(laboratory.database), by.name, by.secret).name)
-            standing = self._equipment.settle(file, resource, found)
-            tell_settled(laboratory.database, resource, found.by, found.why, found.happened, found.said)
-            return standing
 
     def lots(self, folder: Path) -> list[Lot]:
         """Return every lot as it stands now."""
@@ -327,6 +290,7 @@ class App:
     async def _check(self, file: CampaignFile) -> Checked:
         async with self._equipment.opened(file, file.path.absolute().parent) as resources:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
+            wiring = self.guarding.before(wiring, file, resources)
         wiring = self._with_sources(wiring, file)
         first = planner_of(file.campaign).propose(wiring.problem, [], [], 1, seed=file.campaign.seed)[0]
         check_answers(wiring.problem, first.point, file.problems())
@@ -340,6 +304,26 @@ class App:
             return with_sources(wiring, folder, _nothing_earlier, file.problems())
         with self.laboratory(folder) as laboratory:
             return with_sources(wiring, folder, laboratory.earlier, file.problems())
+
+    @property
+    def booking(self) -> Booking:
+        """What people do with resources that campaigns share."""
+        return Booking(self.laboratory, self._equipment)
+
+    @property
+    def probing(self) -> Probing:
+        """What resources say of themselves."""
+        return Probing(self.laboratory, self._equipment)
+
+    @property
+    def settling(self) -> Settling:
+        """What people see of the things that resources handle."""
+        return Settling(self.laboratory, self._equipment)
+
+    @property
+    def guarding(self) -> Guarding:
+        """What people do with the monitors before instruments."""
+        return Guarding(self.laboratory, self._equipment)
 
     def _supplies(self, wiring: Wiring, file: CampaignFile) -> tuple[Supply, ...] | None:
         """Hold what is left of a campaign against the lots on record; a database is not made for that."""
@@ -360,6 +344,7 @@ class App:
         async with self._equipment.opened(file, folder) as resources:
             wiring = wire(file.campaign, capabilities_of(resources), file.problems())
             wiring = with_sources(wiring, folder, laboratory.earlier, file.problems())
+            wiring = self.guarding.before(wiring, file, resources)
             posts = self._equipment.posts(file.campaign, resources, folder)
             with at_work(laboratory.presence, f"campaign {name}"):
                 if not await self._hold(laboratory, name, faces.tell):
@@ -373,7 +358,7 @@ class App:
                 with closing(StorageThread(laboratory.database)) as thread:
                     served = list(posts.values()) if serve else []
                     watcher, planner = faces.watcher(wiring), planner_of(file.campaign)
-                    crew = laboratory.crew(wiring, planner, keys, served, thread, watcher)
+                    crew = laboratory.crew(wiring, planner, keys, served, thread, watcher, faces.tell)
                     attendant = Attendant(crew, tell=faces.tell)
                     async with self._waits(laboratory, name, folder, thread, faces.tell, serve=serve).told():
                         await attendant.conduct(poll_s=self._settings.poll_s, outage_s=self._settings.outage_s)

@@ -1,24 +1,26 @@
 """The resources that campaigns name: where they are, what they are, and opening them."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from labwright import plugins
 from labwright.campaigns.file import CampaignFile
+from labwright.campaigns.wiring import Wiring
 from labwright.core.campaign import Campaign, PlugIn
 from labwright.core.capability import Capability
-from labwright.core.errors import InvalidInput, NotFound, PlatformError, ResourceUnavailable
-from labwright.core.run import BAR
-from labwright.core.values import canonical, digest
-from labwright.resources.memory import Standing
-from labwright.resources.resource import Remembering, Resource, ResourceKind, Seen
-from labwright.resources.stranger import Misbehaved, guarded, words
+from labwright.core.errors import InvalidInput, PlatformError
+from labwright.core.run import thing_of
+from labwright.resources.opening import key_of, opened, remembering
+from labwright.resources.resource import Remembering, Resource
+from labwright.resources.stranger import guarded, words
+from labwright.safety.orders import orders_of
 from labwright.settings import Settings
-from labwright.sites.worker import Post
+from labwright.sites.available import Attendance
+from labwright.sites.guard import Guard, Place, limits_of
+from labwright.sites.post import Post
 
 
 class Equipment:
@@ -37,7 +39,7 @@ class Equipment:
             for name, plug_in in file.campaign.resources.items():
                 try:
                     resources[name] = await stack.enter_async_context(
-                        _open(name, self._addressed(name, plug_in), folder)
+                        opened(name, self._addressed(name, plug_in), folder)
                     )
                 except InvalidInput as error:
                     problems.add(("resources", name), str(error))
@@ -46,28 +48,70 @@ class Equipment:
 
     def posts(self, campaign: Campaign, resources: Mapping[str, Resource], folder: Path) -> dict[str, Post]:
         """Return the campaign's resources as they are served, by name."""
+        return {name: self._post(campaign, name, resources, folder) for name in resources}
+
+    def _post(self, campaign: Campaign, name: str, resources: Mapping[str, Resource], folder: Path) -> Post:
+        plug_in = self._addressed(name, campaign.resources[name])
+        said, place = plug_in.availability, self.places(campaign, folder).get(name)
+        return Post(
+            key=key_of(name, plug_in, folder),
+            resource=_guarded(resources[name], place),
+            capacity=plug_in.capacity,
+            attendance=None if said is None else Attendance(name, said, resources, folder),
+        )
+
+    def places(self, campaign: Campaign, folder: Path) -> dict[str, Place]:
+        """Return the campaign's resources before which a monitor stands, by name."""
         keys = self.keys(campaign, folder)
-        return {n: Post(key=keys[n], resource=r, capacity=campaign.resources[n].capacity) for n, r in resources.items()}
+        return {
+            n: Place(name=n, plug_in=self._addressed(n, plug_in), folder=folder, thing=thing_of(keys[n]))
+            for n, plug_in in campaign.resources.items()
+            if plug_in.guard is not None
+        }
+
+    def opened_one(self, campaign: Campaign, name: str, folder: Path) -> AbstractAsyncContextManager[Resource]:
+        """Open one resource of a campaign by itself."""
+        return opened(name, self._addressed(name, campaign.resources[name]), folder)
 
     def keys(self, campaign: Campaign, folder: Path) -> dict[str, str]:
         """Return what names the physical thing that each of the campaign's resources stands for."""
         return {
-            name: _key(name, self._addressed(name, plug_in), folder) for name, plug_in in campaign.resources.items()
+            name: key_of(name, self._addressed(name, plug_in), folder) for name, plug_in in campaign.resources.items()
         }
+
+    def guarded(
+        self, wiring: Wiring, file: CampaignFile, resources: Mapping[str, Resource], keys: Sequence[str]
+    ) -> Wiring:
+        """Return the wiring with the limits that hold at monitors; what is wrong with them raises InvalidCampaign."""
+        problems, guards = file.problems(), {}
+        for name, place in self.places(file.campaign, file.path.absolute().parent).items():
+            try:
+                limits = limits_of(place, keys)
+                known = {c.name: c for c in resources[name].capabilities()}
+                guards[name] = (limits, orders_of(place.guard, known, limits, "guard"))
+            except PlatformError as error:
+                problems.add(("resources", name, "guard"), str(error))
+        problems.raise_any()
+        return replace(wiring, guards=guards)
 
     @asynccontextmanager
     async def post(self, campaign: Campaign, name: str, folder: Path) -> AsyncIterator[Post]:
-        """Open one resource of a campaign, to be served."""
-        plug_in = self._addressed(name, campaign.resources[name])
-        async with _open(name, plug_in, folder) as resource:
-            yield Post(key=_key(name, plug_in, folder), resource=resource, capacity=plug_in.capacity)
+        """Open one resource of a campaign, to be served, and those whose channels say whether it is to be had."""
+        said = campaign.resources[name].availability
+        needed = dict.fromkeys([name, *(n.resource or name for n in (said.needs if said else ()))])
+        async with AsyncExitStack() as stack:
+            resources = {
+                n: await stack.enter_async_context(opened(n, self._addressed(n, campaign.resources[n]), folder))
+                for n in needed
+            }
+            yield self._post(campaign, name, resources, folder)
 
     async def stop_all(self, file: CampaignFile, folder: Path) -> list[str]:
         """Send every resource of a campaign to its safe state; return what went wrong."""
         problems = []
         for name, plug_in in file.campaign.resources.items():
             try:
-                async with _open(name, self._addressed(name, plug_in), folder) as resource:
+                async with opened(name, self._addressed(name, plug_in), folder) as resource:
                     await guarded(resource.stop)
             except PlatformError as error:
                 problems.append(f"{name} could not be told to stop: {error}")
@@ -75,24 +119,9 @@ class Equipment:
                 problems.append(f"{name} could not be told to stop: {words(error)}")
         return problems
 
-    def standing(self, file: CampaignFile, name: str) -> Standing:
-        """Return what a resource of a campaign believes of the things that it handles."""
-        kind, options, folder = self._remembering(file, name)
-        return kind.standing(name, options, folder)
-
-    def settle(self, file: CampaignFile, name: str, seen: Seen) -> Standing:
-        """Let a resource of a campaign take a person's word for what it handles; return what it believes then."""
-        kind, options, folder = self._remembering(file, name)
-        return kind.settle(name, options, folder, seen)
-
-    def _remembering(self, file: CampaignFile, name: str) -> tuple[Remembering, BaseModel, Path]:
-        plug_in = file.campaign.resources.get(name)
-        if plug_in is None:
-            raise NotFound(f"{file.path} has no resource {name!r}. It has: {', '.join(file.campaign.resources)}.")
-        kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind)
-        if not isinstance(kind, Remembering):
-            raise InvalidInput(f"{name} ({plug_in.kind}) keeps no memory of what it handles: nothing can be settled.")
-        return kind, _options(name, kind, self._addressed(name, plug_in)), file.path.absolute().parent
+    def remembering(self, campaign: Campaign, name: str) -> tuple[Remembering, BaseModel]:
+        """Return the kind of a resource that keeps a memory, and its options; another kind raises InvalidInput."""
+        return remembering(name, self._addressed(name, campaign.resources[name]))
 
     def _addressed(self, name: str, plug_in: PlugIn) -> PlugIn:
         """Return the plug-in with the address that the settings give its resource, if they do."""
@@ -110,36 +139,10 @@ class Equipment:
             )
 
 
-@asynccontextmanager
-async def _open(name: str, plug_in: PlugIn, folder: Path) -> AsyncIterator[Resource]:
-    kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind)
-    opening = kind.open(name, _options(name, kind, plug_in), folder)
-    async with AsyncExitStack() as stack:
-        try:
-            resource = await guarded(lambda: stack.enter_async_context(opening))
-        except Misbehaved as error:
-            raise ResourceUnavailable(f"{name} cannot be opened: {words(error)}") from error
-        yield resource
+def _guarded(resource: Resource, place: Place | None) -> Resource:
+    return resource if place is None else Guard(resource, place)
 
 
 def capabilities_of(resources: Mapping[str, Resource]) -> dict[str, Capability]:
     """Return every capability by its full name: resource.capability."""
     return {f"{name}.{c.name}": c for name, resource in resources.items() for c in resource.capabilities()}
-
-
-def _key(name: str, plug_in: PlugIn, folder: Path) -> str:
-    """Return what names the physical thing, the same for all campaigns, and how this one has set it up."""
-    kind = plugins.load("labwright.resources", plug_in.kind)
-    setup = digest(canonical([plug_in.kind, dict(plug_in.options), str(folder.resolve())]))[:12]
-    identity = getattr(kind, "identity", None)
-    thing = setup if identity is None else identity(_options(name, kind, plug_in), folder)
-    return f"{plug_in.kind} {thing}{BAR}{setup}"
-
-
-def _options(name: str, kind: ResourceKind, plug_in: PlugIn) -> BaseModel:
-    """Return the plug-in's options; it is told how many runs it takes at once, where that matters to it."""
-    told = {"capacity": plug_in.capacity} if "capacity" in kind.Options.model_fields else {}
-    try:
-        return kind.Options(**plug_in.options, **told)
-    except ValidationError as error:
-        raise InvalidInput(f"{name}: its options cannot be used: {error}") from error

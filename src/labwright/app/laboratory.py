@@ -10,6 +10,7 @@ from typing import Self
 from uuid import uuid4
 
 from labwright.app.record import TrialRecord
+from labwright.campaigns.believing import read_beliefs
 from labwright.campaigns.crew import Crew, assemble, brief_of, can_do, keys_of, sources_of
 from labwright.campaigns.decision import observation_of, words_of
 from labwright.campaigns.file import CampaignFile, find_file, parse_campaign
@@ -17,10 +18,11 @@ from labwright.campaigns.hand import Hand
 from labwright.campaigns.loop import Records, Watcher
 from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import Approval
+from labwright.core.belief import Belief, GivenBelief
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.capability import Capability
 from labwright.core.command import Failure
-from labwright.core.errors import InvalidCampaign, InvalidTransition, NotFound, Overtaken
+from labwright.core.errors import InvalidCampaign, InvalidInput, InvalidTransition, NotFound, Overtaken
 from labwright.core.reason import stated
 from labwright.core.recorder import Recorder
 from labwright.core.run import Run, thing_of
@@ -29,34 +31,44 @@ from labwright.core.task import PostedTask
 from labwright.core.trial import Trial
 from labwright.core.values import Json
 from labwright.planning.planner import Planner
+from labwright.sites.available import Taken
+from labwright.sites.duty import Duty
+from labwright.sites.post import Post
 from labwright.sites.received import received
 from labwright.sites.recorder import RunRecorder
-from labwright.sites.worker import Brief, Post, Worker
+from labwright.sites.worker import Brief, Worker
 from labwright.storage.approvals import Approvals
 from labwright.storage.backup import Restored, backup, restore
+from labwright.storage.beliefs import Beliefs
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.corrections import Corrections
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
+from labwright.storage.guards import GuardRecord, Guards, GuardState
 from labwright.storage.materials import Materials
 from labwright.storage.objects import Objects
 from labwright.storage.presence import LEASE_S, Presence, WorkerRecord, holding_of
+from labwright.storage.reservations import Reservation, Reservations
 from labwright.storage.runs import Runs
 from labwright.storage.statements import Statements
 from labwright.storage.tasks import Tasks
-from labwright.storage.telemetry import Telemetry
+from labwright.storage.telemetry import Series, Telemetry
 from labwright.storage.trials import Trials
 from labwright.storage.verification import Verification, verify
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A campaign as it stands on record, with its file and its trials; `owned`: another process conducts it now."""
+    """A campaign as it stands on record, with its file and its trials; `owned`: another process conducts it now.
+
+    `beliefs`: what people said since of where they expect the best, also what they took back.
+    """
 
     file: CampaignFile
     record: CampaignRecord
     trials: list[Trial]
     owned: bool
+    beliefs: Sequence[GivenBelief] = ()
 
     @property
     def campaign(self) -> Campaign:
@@ -88,6 +100,8 @@ class Overview:
     unknown: list[Run]
     approvals: list[Approval]
     tasks: list[PostedTask]
+    guards: list[GuardRecord]
+    taken: list[Reservation]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +116,7 @@ class Laboratory:
     runs: Runs
     presence: Presence
     materials: Materials
+    beliefs: Beliefs
 
     @classmethod
     def of(cls, database: Database, *, lease_s: float = LEASE_S) -> Self:
@@ -116,6 +131,7 @@ class Laboratory:
             runs=Runs(database, worker),
             presence=Presence(database, worker, lease_s=lease_s),
             materials=Materials(database),
+            beliefs=Beliefs(database),
         )
 
     def records(self, thread: StorageThread) -> Records:
@@ -127,6 +143,7 @@ class Laboratory:
             runs=self.runs,
             approvals=approvals,
             materials=self.materials,
+            beliefs=self.beliefs,
             thread=thread,
         )
 
@@ -138,31 +155,52 @@ class Laboratory:
         posts: Sequence[Post],
         thread: StorageThread,
         watcher: Watcher,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> Crew:
         """Return those who conduct a campaign and serve resources in this process; `keys`: of all that it names."""
         return assemble(
             wiring,
             planner,
             keys,
-            posts,
+            [self._on_duty(post, thread) for post in posts],
             records=self.records(thread),
             presence=self.presence,
             watcher=watcher,
             recorder=self.recorder(thread, watcher.progress),
             others=cache(self.brief),
+            tell=tell,
+            taken=Taken(Reservations(self.database), thread),
         )
 
     def worker(self, post: Post, thread: StorageThread, tell: Callable[[str], None]) -> Worker:
         """Return who serves a resource for whatever campaigns use it."""
         return Worker(
-            [post],
+            [self._on_duty(post, thread)],
             runs=self.runs,
             presence=self.presence,
             storage=thread,
             brief=cache(self.brief),
             recorder=self.recorder(thread, lambda fraction, text: None),
+            tell=tell,
+            taken=Taken(Reservations(self.database), thread),
             sole=False,
         )
+
+    def _on_duty(self, post: Post, thread: StorageThread) -> Post:
+        """Return the post with who follows the record of its monitor, where one stands before it."""
+        if post.guard is None:
+            if self.guards.find(thing_of(post.key)) is not None:
+                raise InvalidInput(
+                    f"A monitor stands before {post.resource.name}, as it is on record, and this campaign leaves it "
+                    "out. Say `guard:` with its limits in the file."
+                )
+            return post
+        return replace(post, duty=Duty(post.guard, self.guards, thread, self.runs.worker))
+
+    @property
+    def guards(self) -> Guards:
+        """What is on record of the monitors before instruments."""
+        return Guards(self.database)
 
     def recorder(self, thread: StorageThread, progress: Callable[[float, str], None]) -> Callable[[Run], Recorder]:
         """Return what gives a run's adapter its recorder."""
@@ -183,11 +221,17 @@ class Laboratory:
         """Return a campaign as it is on record; an unknown name raises NotFound."""
         record = self.campaigns.get(name)
         owned = self.presence.holder(campaign_what(name)) is not None
-        return Standing(file=file_of(record), record=record, trials=self.trials.of(name), owned=owned)
+        trials, beliefs = self.trials.of(name), self.beliefs.of(name)
+        return Standing(file=file_of(record), record=record, trials=trials, owned=owned, beliefs=beliefs)
 
     def earlier(self, name: str) -> tuple[Campaign, list[Trial]]:
         """Return a campaign with its trials, for another to learn from; an unknown name raises NotFound."""
         return file_of(self.campaigns.get(name)).campaign, self.trials.of(name)
+
+    def beliefs_in(self, name: str, texts: Sequence[str], weight: float) -> list[Belief]:
+        """Return what texts such as `temperature=60 degC within 5 K` say of a campaign; every problem is named."""
+        campaign = file_of(self.campaigns.get(name)).campaign
+        return read_beliefs(campaign, texts, weight)
 
     def sources_of(self, name: str) -> dict[str, str]:
         """Return the sha256 of what each source of a campaign said when it was last taken up."""
@@ -208,7 +252,15 @@ class Laboratory:
             corrections=self.corrections.of(name, number),
             statements=self.statements.of(name, number),
             files={reference: path for reference in kept if (path := objects.find(reference)) is not None},
+            beliefs=self.beliefs.of(name),
         )
+
+    def told(self, name: str, number: int | None = None) -> dict[tuple[str, str], Series]:
+        """Return what resources told during a trial, or a campaign, by resource and channel."""
+        objects = Objects(self.database.objects)
+        of = None if number is None else [run.id for run in self.runs.of(name, self.trials.get(name, number).number)]
+        self.campaigns.get(name)
+        return Telemetry(self.database, objects).of(name, of)
 
     def decide_done(self, number: int, found: Json, *, why: str, by: str) -> Run:
         """Record what a person read off after an unknown run, by the outputs of its capability."""
@@ -260,6 +312,8 @@ class Laboratory:
             unknown=self.runs.unknown(),
             approvals=Approvals(self.database).waiting(),
             tasks=Tasks(self.database).open(),
+            guards=[g for g in self.guards.all() if g.state is not GuardState.DISARMED],
+            taken=list(Reservations(self.database).now().values()),
         )
 
     def called(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from labwright.core.belief import GivenBelief
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability
 from labwright.core.command import Measurement, Observation
@@ -16,7 +17,8 @@ from labwright.core.trial import Correction, Statement, Trial
 class TrialRecord:
     """One trial with its runs, its samples, what was changed after it had ended, and what people said of it.
 
-    `capabilities` are as their resources declared them; `files`: where each kept file lies, by its reference.
+    `capabilities` are as their resources declared them; `files`: where each kept file lies, by its reference;
+    `beliefs`: what people said, while the campaign was under way, of where they expect the best.
     """
 
     campaign: Campaign
@@ -27,6 +29,7 @@ class TrialRecord:
     corrections: Sequence[Correction]
     statements: Sequence[Statement]
     files: Mapping[str, Path]
+    beliefs: Sequence[GivenBelief] = ()
 
     @property
     def units(self) -> dict[str, str | None]:

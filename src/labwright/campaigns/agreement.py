@@ -1,15 +1,16 @@
 """Settles what a resource leaves open: the unit of an input, and whether anything could be chosen at all."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from labwright import plugins
 from labwright.campaigns.file import Problems
 from labwright.core.campaign import Campaign
 from labwright.core.capability import Capability, Input
 from labwright.core.errors import InvalidUnit
 from labwright.core.procedure import Condition, Constant, Reference, Step
-from labwright.core.space import Continuous, Discrete
+from labwright.core.space import Categorical, Continuous, Discrete, Ordinal
 from labwright.core.units import DIMENSIONLESS, check_unit, convert
 from labwright.core.values import is_number, show
 
@@ -58,6 +59,40 @@ def check_step(
     for condition in step.when:
         if condition.name in units and is_number(condition.against.value):
             problems.attempt(("procedure", index, "when"), _check_condition, condition, units[condition.name])
+
+
+def check_beliefs(campaign: Campaign, use: str, capability: Capability, problems: Problems) -> None:
+    """Refuse a question about what cannot be believed in, or that the planner would take no account of."""
+    if not capability.beliefs:
+        return
+    place, space = ("resources", use.partition(".")[0]), campaign.problem.space
+    if not getattr(plugins.load("labwright.planners", campaign.planner.kind), "learns", False):
+        problems.add(place, f"the planner {campaign.planner.kind!r} takes no account of beliefs; choose `gp`.")
+    for name in capability.beliefs:
+        if name not in space.names:
+            problems.add(place, f"{use} asks for a belief about {name}; parameters: {', '.join(space.names)}.")
+        elif not isinstance(space[name], Continuous | Discrete | Ordinal | Categorical):
+            problems.add(place, f"{use}: {name} is {space[name]}; a belief is about a number or a word.")
+
+
+def check_files(
+    index: int, step: Step, capabilities: Mapping[str, Capability], steps: Sequence[Step], problems: Problems
+) -> None:
+    """Hold the files that a step takes against those that steps give: a file is bound to a file, and nothing else."""
+    files = {
+        name
+        for other in steps
+        if (known := capabilities.get(other.use)) is not None
+        for name, source in other.gives.items()
+        if (declared := known.output(source)) is not None and declared.file
+    }
+    for name, binding in step.inputs.items():
+        wanted, place = capabilities[step.use].input(name), ("procedure", index, "with", name)
+        file = binding.name if isinstance(binding, Reference) and binding.name in files else None
+        if wanted is not None and wanted.file and file is None:
+            problems.add(place, f"{step.use}.{name} takes a file; bind it to one that a step gives, as $scan.")
+        elif wanted is not None and file is not None and not wanted.file:
+            problems.add(place, f"${file} is a file, and {step.use}.{name} takes none. Declare it `file: true`.")
 
 
 def _check_condition(condition: Condition, unit: str | None) -> None:

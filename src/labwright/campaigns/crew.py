@@ -17,7 +17,10 @@ from labwright.planning.planner import Planner
 from labwright.safety.approval import ApprovalReviewer
 from labwright.safety.gate import Gate
 from labwright.safety.limits import LimitsReviewer, SpaceReviewer
-from labwright.sites.worker import Brief, Post, Worker
+from labwright.safety.orders import GuardReviewer
+from labwright.sites.available import Taken
+from labwright.sites.post import Post
+from labwright.sites.worker import Brief, Worker
 from labwright.storage.presence import Presence
 
 
@@ -41,11 +44,14 @@ def assemble(
     watcher: Watcher,
     recorder: Callable[[Run], Recorder],
     others: Callable[[str], Brief],
+    tell: Callable[[str], None] = lambda text: None,
+    taken: Taken | None = None,
 ) -> Crew:
     """Return those who conduct a wired campaign and serve resources, not necessarily all that it uses.
 
     `keys`: what names the physical thing that each of the campaign's resources stands for. `recorder` gives what an
-    adapter may tell of a run; `others` what must be known of other campaigns on the same resources.
+    adapter may tell of a run; `others` what must be known of other campaigns on the same resources; `tell`
+    takes words on why something waits, and `taken` knows what people have taken by hand.
     """
     judge = Judge(wiring, keys)
     own = Brief(gate=device_gate_of(wiring), advance=judge.advance)
@@ -58,6 +64,8 @@ def assemble(
         brief=lambda name: own if name == wiring.campaign.name else others(name),
         recorder=recorder,
         changed=conductor.wake,
+        tell=tell,
+        taken=taken,
     )
     conductor.queued, conductor.asked = worker.wake, lambda: worker.has_asked
     return Crew(conductor=conductor, worker=worker, presence=presence)
@@ -67,7 +75,8 @@ def gate_of(wiring: Wiring) -> Gate:
     """Return the gate that every proposal of a campaign must pass."""
     space, campaign = wiring.problem.space, wiring.campaign
     limits = LimitsReviewer(wiring.capabilities, campaign.limits)
-    return Gate([SpaceReviewer(space), limits, ApprovalReviewer(campaign.approvals, space)])
+    guards = [GuardReviewer(wiring.guards)] if wiring.guards else []
+    return Gate([SpaceReviewer(space), limits, *guards, ApprovalReviewer(campaign.approvals, space)])
 
 
 def device_gate_of(wiring: Wiring) -> Gate:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Protocol
 
+from labwright.campaigns.believing import having_heard, told
 from labwright.campaigns.conclusion import Judge
 from labwright.campaigns.permission import Permission
 from labwright.campaigns.view import View
 from labwright.campaigns.wiring import Wiring
 from labwright.core.approval import ApprovalState
+from labwright.core.belief import GivenBelief
 from labwright.core.crash import crash_point
 from labwright.core.errors import (
     CampaignHalted,
@@ -23,6 +25,7 @@ from labwright.core.errors import (
     StorageUnavailable,
 )
 from labwright.core.material import Lot, then_again
+from labwright.core.problem import Problem
 from labwright.core.run import thing_of, undecided
 from labwright.core.states import LIVE_RUNS, CampaignState, RunState, TrialState
 from labwright.core.trial import NO_BUDGET, PERSON, Proposal, Trial, taught, teaches
@@ -31,6 +34,7 @@ from labwright.planning import stopping
 from labwright.planning.planner import Planner
 from labwright.sites.patience import Endurance, Patience
 from labwright.storage.approvals import Approvals
+from labwright.storage.beliefs import Beliefs
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.materials import Materials
@@ -63,6 +67,7 @@ class Records:
     runs: Runs
     approvals: Approvals
     materials: Materials
+    beliefs: Beliefs
     thread: StorageThread
 
 
@@ -207,9 +212,10 @@ class Conductor:
         return cleared
 
     async def _try_next(self, pending: Sequence[Trial], room: int, budget: int) -> bool:
-        trials = self._view.trials
+        trials, given = self._view.trials, await self._heard()
+        problem = told(self._wiring.problem, given)
         try:
-            proposals = await asyncio.to_thread(self._propose, trials, pending, room)
+            proposals = await asyncio.to_thread(self._propose, problem, trials, pending, room)
         except PoolExhausted as error:
             if pending:
                 return False
@@ -218,7 +224,8 @@ class Conductor:
             return await self._finish("finish" if tried else "fail", why)
         if self._leaving:
             return False
-        if (enough := self._enough(proposals, budget)) is not None:
+        proposals = [having_heard(proposal, given) for proposal in proposals]
+        if (enough := self._enough(problem, proposals, budget)) is not None:
             if pending:
                 self._enough_at = self._seq  # what is in flight may change that
                 return False
@@ -271,15 +278,23 @@ class Conductor:
             return begun
         return False
 
-    def _enough(self, proposals: Sequence[Proposal], budget: int) -> str | None:
+    async def _heard(self) -> list[GivenBelief]:
+        """Return what people have said by now of where they expect the best, where the planner takes account of it."""
+        if not getattr(self._planner, "learns", False):
+            return []
+        return await self.records.thread(self.records.beliefs.current, self.campaign.name)
+
+    def _enough(self, problem: Problem, proposals: Sequence[Proposal], budget: int) -> str | None:
         """Say why there is nothing worth another trial; a person who has changed the budget wants it spent."""
         rule = self.campaign.stop
         if rule is None or budget != self.campaign.trials or not proposals:
             return None
-        return stopping.enough(rule, self._wiring.problem, taught(self._view.trials), proposals[0])
+        return stopping.enough(rule, problem, taught(self._view.trials), proposals[0])
 
-    def _propose(self, trials: Sequence[Trial], pending: Sequence[Trial], count: int) -> list[Proposal]:
-        return self._planner.propose(self._wiring.problem, taught(trials), pending, count, seed=self.campaign.seed)
+    def _propose(
+        self, problem: Problem, trials: Sequence[Trial], pending: Sequence[Trial], count: int
+    ) -> list[Proposal]:
+        return self._planner.propose(problem, taught(trials), pending, count, seed=self.campaign.seed)
 
     async def _check_stuck(self) -> None:
         """Halt when all that is open is unknown, waits for a resource that this takes up, or for a lot to be filled."""

@@ -9,7 +9,8 @@ from itertools import count
 
 from labwright.campaigns.signals import interruptible
 from labwright.core.errors import InvalidInput, ResourceUnavailable, StorageUnavailable
-from labwright.sites.worker import Post, Worker
+from labwright.sites.post import Post
+from labwright.sites.worker import Worker
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import Presence
 

@@ -76,7 +76,8 @@ class Waits:
                 yield f"Waits until people approve {approval.name}. Look: labwright approvals{self._place}"
         for task in self._tasks.awaited_by(self._campaign):
             other = "" if task.campaign == self._campaign else f" of campaign {task.campaign}, which comes first"
-            yield f"Waits for people: {task}{other}. Look: labwright tasks{self._place}"
+            whom = "" if task.task.to.anybody else f", for {task.task.to}"
+            yield f"Waits for people: {task}{whom}{other}. Look: labwright tasks{self._place}"
 
     async def _look_for_workers(self) -> None:
         alone = await self._storage(self._presence.unattended, self._campaign)

@@ -1,10 +1,10 @@
 """Holds a campaign against what its resources can do: names, units, levels and candidates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from labwright.campaigns.agreement import check_limits, check_step, with_units
+from labwright.campaigns.agreement import check_beliefs, check_files, check_limits, check_step, with_units
 from labwright.campaigns.file import Problems, check_rules
 from labwright.campaigns.materials import check_amounts, handlings_of, needs_of, takings_of
 from labwright.core.campaign import Campaign
@@ -19,6 +19,8 @@ from labwright.core.units import check_unit, convert_value
 from labwright.core.values import Point, Value, is_number, show
 from labwright.core.verdict import Action, Plan
 from labwright.planning.region import check_possible
+from labwright.safety.envelope import Limits
+from labwright.safety.orders import Orders
 from labwright.storage.database.packing import pack, unpack
 
 Capabilities = Mapping[str, Capability]
@@ -26,11 +28,15 @@ Capabilities = Mapping[str, Capability]
 
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
-    """A campaign joined to the capabilities it uses, by resource.capability; `problem` has the pool, if any."""
+    """A campaign joined to the capabilities it uses, by resource.capability; `problem` has the pool, if any.
+
+    `guards`: by the name of a resource behind a monitor, its limits and how its commands become orders.
+    """
 
     campaign: Campaign
     capabilities: Capabilities
     problem: Problem
+    guards: Mapping[str, tuple[Limits, Orders]] = field(default_factory=dict)
 
     @property
     def movable(self) -> frozenset[str]:
@@ -88,7 +94,9 @@ def wire(campaign: Campaign, capabilities: Capabilities, problems: Problems) -> 
     for i, step in enumerate(campaign.procedure):
         if step.use in capabilities:
             _check_inputs(campaign, i, capabilities[step.use], units, problems)
+            check_files(i, step, capabilities, campaign.procedure, problems)
             check_step(i, step, capabilities[step.use], units, problems)
+            check_beliefs(campaign, step.use, capabilities[step.use], problems)
     check_amounts(campaign, units, problems)
     check_rules(campaign.problem.space, problems)
     problems.attempt(("rules",), check_possible, campaign.problem.space)
@@ -120,7 +128,8 @@ def rewire(campaign: Campaign, said: str) -> Wiring:
 def _capability(found: Mapping[str, Any]) -> Capability:
     inputs = (Input(**{**i, "levels": None if i["levels"] is None else tuple(i["levels"])}) for i in found["inputs"])
     outputs = (Output(**o) for o in found["outputs"])
-    return Capability(**{**found, "inputs": tuple(inputs), "outputs": tuple(outputs)})
+    beliefs = tuple(found.get("beliefs", ()))
+    return Capability(**{**found, "inputs": tuple(inputs), "outputs": tuple(outputs), "beliefs": beliefs})
 
 
 def _check_inputs(

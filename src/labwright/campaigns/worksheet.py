@@ -7,15 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from labwright.campaigns.clerk import Clerk
 from labwright.campaigns.spreadsheet import Sheet, read_sheet
 from labwright.campaigns.spreadsheet.numerals import Numerals, find_numerals
 from labwright.campaigns.spreadsheet.sheet import Cell, Dialect, Row
-from labwright.core.capability import Input
+from labwright.core.attachment import Attachment
 from labwright.core.command import Failure, Measurement
 from labwright.core.errors import InvalidInput, NotFound
+from labwright.core.form import Field, FieldKind, expected, observe
 from labwright.core.heading import Heading, read_headings
 from labwright.core.states import TaskState
-from labwright.core.task import PostedTask, Report, expected, is_numeric, observe
+from labwright.core.task import PostedTask, Report
 from labwright.core.units import convert
 from labwright.core.values import Value, is_number
 
@@ -69,11 +71,14 @@ def check_replaceable(path: Path) -> None:
         raise InvalidInput(f"{path} exists and may be filled in. Record it first, delete it, or name another with -o.")
 
 
-def read_filled(sheet: Sheet, campaign: str, find: Find, *, decimal: str | None = None) -> Filled:
-    """Read a filled sheet; `find` gives a task by its number, or raises NotFound. Every row is checked."""
+def read_filled(sheet: Sheet, campaign: str, find: Find, clerk: Clerk, *, decimal: str | None = None) -> Filled:
+    """Read a filled sheet; `find` gives a task by its number, or raises NotFound. Every row is checked.
+
+    Files are named in their cells; `clerk` reads them.
+    """
     if decimal not in (None, ".", ","):
         raise InvalidInput(f"--decimal {decimal}: expected '.' or ','.")
-    reading = _Reading(sheet, campaign, find, decimal)
+    reading = _Reading(sheet, campaign, find, clerk, decimal)
     for row in sheet.rows:
         reading.take(row)
     return Filled(
@@ -88,8 +93,8 @@ def read_filled(sheet: Sheet, campaign: str, find: Find, *, decimal: str | None 
 class _Reading:
     """One pass over the rows of a filled sheet."""
 
-    def __init__(self, sheet: Sheet, campaign: str, find: Find, decimal: str | None) -> None:
-        self._sheet, self._campaign, self._find = sheet, campaign, find
+    def __init__(self, sheet: Sheet, campaign: str, find: Find, clerk: Clerk, decimal: str | None) -> None:
+        self._sheet, self._campaign, self._find, self._clerk = sheet, campaign, find, clerk
         self._task = sheet.find("task", "record")
         self._note, self._failed = (_optional(sheet, name) for name in ("note", "failed"))
         self._tasks = {row.line: found for row in sheet.rows if (found := self._look_up(row)) is not None}
@@ -136,13 +141,14 @@ class _Reading:
         if posted.state is TaskState.WITHDRAWN:
             raise InvalidInput(f"{posted.withdrawn} Leave the row out.")
         self._check_set(row, posted)
-        values = {f.name: self._value(f, filled[f.name]) for f in posted.task.fields if f.name in filled}
-        observed = None if failed else observe(posted.task, values)
+        entries = {f.name: self._entry(f, filled[f.name]) for f in posted.task.fields if f.name in filled}
+        report = self._clerk.report(posted, entries, failed=failed, note=note)
+        observed = None if failed else observe(posted.task.fields, report.values, report.files)
         if posted.state is not TaskState.OPEN:
             self._check_same(posted, Failure(reason=failed) if failed else observed)
             self.known.append(posted)
         else:
-            self.reports[posted.id] = Report(task=posted.id, values=values, failed=failed or None, note=note or None)
+            self.reports[posted.id] = report
 
     def _look_up(self, row: Row) -> PostedTask | None:
         try:
@@ -163,7 +169,7 @@ class _Reading:
     def _cells(self, row: Row, posted: PostedTask) -> dict[str, Cell]:
         return {f.name: self._sheet.cell(row, self._heading(f)) for f in posted.task.fields}
 
-    def _heading(self, field: Input) -> Heading:
+    def _heading(self, field: Field) -> Heading:
         exact = [h for h in self._sheet.headings if h.text == _field_text(field)]
         return exact[0] if exact else self._sheet.find(field.name, "record")
 
@@ -208,13 +214,17 @@ class _Reading:
         cells: list[Cell] = []
         for row in self._sheet.rows:
             posted = self._tasks.get(row.line)
-            numeric = [] if posted is None else [f for f in posted.task.fields if is_numeric(f)]
+            numeric = [] if posted is None else [f for f in posted.task.fields if f.is_numeric]
             cells += [self._sheet.cell(row, self._heading(field)) for field in numeric]
         return find_numerals(cells, self._sheet.dialect.delimiter)
 
-    def _value(self, field: Input, cell: Cell) -> Measurement:
+    def _entry(self, field: Field, cell: Cell) -> Measurement | Attachment:
+        if field.kind is FieldKind.FILE:
+            return self._clerk.file(field, cell.text)
+        if field.kind in (FieldKind.WORDS, FieldKind.YES_NO, FieldKind.BELIEF):
+            return Measurement(value=cell.text)
         number = self._numerals.read(cell.text)
-        if number is None and is_numeric(field):
+        if number is None and field.is_numeric:
             self._numerals.require(cell, f"{field.name}: {expected(field)}.")
         if number is None or (field.levels is not None and cell.text in field.levels):
             return Measurement(value=cell.text)
@@ -249,7 +259,7 @@ def _words(posted: PostedTask) -> str:
 
 def _row(line: int, posted: PostedTask, texts: Sequence[str], given: Sequence[str], fields: Sequence[str]) -> Row:
     task, write = posted.task, Numerals(decimal=".").write
-    asked = "; ".join(f"{f.name}: {expected(f)}" for f in task.fields)
+    asked = "; ".join(f.asked for f in task.fields)
     cells = {
         "task": str(posted.id),
         "trial": " ".join(map(str, posted.trials)),
@@ -262,7 +272,7 @@ def _row(line: int, posted: PostedTask, texts: Sequence[str], given: Sequence[st
     return Row(line=line, cells=tuple(cells.get(text, "") for text in texts))
 
 
-def _field_text(field: Input) -> str:
+def _field_text(field: Field) -> str:
     text = f"{field.name} ({field.unit})" if field.unit and field.unit != "1" else field.name
     return f"result {text}" if text in FIXED else text
 

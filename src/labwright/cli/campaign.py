@@ -100,9 +100,9 @@ def stop(target: Target) -> None:
 
     folder, name = find_campaign(target)
     app = make_app()
-    problems = app.stop(folder, name)
+    problems = app.stop(folder, name, file=path if (path := Path(target)).suffix in (".yaml", ".yml") else None)
     typer.echo(f"{name} is stopped.")
-    tasks = app.tasks(folder, name)
+    tasks = app.desk.tasks(folder, name)
     for task in tasks:
         typer.echo(f"People may have begun {task}: its trial ends with what they report, or that it was not done.")
     if tasks:

@@ -9,6 +9,7 @@ from typing import Any
 
 from labwright.app import Checked, Standing
 from labwright.cli.words import counts
+from labwright.core.belief import GivenBelief
 from labwright.core.capability import Capability
 from labwright.core.material import Lot, LotEntry, Sample
 from labwright.core.need import Supply
@@ -64,6 +65,15 @@ def correction_json(correction: Correction) -> dict[str, Json]:
     return told | {"outcomes": dict(correction.outcomes)}
 
 
+def belief_json(given: GivenBelief) -> dict[str, Json]:
+    """Return what somebody said of where the best lies, in the unit of its parameter, as plain values."""
+    belief = given.belief
+    said: dict[str, Json] = {"parameter": belief.parameter, "near": belief.near, "within": belief.within}
+    ended: dict[str, Json] = {"ended_at": given.ended_at, "ended_by": given.ended_by, "ended_why": given.ended_why}
+    told: dict[str, Json] = {"belief": given.id, "by": given.by, "at": given.at, "why": given.why, "task": given.task}
+    return {**told, **said, "likely": dict(belief.likely), "weight": belief.weight, **ended}
+
+
 def run_json(run: Run) -> dict[str, Json]:
     """Return a run as plain values."""
     return {
@@ -94,6 +104,7 @@ def standing_json(standing: Standing) -> dict[str, Json]:
         if problem.aim is Aim.FRONT
         else None,
         "left": _left_json(standing),
+        "beliefs": [belief_json(given) for given in standing.beliefs],
     }
 
 

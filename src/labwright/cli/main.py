@@ -10,16 +10,21 @@ from labwright import __version__
 from labwright.cli import (
     approvals,
     backup,
+    beliefs,
+    booking,
     campaign,
     decide,
+    guard,
     hand,
     materials,
     people,
     records,
+    resources,
     settle,
     starting,
     suggest,
     tasks,
+    telemetry,
 )
 
 app = typer.Typer(
@@ -54,6 +59,8 @@ app.command()(campaign.run)
 app.command()(campaign.conduct)
 app.command()(campaign.worker)
 app.command()(campaign.stop)
+app.command()(beliefs.believe)
+app.command()(beliefs.retract)
 app.command()(hand.pause)
 app.command()(hand.resume)
 app.command()(hand.extend)
@@ -78,9 +85,17 @@ app.command()(decide.decide)
 app.command()(decide.gone)
 app.command()(settle.settle)
 app.add_typer(people.app)
+app.add_typer(guard.app)
+app.command()(resources.resources)
+app.command()(telemetry.telemetry)
+app.command()(booking.take)
+app.command("give-back")(booking.give_back)
+app.command()(booking.calendar)
 app.add_typer(materials.lots)
 app.command()(materials.samples)
 app.command()(tasks.tasks)
+app.command()(tasks.claim)
+app.command()(tasks.done)
 app.command()(tasks.worksheet)
 app.command()(tasks.record)
 

@@ -1,14 +1,11 @@
 """Samples and lots: list them, and put on record what a lot holds."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from labwright.cli.campaign import AsJson
-
-if TYPE_CHECKING:
-    from datetime import date
 
 lots = typer.Typer(name="lots", help="What is there to take from: list lots, look at one, add to one, correct one.")
 Folder = Annotated[
@@ -59,11 +56,12 @@ def add(
     folder: Folder = Path(),
 ) -> None:
     """Put a new lot on record, or more of one that is there. Its unit stays that of the first time."""
+    from labwright.cli.numbers import last_day
     from labwright.cli.target import make_app
     from labwright.core.material import amount_words
     from labwright.core.units import parse_quantity
 
-    given, day = parse_quantity(amount, "--amount"), _date(expires)
+    given, day = parse_quantity(amount, "--amount"), last_day(expires, "--expires")
     lot = make_app().add_lot(folder, name, given, expires=day, location=location, why=why)
     until = f", to be used until {lot.expires}" if lot.expires else ""
     typer.echo(f"{name} has {amount_words(lot.left, lot.unit)} left{until}.")
@@ -103,14 +101,3 @@ def samples(
         machine.print_json([machine.sample_json(sample) for sample in found])
     else:
         tables.print_samples(found)
-
-
-def _date(text: str | None) -> "date | None":
-    from datetime import date
-
-    from labwright.core.errors import InvalidInput
-
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(f"--expires is {text!r}; a date such as 2027-01-01 was expected.") from None

@@ -1,8 +1,12 @@
-"""Whole numbers on the command line, as people write them."""
+"""Whole numbers and days on the command line, as people write them."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from datetime import date
 
 
 def whole(least: int) -> Callable[[str | int], int]:
@@ -18,3 +22,15 @@ def whole(least: int) -> Callable[[str | int], int]:
         return int(written)
 
     return read
+
+
+def last_day(text: str | None, option: str) -> "date | None":
+    """Return the day that an option names, if any; what is no date raises InvalidInput."""
+    from datetime import date
+
+    from labwright.core.errors import InvalidInput
+
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(f"{option} is {text!r}; a date such as 2027-01-01 was expected.") from None

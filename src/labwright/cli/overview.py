@@ -1,5 +1,6 @@
 """The status of a laboratory: its campaigns, who works on what, and what waits for people."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -10,10 +11,12 @@ from labwright.campaigns.report.insight import outlook_words
 from labwright.cli import machine
 from labwright.cli.tables import make_console, print_table
 from labwright.cli.words import best_words, counts, plain
+from labwright.core.moment import moment
 from labwright.core.run import Run
 from labwright.core.states import CampaignState, TrialState
+from labwright.core.task import PostedTask
 from labwright.core.values import Json
-from labwright.storage.presence import WorkerRecord
+from labwright.storage.presence import WorkerRecord, holding_of
 
 REASONS = 3  # of a campaign's failed trials, the latest
 
@@ -27,6 +30,9 @@ def as_json(found: Overview) -> dict[str, Json]:
         "unknown": [{"campaign": r.campaign, "trials": list(r.trials), **machine.run_json(r)} for r in found.unknown],
         "approvals": [a.name for a in found.approvals],
         "tasks": [t.id for t in found.tasks],
+        "late": [t.id for t in found.tasks if t.is_late(_now())],
+        "guards": [{"instrument": g.instrument, "state": g.state.value, "why": g.why} for g in found.guards],
+        "taken": [{"thing": r.thing, "person": r.person, "why": r.why, "since": r.since} for r in found.taken],
     }
 
 
@@ -58,10 +64,34 @@ def print_overview(found: Overview, folder: Path, place: str) -> None:
     why = {(s.record.name, t.number): t.why for s in found.standings for t in s.trials}
     for run in found.unknown:
         console.print(_unknown_words(run, why.get((run.campaign, run.trials[0])), place))
+    for guard in found.guards:
+        said = f": {guard.why}" if guard.why else ""
+        look = f"labwright guard{f' --folder{place}' if place else ''}"
+        console.print(f"{guard.state.value.capitalize()}: {guard.instrument}{said}. Look: {look}")
+    for taken in found.taken:
+        name = found.called.get(holding_of(taken.thing), taken.thing)
+        console.print(f"Taken: {name} by {taken.person}: {taken.why}.")
     for approval in found.approvals:
         console.print(f"Waits for approval: {approval.name}. Look: labwright approvals{place}")
     for task in found.tasks:
-        console.print(f"Waits for a person: {task}. Look: labwright tasks{place}")
+        console.print(f"Waits for {_whom(task)}: {task}{_late(task)}{_claimed(task)}. Look: labwright tasks{place}")
+
+
+def _whom(task: PostedTask) -> str:
+    return "a person" if task.task.to.anybody else str(task.task.to)
+
+
+def _late(task: PostedTask) -> str:
+    """Say since when a task is late, if it is."""
+    return f", LATE since {moment(task.due)}" if task.due and task.is_late(_now()) else ""
+
+
+def _claimed(task: PostedTask) -> str:
+    return f", claimed by {task.claimed_by}" if task.claimed_by else ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def _print_campaigns(standings: list[Standing], folder: Path) -> None:

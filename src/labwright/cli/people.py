@@ -1,5 +1,6 @@
 """The people of a laboratory: list them, add one, remove one, change a secret."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,13 +10,19 @@ from labwright.cli.campaign import AsJson
 from labwright.cli.credentials import AsPerson, SecretFile
 
 if TYPE_CHECKING:
-    from labwright.core.person import Person
+    from collections.abc import Sequence
 
-app = typer.Typer(name="people", help="Who may approve and decide: list them, add or remove one.")
+    from labwright.core.person import Person, Skill
+    from labwright.core.values import Json
+
+app = typer.Typer(name="people", help="Who may approve, decide and answer: list, add, remove, say what they can do.")
 Folder = Annotated[
     Path, typer.Option("--folder", metavar="FOLDER", help="Where labwright.db is; otherwise here.", show_default=False)
 ]
 Name = Annotated[str, typer.Argument(metavar="PERSON", help="The person's name.", show_default=False)]
+SkillName = Annotated[
+    str, typer.Argument(metavar="SKILL", help="What they can do, as 'gas chromatography'.", show_default=False)
+]
 Voucher = Annotated[
     str | None,
     typer.Option("--as", metavar="NAME", help="Who you are; only the first person needs nobody.", show_default=False),
@@ -37,12 +44,16 @@ def people(context: typer.Context, *, folder: Folder = Path(), json: AsJson = Fa
 
     if context.invoked_subcommand is not None:
         return
-    found = make_app().people(folder)
+    app = make_app()
+    found, skills = app.people(folder), app.desk.skills(folder)
     if json:
-        machine.print_json([_json(p) for p in found])
+        machine.print_json([_json(p, skills) for p in found])
         return
     for person in found:
         typer.echo(_line(person))
+        for skill in skills:
+            if skill.person == person.name and skill.counts:
+                typer.echo(f"  has the skill {skill}")
     if not found:
         typer.echo("Nobody is on record yet. Begin with: labwright people add NAME")
 
@@ -75,6 +86,46 @@ def remove(name: Name, *, as_: AsPerson, secret_file: SecretFile = None, folder:
 
     make_app().remove_person(folder, name, by=credential(as_, secret_file))
     typer.echo(f"{name} may approve and decide nothing any more.")
+
+
+@app.command()
+def vouch(
+    name: Name,
+    skill: SkillName,
+    *,
+    as_: AsPerson,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="The last day on which it counts, as 2027-01-01.")
+    ] = None,
+    secret_file: SecretFile = None,
+    folder: Folder = Path(),
+) -> None:
+    """Say, with your secret, that a person has a skill: tasks and questions that call for it are for them as well."""
+    from labwright.cli.credentials import credential
+    from labwright.cli.numbers import last_day
+    from labwright.cli.target import make_app
+
+    day = last_day(until, "--until")
+    found = make_app().desk.vouch(folder, name, skill, by=credential(as_, secret_file), until=day)
+    typer.echo(f"{name} has the skill {found}.")
+
+
+@app.command()
+def revoke(
+    name: Name,
+    skill: SkillName,
+    *,
+    as_: AsPerson,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why, for the record.", show_default=False)],
+    secret_file: SecretFile = None,
+    folder: Folder = Path(),
+) -> None:
+    """Say, with your secret, that a person's skill counts no more. What they answered before stays."""
+    from labwright.cli.credentials import credential
+    from labwright.cli.target import make_app
+
+    make_app().desk.revoke(folder, name, skill, by=credential(as_, secret_file), why=why)
+    typer.echo(f"{name} has the skill {skill} no more.")
 
 
 @app.command()
@@ -124,6 +175,7 @@ def _line(person: "Person") -> str:
     return f"{person.name}: added {moment(person.added_at)}{vouched}{left}"
 
 
-def _json(person: "Person") -> dict[str, str | None]:
-    times = {"added_at": person.added_at, "added_by": person.added_by, "ended_at": person.ended_at}
-    return {"name": person.name, **times}
+def _json(person: "Person", skills: "Sequence[Skill]") -> "dict[str, Json]":
+    times: dict[str, Json] = {"added_at": person.added_at, "added_by": person.added_by, "ended_at": person.ended_at}
+    own: list[Json] = [asdict(skill) for skill in skills if skill.person == person.name]
+    return {"name": person.name, **times, "skills": own}

@@ -97,7 +97,14 @@ def report(
         raise InvalidInput(
             f"A report is written as .html; {path} is not, and might be something else. Nothing was written."
         )
-    write_report(path, standing.campaign, standing.record, standing.trials, statements=statements)
+    write_report(
+        path,
+        standing.campaign,
+        standing.record,
+        standing.trials,
+        statements=statements,
+        beliefs=standing.beliefs,
+    )
     typer.echo(f"Wrote {path}, the report of {name}. Open it in a browser.")
 
 

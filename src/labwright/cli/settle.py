@@ -4,16 +4,13 @@ from typing import Annotated
 
 import typer
 
-from labwright.cli.campaign import CampaignFile
+from labwright.cli.campaign import Target
 from labwright.cli.credentials import SecretFile
-
-Resource = Annotated[
-    str, typer.Argument(metavar="RESOURCE", help="The resource's name in the file.", show_default=False)
-]
+from labwright.cli.guard import Resource
 
 
 def settle(
-    file: CampaignFile,
+    target: Target,
     resource: Resource,
     *,
     as_: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Who you are.", show_default=False)] = None,
@@ -30,23 +27,19 @@ def settle(
     Where it is not known what became of an action, the resource does nothing more before somebody has said it.
     """
     from labwright.cli.credentials import credential
-    from labwright.cli.target import make_app
+    from labwright.cli.target import make_app, named
     from labwright.core.errors import InvalidInput
-    from labwright.core.reason import stated
-    from labwright.resources.resource import Seen
 
-    app, said = make_app(), dict(_said(one) for one in say or [])
+    settling, said, place = make_app().settling, dict(_said(one) for one in say or []), named(target, resource)
     if happened and never_happened:
         raise InvalidInput("Say one of --happened and --never-happened.")
     outcome = happened if happened or never_happened else None
     if as_ is not None and why is not None:
-        reason = stated(why)
-        who = credential(as_, secret_file)
-        standing = app.settle(file, resource, who, lambda by: Seen(by=by, why=reason, happened=outcome, said=said))
+        standing = settling.settle(place, credential(as_, secret_file), why, happened=outcome, said=said)
     elif as_ or why or said or outcome is not None:
         raise InvalidInput("To say what you saw, give --as and --why.")
     else:
-        standing = app.memory(file, resource)
+        standing = settling.standing(place)
     for line in standing.lines:
         typer.echo(line)
     if standing.doubt is not None:

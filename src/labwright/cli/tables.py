@@ -137,6 +137,8 @@ def print_answer(standing: Standing, file: Path, new: str | None, *, command: st
 def print_standing(standing: Standing) -> None:
     """Say how a campaign stands, what the model makes of its results, and how far it can be trusted."""
     _print_found(standing)
+    for given in standing.beliefs:
+        make_console().print(given.told(standing.campaign.problem.space))
     for words in model_words(standing.campaign.problem, standing.trials, standing.campaign.units):
         make_console().print(plain(words))
 

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from labwright.app import App
+from labwright.app.named import Named
 from labwright.campaigns.file import DocumentError, parse
 from labwright.core.errors import InvalidInput
 from labwright.settings import Settings
@@ -47,3 +48,12 @@ def find_trial(target: str) -> tuple[Path, str, int]:
         raise InvalidInput(f"{target!r} is not a trial. Expected the campaign's name or file and a number: NAME/7.")
     folder, name = find_campaign(campaign)
     return folder, name, int(number)
+
+
+def named(target: str, resource: str) -> Named:
+    """Return a resource of a campaign that is given by its name or its file."""
+    folder, campaign = find_campaign(target)
+    path = Path(target)
+    return Named(
+        folder=folder, campaign=campaign, resource=resource, file=path if path.suffix in (".yaml", ".yml") else None
+    )

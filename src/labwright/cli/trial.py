@@ -1,8 +1,10 @@
 """All that is known of one trial, for people and for machines."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 
 from labwright.app import TrialRecord, from_here
+from labwright.campaigns.believing import heard_by
 from labwright.cli import machine
 from labwright.cli.words import chance, context_words, outcome_words, point_words, with_unit
 from labwright.core.command import Failure, assigned
@@ -10,6 +12,7 @@ from labwright.core.material import standing_words
 from labwright.core.moment import moment
 from labwright.core.run import Run
 from labwright.core.states import RunState
+from labwright.core.trial import Statement
 from labwright.core.values import Json
 from labwright.planning.reasons import plus_minus
 from labwright.planning.stopping import noted, past_words, rough
@@ -35,7 +38,7 @@ def lines_of(record: TrialRecord) -> Iterator[str]:
 
 def as_json(record: TrialRecord) -> dict[str, Json]:
     """Return all that is known of a trial as plain values."""
-    said: list[Json] = [{"what": s.what, "by": s.by, "why": s.why, "at": s.at, "run": s.run} for s in record.statements]
+    said: list[Json] = [_statement_json(s) for s in record.statements]
     return {
         **machine.trial_json(record.campaign.problem, record.trial),
         "runs": [_run_json(record, run) for run in record.runs],
@@ -43,6 +46,12 @@ def as_json(record: TrialRecord) -> dict[str, Json]:
         "corrections": [machine.correction_json(a) for a in record.corrections],
         "statements": said,
     }
+
+
+def _statement_json(said: Statement) -> dict[str, Json]:
+    told: dict[str, Json] = {"what": said.what, "by": said.by, "why": said.why, "at": said.at, "run": said.run}
+    files: list[Json] = [asdict(file) for file in said.files]
+    return told | {"sealed": said.sealed, "files": files}
 
 
 def _run_json(record: TrialRecord, run: Run) -> dict[str, Json]:
@@ -110,6 +119,9 @@ def _grounds(record: TrialRecord) -> Iterator[str]:
         yield f"  asked before: {said}"
     if belief := grounds.get("belief"):
         yield f"  beliefs: {_belief_words(belief['density'], belief['power'])}"
+    for number in heard_by(record.trial.proposal):
+        given = next((given for given in record.beliefs if given.id == number), None)
+        yield f"  heard: {f'belief {number}' if given is None else given.told(record.campaign.problem.space)}"
 
 
 def _belief_words(density: float, power: float) -> str:
@@ -152,5 +164,12 @@ def _run(record: TrialRecord, run: Run) -> Iterator[str]:
         yield f"    came back {came}" if came else "    done; it gives no values"
         for reference in outcome.objects:
             found = record.files.get(reference)
-            yield f"    kept {reference + ', which is not here' if found is None else from_here(found)}"
+            place = f"{reference}, which is not here" if found is None else from_here(found)
+            yield f"    kept {place}{_handed_in(record, run, reference)}"
     yield from (f"    {said}" for said in record.said_of(run))
+
+
+def _handed_in(record: TrialRecord, run: Run, reference: str) -> str:
+    """Say what a kept file is, where a person handed it in."""
+    files = [file for said in record.said_of(run) for file in said.files if file.reference == reference]
+    return f" ({'; '.join(map(str, files))})" if files else ""

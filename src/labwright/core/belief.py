@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labwright.core.errors import InvalidInput
+from labwright.core.moment import moment
 from labwright.core.space import Categorical, Continuous, Discrete, Ordinal, Space
 from labwright.core.values import finite, show
 
@@ -52,6 +53,16 @@ class Belief:
             case other:
                 raise InvalidInput(f"{self.parameter} is {other}; a belief is about a number or a word.")
 
+    def words(self, unit: str | None) -> str:
+        """Write it for people, with the unit of its parameter."""
+        weight = "" if self.weight == 1 else f", weight {show(self.weight)}"
+        if self.likely:
+            chances = ", ".join(f"{word} {show(chance)}" for word, chance in self.likely.items())
+            return f"{self.parameter} = {chances}{weight}"
+        of = f" {unit}" if unit and unit != "1" else ""
+        apart = " K" if unit in ("degC", "°C") else of
+        return f"{self.parameter} = {show(self.near)}{of} within {show(self.within)}{apart}{weight}"
+
     def _check_number(self, low: float, high: float) -> None:
         if self.near is None:
             raise InvalidInput(f"{self.parameter} is a number; say near and within, not likely.")
@@ -72,3 +83,35 @@ class Belief:
         rest = max(1 - sum(self.likely.values()), 0.0)
         others = sum(level not in self.likely for level in levels) or 1
         return [self.likely.get(level, rest / others) for level in levels]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenBelief:
+    """A belief that somebody put on record while a campaign was under way; it counts until somebody takes it back.
+
+    `task`: the question that it answers, if any.
+    """
+
+    id: int
+    campaign: str
+    belief: Belief
+    by: str
+    at: str
+    why: str | None = None
+    task: int | None = None
+    ended_at: str | None = None
+    ended_by: str | None = None
+    ended_why: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the planner heeds it now."""
+        return self.ended_at is None
+
+    def told(self, space: Space) -> str:
+        """Write it for people: who expects the best where, why, and whether it still counts."""
+        why = f": {self.why}" if self.why else ""
+        asked = f", asked in task {self.task}" if self.task else ""
+        said = self.belief.words(space[self.belief.parameter].unit)
+        ended = f" Taken back by {self.ended_by}, {moment(self.ended_at)}: {self.ended_why}." if self.ended_at else ""
+        return f"Belief {self.id} of {self.by}, {moment(self.at)}{asked}: {said}{why}.{ended}"

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from labwright.core.approval import ApprovalRule
+from labwright.core.availability import Availability
 from labwright.core.problem import Problem
 from labwright.core.procedure import Step
 from labwright.core.source import Origin
@@ -12,17 +14,53 @@ from labwright.core.values import Json, show
 
 
 @dataclass(frozen=True, kw_only=True)
+class Guard:
+    """That a monitor stands before a resource, with the limits of a signed file.
+
+    `mode`: in which its commands are meant. `channels`: which channel of the limits an input sets, by `input` or
+    `capability.input`, where it has another name. `instrument`: what the limits call it, if not as the campaign does.
+    """
+
+    limits: str
+    mode: str
+    channels: Mapping[str, str] = field(default_factory=dict)
+    instrument: str | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What people want to know of an instrument: whose it is, and when it was calibrated, and must be again."""
+
+    owner: str | None = None
+    serial: str | None = None
+    calibrated: date | None = None
+    due: date | None = None
+
+    def overdue(self, today: date) -> bool:
+        """Whether it had to be calibrated again before today."""
+        return self.due is not None and self.due < today
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlugIn:
-    """A plug-in by its name, with the options of the file. `capacity`: how many runs a resource takes at once."""
+    """A plug-in by its name, with the options of the file.
+
+    `capacity`: how many runs a resource takes at once; `guard`: what stands before it, if anything does;
+    `availability`: when it is to be had, if not always; `about`: what people want to know of it.
+    """
 
     kind: str
     options: Mapping[str, Json] = field(default_factory=dict)
     capacity: int = 1
+    guard: Guard | None = None
+    availability: Availability | None = None
+    about: About = About()
 
     @property
     def is_people(self) -> bool:
         """Whether its commands are tasks for people and no more: the database itself knows what became of them."""
-        return self.kind == "person"
+        return self.kind in ("person", "expert")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,9 @@ from labwright.core.values import Value
 class Input:
     """One thing that is set: a number within limits, or one of `levels`. None: the resource does not say.
 
-    `shared`: trials that are gathered in one run must agree on it (the temperature of a furnace).
+    `shared`: trials that are gathered in one run must agree on it (the temperature of a furnace). `file`: it is a file
+    that an earlier step gave, by its reference. `shown`: it is only told to people and sets nothing, so it needs no
+    limits.
     """
 
     name: str
@@ -20,14 +22,17 @@ class Input:
     levels: tuple[Value, ...] | None = None
     required: bool = True
     shared: bool = False
+    shown: bool = False
+    file: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """One thing that comes back. None means that the resource does not say the unit."""
+    """One thing that comes back. None: the resource does not say the unit. `file`: it is a kept file's reference."""
 
     name: str
     unit: str | None = None
+    file: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,7 +42,7 @@ class Capability:
     `repeatable`: doing it again changes nothing in the world (a simulation, a table). `queryable`: the resource can say
     what became of a command. `fenced`: the device itself refuses a command whose epoch is older than one that it has
     seen or was asked with. `batch`: the most trials that it takes at once. `candidates`: where only certain inputs are
-    possible, the columns of a table of them.
+    possible, the columns of a table of them. `beliefs`: the parameters of which it asks people where the best lies.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Capability:
     fenced: bool = False
     batch: int = 1
     candidates: Mapping[str, Sequence[Value]] | None = None
+    beliefs: tuple[str, ...] = ()
 
     def input(self, name: str) -> Input | None:
         """Return the input of that name, or None."""

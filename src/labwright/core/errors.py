@@ -9,6 +9,7 @@ PlatformError
 │   └── PluginNotFound
 ├── MissingExtra             an optional package is not installed
 ├── ResourceUnavailable      an instrument or a server cannot be reached
+├── HeldBack                 a command was not sent, because the instrument is not in a state for it
 ├── StorageUnavailable       the database cannot be opened, read or written
 │   └── StorageDamaged       its file is not whole: to try again does not help
 ├── CampaignBusy             another process runs this campaign
@@ -71,6 +72,17 @@ class MissingExtra(PlatformError):
 
 class ResourceUnavailable(PlatformError):
     """An instrument or a server cannot be reached."""
+
+
+class HeldBack(PlatformError):
+    """A command was not sent, because the instrument is not in a state for it; it may be sent later.
+
+    `rule`: the name of what holds it back.
+    """
+
+    def __init__(self, rule: str, words: str) -> None:
+        self.rule = rule
+        super().__init__(words)
 
 
 class StorageUnavailable(PlatformError):

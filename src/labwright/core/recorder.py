@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import Protocol
 
 from labwright.core.command import Failure, Outcome
+from labwright.core.errors import NotFound
 from labwright.core.task import Task
 from labwright.core.telemetry import Channel, Gap, Quality, Stream, Streaming
 
@@ -23,6 +25,10 @@ class Recorder(Protocol):
 
     async def keep(self, name: str, data: bytes) -> str:
         """Store a file of the command and return its reference, for `Observation.objects`."""
+        ...
+
+    async def fetch(self, reference: str) -> Path:
+        """Return where a file lies that an earlier step gave, to be read only; one that is not here raises NotFound."""
         ...
 
     async def task(self, task: Task) -> Outcome:
@@ -50,6 +56,10 @@ class Silent:
     async def keep(self, name: str, data: bytes) -> str:
         """Return the reference that the file would have."""
         return f"sha256:{sha256(data).hexdigest()}"
+
+    async def fetch(self, reference: str) -> Path:
+        """There is none."""
+        raise NotFound(f"There is no file {reference} here.")
 
     async def task(self, task: Task) -> Outcome:
         """Nobody is there to do it."""

@@ -56,6 +56,15 @@ class Channel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What a channel was read to be, when it was asked for. `unit` None: the resource does not say."""
+
+    value: Value
+    unit: str | None = None
+    quality: Quality = Quality.GOOD
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gap:
     """A time, in seconds since 1970, of which nothing is known of a channel, and why; None: of all channels."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from labwright.core.attachment import HandedIn
 from labwright.core.moment import moment
 from labwright.core.problem import Aim, Problem
 from labwright.core.states import TrialState
@@ -62,7 +63,8 @@ class Correction:
 class Statement:
     """What somebody said of a trial, in their own words: they approved it, recorded a result, decided an unknown run.
 
-    `by`: their name, as far as it was told; `run`: the run that it is about, if not the trial as a whole.
+    `by`: their name, as far as it was told; `run`: the run that it is about, if not the trial as a whole; `sealed`: the
+    digest of what they reported, where they have shown who they are; `files`: what they handed in.
     """
 
     trial: int
@@ -71,10 +73,13 @@ class Statement:
     by: str | None
     why: str | None
     run: int | None = None
+    sealed: str | None = None
+    files: tuple[HandedIn, ...] = ()
 
     def __str__(self) -> str:
         by = f" by {self.by}" if self.by else ""
-        return f"{self.what}{by}, {moment(self.at)}{f': {self.why}' if self.why else ''}"
+        signed = f" (signed, sha256 {self.sealed[:12]})" if self.sealed else ""
+        return f"{self.what}{by}, {moment(self.at)}{signed}{f': {self.why}' if self.why else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)

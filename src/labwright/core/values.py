@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from numbers import Real
 from typing import TypeAlias
@@ -10,6 +11,8 @@ from typing import TypeAlias
 Value: TypeAlias = float | int | str
 Point: TypeAlias = Mapping[str, Value]
 Json: TypeAlias = "bool | int | float | str | list[Json] | tuple[Json, ...] | Mapping[str, Json] | None"
+
+REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def is_number(value: object) -> bool:
@@ -63,3 +66,8 @@ def show(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return str(value)
+
+
+def is_reference(value: object) -> bool:
+    """Say whether a value is the reference of a kept file: `sha256:` and 64 hexadecimal digits."""
+    return isinstance(value, str) and REFERENCE.fullmatch(value) is not None

@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from labwright.core.capability import Capability, Output
+from labwright.core.capability import Capability
 from labwright.core.command import Answer, CannotTell, Command, Failure, Gathered, Measurement, Observation, Outcome
 from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.core.recorder import Recorder
 from labwright.core.values import Value
-from labwright.resources.plain import InputOptions
+from labwright.resources.plain import FILE, InputOptions, output
 from labwright.resources.stranger import Misbehaved, is_cancelled, plain, text, words
 
 MOST_CALLS = 256  # at once; the default of asyncio is a few more than there are cores
@@ -32,7 +32,8 @@ class FunctionResource:
     """
 
     class Options(BaseModel):
-        """`call`: file.py:function or package.module:function; `outputs`: the unit of each value that it returns.
+        """`call`: file.py:function or package.module:function; `outputs`: the unit of each value that it returns, or
+        `file` for one that is a path or bytes.
 
         `batch`: the most trials that it takes at once; it is then called with a list for each input that is not
         `shared`, and returns for each output a list, or one value for all.
@@ -80,7 +81,8 @@ class FunctionResource:
         """
         try:
             async with asyncio.timeout(command.timeout_s) as limit:
-                return self._outcome(await self._returned(self._inputs(command)), command)
+                returned = await self._returned(await self._given(command, recorder))
+                return await self._kept(self._outcome(returned, command), recorder)
         except BaseException as error:  # a stranger's code may raise anything, SystemExit too; it has ended
             if limit.expired():
                 return self._too_long(command)
@@ -99,11 +101,18 @@ class FunctionResource:
             return Failure(reason=said)
         raise ResourceUnavailable(f"{self.name}: {said}; it may still go on.")
 
-    def _inputs(self, command: Command) -> Mapping[str, Any]:
-        """Return what the function is called with: where it takes batches, a list for each input, also of one trial."""
+    async def _given(self, command: Command, recorder: Recorder) -> Mapping[str, Any]:
+        """Return what the function is called with: where it takes batches, a list for each input, also of one trial.
+
+        A file is given as its path.
+        """
+        files = [i.name for i in self._capability.inputs if i.file]
+        rows = [
+            {**row, **{n: await recorder.fetch(str(row[n])) for n in files if n in row}}
+            for row in command.batch or (command.inputs,)
+        ]
         if self._options.batch is None:
-            return command.inputs
-        rows = command.batch or (command.inputs,)
+            return rows[0]
         shared = {i.name for i in self._capability.inputs if i.shared}
         return {n: rows[0][n] if n in shared else [row[n] for row in rows] for n in rows[0]}
 
@@ -126,7 +135,32 @@ class FunctionResource:
         return Observation(values={str(n): self._measurement(n, v) for n, v in returned.items()})
 
     def _measurement(self, name: object, value: object) -> Measurement:
-        return Measurement(value=plain(value), unit=self._options.outputs.get(str(name)))
+        said = self._options.outputs.get(str(name))
+        if said == FILE:
+            return Measurement(value=value)  # type: ignore[arg-type]  # its bytes, or where it lies, until it is kept
+        return Measurement(value=plain(value), unit=said)
+
+    async def _kept(self, outcome: Outcome, recorder: Recorder) -> Outcome:
+        """Return the outcome with each file that the function returned kept, and its reference as the value."""
+        if not any(o.file for o in self._capability.outputs) or isinstance(outcome, Failure):
+            return outcome
+        if isinstance(outcome, Gathered):
+            found = [await self._one_kept(one, recorder) for one in outcome.outcomes]
+            return Gathered(outcomes=tuple(found))
+        return await self._one_kept(outcome, recorder)
+
+    async def _one_kept(self, found: Observation | Failure, recorder: Recorder) -> Observation | Failure:
+        if isinstance(found, Failure):
+            return found
+        values, objects = dict(found.values), []
+        for name in (o.name for o in self._capability.outputs if o.file and o.name in values):
+            data = await asyncio.to_thread(_content, values[name].value)
+            if data is None:
+                what = text(values[name].value)
+                return Failure(reason=f"{self._options.call} returned {name} = {what}; a path or bytes were expected.")
+            values[name] = Measurement(value=await recorder.keep(name, data))
+            objects.append(str(values[name].value))
+        return Observation(values=values, quality=found.quality, objects=tuple(objects))
 
     async def ask(self, command: Command) -> Answer:
         """Cannot tell: a function keeps no record of its calls."""
@@ -136,17 +170,14 @@ class FunctionResource:
         """A function in progress cannot be stopped; nothing new is begun."""
 
 
-def load_function(call: str, folder: Path, *, option: str = "call") -> Callable[..., Any]:
-    """Import `file.py:name` from the folder, or `package.module:name`; what is not there raises InvalidInput.
-
-    `option` is where the file names it.
-    """
+def load_function(call: str, folder: Path, option: str = "call") -> Callable[..., Any]:
+    """Import `file.py:name` from the folder, or `package.module:name`; what is not there raises InvalidInput."""
     module_name, _, function_name = call.rpartition(":")
     if not module_name:
         raise InvalidInput(f"{option}: {call!r} has no function; expected file.py:function or package.module:function.")
     try:
         module = (
-            _load_file(folder / module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+            load_file(folder / module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
         )
     except (Exception, SystemExit) as error:  # importing runs a stranger's code
         raise InvalidInput(f"{option}: {call!r} cannot be imported: {words(error)}.") from error
@@ -156,7 +187,8 @@ def load_function(call: str, folder: Path, *, option: str = "call") -> Callable[
     return function  # type: ignore[no-any-return]
 
 
-def _load_file(path: Path) -> Any:
+def load_file(path: Path) -> Any:
+    """Import a file by its path."""
     spec = importlib.util.spec_from_file_location(f"labwright_function_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -181,7 +213,7 @@ def _capability(options: FunctionResource.Options, function: Callable[..., Any])
             options.inputs.get(p.name, InputOptions()).declared(p.name, required=p.default is inspect.Parameter.empty)
             for p in parameters.values()
         ),
-        outputs=tuple(Output(name=name, unit=unit) for name, unit in options.outputs.items()),
+        outputs=tuple(output(name, said) for name, said in options.outputs.items()),
         repeatable=options.repeatable,
         batch=options.batch or 1,
     )
@@ -192,6 +224,14 @@ def _call(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Any:
         return function(**inputs)
     except BaseException as error:  # SystemExit would end the thread, and a future takes no StopIteration
         raise Misbehaved from error
+
+
+def _content(found: object) -> bytes | None:
+    """Return the bytes of what a function returned as a file; None where it is none."""
+    if isinstance(found, bytes | bytearray):
+        return bytes(found)
+    path = Path(found) if isinstance(found, str | Path) else None
+    return path.read_bytes() if path is not None and path.is_file() else None
 
 
 def _column(value: Any, count: int) -> Sequence[Any]:

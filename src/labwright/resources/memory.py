@@ -173,8 +173,8 @@ class Memory:
         after = {**self.believed, **then, **statement.believed}
         if held := [name for name in self._fleeting if after.get(name)]:
             raise InvalidInput(
-                f"{held[0]} would be {told(after[held[0]])}, and what the device does as it starts may change that. Take"
-                f" it off, and say so: --say {held[0]}=none."
+                f"{held[0]} would be {told(after[held[0]])}, and what the device does as it starts may change that."
+                f" Take it off, and say so: --say {held[0]}=none."
             )
         said: dict[str, Json] = {"by": statement.by, "why": statement.why, "happened": statement.happened}
         self._write({"kind": "said", **said, "believed": dict(statement.believed)})

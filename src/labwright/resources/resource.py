@@ -1,6 +1,6 @@
 """The contract of a resource, and of the plug-in that opens one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from labwright.core.capability import Capability
 from labwright.core.command import Answer, Command, Outcome
 from labwright.core.recorder import Recorder
+from labwright.core.telemetry import Sample
+from labwright.core.values import Value
 from labwright.resources.memory import Standing
 
 
@@ -52,6 +54,29 @@ class Resource(Protocol):
 
     async def stop(self) -> None:
         """Go to the declared safe state, now; always accepted, recorded after."""
+        ...
+
+
+@runtime_checkable
+class ReadsBack(Protocol):
+    """What a resource may offer besides, so that a monitor knows the state that it is in."""
+
+    async def read_back(self, channels: Sequence[str]) -> Mapping[str, Sample]:
+        """Return what these channels are now, as read from the device; one that cannot be read is left out."""
+        ...
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """What a resource may offer besides, so that its safe state can be declared outside of it."""
+
+    @property
+    def settable(self) -> Collection[str]:
+        """The channels that can be set so."""
+        ...
+
+    async def settle(self, state: Mapping[str, Value]) -> None:
+        """Set these channels, in their own units, now and whatever else goes on; ResourceUnavailable where not."""
         ...
 
 

@@ -16,7 +16,7 @@ class Rate:
     """How fast a channel may be changed, in its unit; time without an order counts for at most `over_s`."""
 
     per_s: float
-    over_s: float = 1.0
+    over_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,10 @@ class Envelope:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """All that one signed file says of one instrument; `digest` is the sha256 of its bytes."""
+    """All that one signed file says of one instrument; `digest` is the sha256 of its bytes.
+
+    `stop_is_safe`: its own stop brings the instrument to the safe state, so that nothing is to be set besides.
+    """
 
     version: int
     instrument: str
@@ -99,6 +102,7 @@ class Limits:
     channels: Mapping[str, Channel]
     modes: Mapping[str, Envelope]
     digest: str
+    stop_is_safe: bool
 
     def __post_init__(self) -> None:
         _above_0("heartbeat_s", self.heartbeat_s)

@@ -7,7 +7,7 @@ from labwright.core.campaign import Limit
 from labwright.core.capability import Capability, Input
 from labwright.core.space import Space
 from labwright.core.units import convert
-from labwright.core.values import Point, Value, is_number, show
+from labwright.core.values import Point, Value, is_number, is_reference, show
 from labwright.core.verdict import ALLOWED, Action, Decision, Plan, Verdict
 
 _UNDECLARED = "its limits are not declared, by the resource or under safety: limits"
@@ -35,7 +35,8 @@ class LimitsReviewer:
     """Holds every input against the resource's limits and the campaign's.
 
     `capabilities` and `limits` are named resource.capability and resource.capability.input. A number needs a lowest and
-    a highest value, a word a list of levels; for a repeatable capability the space's own bounds are limits enough.
+    a highest value, a word a list of levels; for a repeatable capability the space's own bounds are limits enough, and
+    what is only shown to people sets nothing.
     """
 
     def __init__(self, capabilities: Mapping[str, Capability], limits: Mapping[str, Limit]) -> None:
@@ -58,14 +59,17 @@ class LimitsReviewer:
             place, declared = f"{action.name}.{name}", capability.input(name)
             if declared is None:
                 yield Decision.REFUSE, f"{place} is not an input of it"
+            elif declared.file:
+                if not is_reference(value):
+                    yield Decision.REFUSE, f"{place} = {value!r} is no file of an earlier step"
             elif is_number(value):
-                yield from self._number(place, float(value), declared, capability.repeatable)
+                yield from self._number(place, float(value), declared, capability.repeatable or declared.shown)
             elif isinstance(value, str):
-                yield from self._word(place, value, declared, capability.repeatable)
+                yield from self._word(place, value, declared, capability.repeatable or declared.shown)
             else:
                 yield Decision.REFUSE, f"{place} = {value!r} is neither a number nor a word"
 
-    def _number(self, place: str, value: float, declared: Input, repeatable: bool) -> Iterator[tuple[Decision, str]]:
+    def _number(self, place: str, value: float, declared: Input, harmless: bool) -> Iterator[tuple[Decision, str]]:
         if not math.isfinite(value):
             yield Decision.REFUSE, f"{place} = {value} is not a finite number"
             return
@@ -79,7 +83,7 @@ class LimitsReviewer:
             yield Decision.REFUSE, f"{place} = {show(value)}{unit} is below its limit of {show(low)}{unit}"
         elif value > high:
             yield Decision.REFUSE, f"{place} = {show(value)}{unit} is above its limit of {show(high)}{unit}"
-        elif not repeatable and math.isinf(high - low):
+        elif not harmless and math.isinf(high - low):
             yield Decision.UNKNOWN, f"{place} = {show(value)}{unit} is set, but {_UNDECLARED}"
 
     def _range(self, place: str, declared: Input) -> tuple[float, float]:
@@ -91,14 +95,14 @@ class LimitsReviewer:
         bounds = [convert(bound, limit.unit, declared.unit, f"limit of {place}") for bound in (limit.low, limit.high)]
         return max(low, bounds[0]), min(high, bounds[1])
 
-    def _word(self, place: str, value: str, declared: Input, repeatable: bool) -> Iterator[tuple[Decision, str]]:
+    def _word(self, place: str, value: str, declared: Input, harmless: bool) -> Iterator[tuple[Decision, str]]:
         bounded = declared.low is not None or declared.high is not None or place in self._limits
         if declared.levels is not None:
             if value not in declared.levels:
                 yield Decision.REFUSE, f"{place} = {value!r} is not one of {_listed(declared.levels)}"
         elif bounded or declared.unit is not None:
             yield Decision.REFUSE, f"{place} = {value!r} is a word; a number was expected"
-        elif not repeatable:
+        elif not harmless:
             yield Decision.UNKNOWN, f"{place} = {value!r} is set, but {_UNDECLARED}"
 
 

@@ -66,6 +66,7 @@ class _File(BaseModel, extra="forbid"):
     simulated: Flag
     heartbeat_s: Number
     safe_state: dict[Name, Number | Word]
+    stop_is_safe: Flag = False
     channels: dict[Name, _Channel]
     modes: dict[Name, _Mode]
 
@@ -120,7 +121,8 @@ class _Reader:
             return make(*args, **kwargs)
         except InvalidInput as error:
             # What is wrong begins with its place, from the outside in.
-            place = str(error).removeprefix(f"{path[-1]}: " if path else "")
+            name = next(reversed(path), "")
+            place = str(error).removeprefix(f"{name}: ")
             line = self._document.line([*path, *place.split(": ")])
             raise InvalidInput(f"{self._place}: line {line}: {error}") from error
 
@@ -132,6 +134,7 @@ def _limits(said: _File, channels: Mapping[str, Channel], modes: Mapping[str, En
         simulated=said.simulated,
         heartbeat_s=said.heartbeat_s,
         safe_state=said.safe_state,
+        stop_is_safe=said.stop_is_safe,
         channels=channels,
         modes=modes,
         digest=digest,

@@ -15,7 +15,7 @@ from labwright.core.person import Person
 from labwright.core.telemetry import Quality
 from labwright.core.values import Value
 from labwright.safety.envelope import Limits
-from labwright.safety.refusal import Decided
+from labwright.safety.refusal import Decided, shown
 from labwright.safety.rules import crashed, decide, is_recent
 from labwright.safety.situation import Order, Reading, Setpoint, Situation, Trip
 
@@ -154,6 +154,13 @@ class Monitor:
                 readings = {**self._known.readings, channel: Reading(value=value, at=when, quality=quality)}
                 self._known = replace(self._known, latest=max(now, self._known.latest), readings=readings)
 
+    def recall(self, channel: str, amount: float, *, ago_s: float) -> None:
+        """Take note of a dose that an earlier process gave, in the channel's unit."""
+        with self._lock:
+            given = Setpoint(value=abs(amount), at=self._clock() - ago_s)
+            doses = {**self._known.doses, channel: (*self._known.doses.get(channel, ()), given)}
+            self._known = replace(self._known, doses=doses)
+
     def heartbeat(self) -> None:
         """Take note that the controlling program is alive."""
         self._note(lambda known, now: replace(known, heartbeat_at=now))
@@ -214,8 +221,8 @@ class Monitor:
             )
         if digest != limits.digest:
             raise InvalidInput(
-                f"arm: {by.name} named the digest {digest[:16]!r}..., but the file's is {limits.digest[:16]!r}...: it "
-                "is another file, or was changed. Read it again, then name its digest."
+                f"arm: {by.name} named the digest {shown(digest)}, but the file's is {limits.digest}: it is another "
+                "file, or was changed. Read it again, then name its digest."
             )
         if (limits.version, limits.digest) != (self._version, self._digest) and limits.version <= self._version:
             raise InvalidInput(
@@ -295,10 +302,12 @@ def _dosed(doses: Sequence[Setpoint], amount: float, now: float, window_s: float
     So there are never more than a few to add up, and none counts for less than its window.
     """
     slot = window_s / SLOTS
-    end = math.ceil(now / slot) * slot
-    kept = [d for d in doses if now - d.at <= window_s and d.at != end]
-    same = [float(d.value) for d in doses if d.at == end]
-    return (*kept, Setpoint(value=math.fsum([*same, amount]), at=end))
+    slots: dict[float, list[float]] = {}
+    for given in doses:
+        if now - given.at <= window_s:
+            slots.setdefault(given.at, []).append(float(given.value))
+    slots.setdefault(math.ceil(now / slot) * slot, []).append(amount)
+    return tuple(Setpoint(value=math.fsum(amounts), at=at) for at, amounts in slots.items())
 
 
 def _mode(mode: str, limits: Limits | None) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from labwright.core.command import Outcome
 from labwright.core.run import Run
@@ -43,6 +44,13 @@ class RunRecorder:
     async def keep(self, name: str, data: bytes) -> str:
         """Store a file of the run; it is on disk when its reference is returned."""
         return await self._storage(self._objects.put, data)
+
+    async def fetch(self, reference: str) -> Path:
+        """Return where a file lies that an earlier step gave; one that has changed since raises LedgerBroken."""
+        await self._storage(self._objects.get, reference)
+        path = self._objects.find(reference)
+        assert path is not None
+        return path.absolute()
 
     async def task(self, task: Task) -> Outcome:
         """Put a task before people, once for each command, and wait for what they report."""

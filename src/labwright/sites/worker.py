@@ -6,12 +6,18 @@ import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 
 from labwright.core.capability import Capability
 from labwright.core.command import Answer, CannotTell, Done, Failure, NeverStarted, Outcome, Running
 from labwright.core.crash import crash_point
-from labwright.core.errors import Overtaken, PlatformError, ResourceUnavailable, StaleEpoch, StorageUnavailable
+from labwright.core.errors import (
+    HeldBack,
+    Overtaken,
+    PlatformError,
+    ResourceUnavailable,
+    StaleEpoch,
+    StorageUnavailable,
+)
 from labwright.core.recorder import Recorder
 from labwright.core.run import Run, thing_of
 from labwright.core.states import RunState
@@ -20,8 +26,12 @@ from labwright.core.verdict import Action, Plan, Verdict
 from labwright.resources.resource import Resource
 from labwright.resources.stranger import guarded, words
 from labwright.safety.gate import Gate
+from labwright.sites.available import Taken
 from labwright.sites.patience import Endurance, Patience
+from labwright.sites.post import Post
 from labwright.sites.received import received
+from labwright.sites.sending import send
+from labwright.sites.standstill import Standstill
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import Presence, WorkerRecord, holding_of
 from labwright.storage.queueing import Advance
@@ -29,29 +39,9 @@ from labwright.storage.runs import Runs
 
 LOOK_AGAIN_S = 1.0  # until a run is looked at again that the database could not take
 HOLD_AGAIN_S = 0.5  # between two tries to hold what another process holds
-GRACE_S = 5.0  # what a resource may take to report that a time limit is over, before it is stopped
 MAY_REPEAT = "it may be repeated"
 NEVER_STARTED = "the resource says that it never started"
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Post:
-    """A resource that a worker serves: `key` names the physical thing, `capacity` how many runs it takes at once."""
-
-    key: str
-    resource: Resource
-    capacity: int = 1
-
-    @cached_property
-    def capabilities(self) -> dict[str, Capability]:
-        """What the resource can do, by name."""
-        return {c.name: c for c in self.resource.capabilities()}
-
-    @property
-    def may_be_shared(self) -> bool:
-        """Whether several processes may command it: nothing in the world changes, or the device keeps them apart."""
-        return all(c.repeatable or c.fenced for c in self.capabilities.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +56,9 @@ class Worker:
     """Serves resources: takes what is queued for them, sends it, and records what came of it.
 
     `brief` says what must be known of a campaign, by its name; `recorder` gives what an adapter may tell of a run;
-    `changed` is called after each change on record; `sole`: no other worker of this process serves the same things. As
-    many runs are in flight at once as the capacities allow.
+    `changed` is called after each change on record, `tell` with words on why something waits; `taken` knows what people
+    have taken by hand; `sole`: no other worker of this process serves the same things. As many runs are in flight at
+    once as the capacities allow.
     """
 
     def __init__(
@@ -80,6 +71,8 @@ class Worker:
         brief: Callable[[str], Brief],
         recorder: Callable[[Run], Recorder],
         changed: Callable[[], None] = lambda: None,
+        tell: Callable[[str], None] = lambda text: None,
+        taken: Taken | None = None,
         sole: bool = True,
     ) -> None:
         self._posts = {post.key: post for post in posts}
@@ -100,6 +93,7 @@ class Worker:
         self._look_again = -math.inf
         self._outage_s: float | None = None
         self._failing_since: float | None = None
+        self._standstill, self._taken = Standstill(tell), taken
         self.waits_for: dict[str, WorkerRecord] = {}
         self.has_asked = False  # whether the resources have been asked about what was unknown
 
@@ -154,6 +148,8 @@ class Worker:
             for task in self._flights:
                 task.cancel()
             await asyncio.gather(*self._flights, return_exceptions=True)
+            duties = [post.duty for key in self._served if (post := self._posts[key]).duty is not None]
+            await asyncio.gather(*(duty.end() for duty in duties if duty is not None))
 
     async def _look(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -202,13 +198,18 @@ class Worker:
         holder = await self._storage(self._presence.hold, holding_of(thing_of(post.key)), fenced=False)
         if holder is None:
             self.waits_for.pop(post.key, None)
+            if post.duty is not None:
+                await post.duty.begin()
             return True
         self.waits_for[post.key] = holder
         return False
 
     async def dispatch(self) -> bool:
         """Start what is ready and has room; say whether anything was started."""
-        free = {key: self._posts[key].capacity - self._busy(key) for key in self._served}
+        posts = {key: self._posts[key] for key in self._served}
+        held = {key: why for key, post in posts.items() if (why := await self._why_held(post)) is not None}
+        self._standstill.note({posts[key].resource.name: why for key, why in held.items()})
+        free = {key: post.capacity - self._busy(key) for key, post in posts.items() if key not in held}
         keys = [key for key, room in free.items() if room > 0]
         if not keys or self._closed:
             return False
@@ -226,6 +227,15 @@ class Worker:
         for run in claimed:
             self._start(run, self._act(run))
         return bool(claimed)
+
+    async def _why_held(self, post: Post) -> str | None:
+        """Say why nothing begins on a thing now, or None."""
+        taken = None if self._taken is None else (await self._taken.by_hand()).get(thing_of(post.key))
+        if taken is not None:
+            return f"{taken.person} has taken it: {taken.why}"
+        if post.guard is not None and post.guard.held is not None:
+            return post.guard.held
+        return None if post.attendance is None else await post.attendance.why_not()
 
     async def _next(self, keys: Sequence[str], most: int) -> list[Run]:
         """Return what is ready, the next first; a campaign that cannot be read holds up no other."""
@@ -290,14 +300,32 @@ class Worker:
 
     async def _cleared(self, run: Run) -> bool:
         """Hold a run against the limits at the device; one that they do not allow never moves."""
-        verdict = self._review(run)
-        if verdict.allowed:
-            return True
-        why = f"refused at the device: {'; '.join(verdict.reasons)}"
+        verdict, guard = self._review(run), self._posts[run.key].guard
+        refusal = guard.foresee(run.command) if guard is not None else None
+        if verdict.allowed and refusal is None:
+            return await self._is_fit(run)
+        reasons = [*verdict.reasons, *([str(refusal)] if refusal is not None else [])]
+        why = f"refused at the device: {'; '.join(reasons)}"
         with suppress(Overtaken):  # another worker refused it first
             await self._storage(self._runs.refuse, run, why, self._brief(run.campaign).advance)
         self._changed()
         return False
+
+    async def _is_fit(self, run: Run) -> bool:
+        """Ask whether the instrument is in a state for a run, and to be had as long as it may last; else it waits."""
+        post = self._posts[run.key]
+        if self._standstill.is_waiting(run):
+            return False
+        try:
+            if post.guard is not None:
+                await post.guard.review(run.command)
+            if post.attendance is not None and (why := await post.attendance.why_not_for(run.timeout_s or 0.0)):
+                raise HeldBack("availability", f"{post.resource.name}: {why}")
+        except HeldBack as error:
+            self._standstill.hold_back(run, error.rule, str(error))
+            return False
+        self._standstill.let_go(run)
+        return True
 
     def _review(self, run: Run) -> Verdict:
         actions = [Action(resource=run.resource, capability=run.capability, inputs=m.inputs) for m in run.members]
@@ -318,9 +346,14 @@ class Worker:
     async def _act(self, run: Run) -> None:
         crash_point("before act")
         try:
-            outcome = await self._send(run)
+            outcome = await self._send(run, self._posts[run.key].resource)
         except StaleEpoch as error:
             log.warning("%s was taken over by another worker: %s", run, error)
+            return
+        except HeldBack as error:
+            self._standstill.hold_back(run, error.rule, str(error))
+            with suppress(Overtaken):
+                await self._storage(self._runs.requeue, run, f"it was not sent: {error}")
             return
         except ResourceUnavailable:
             if await self._settle(run):
@@ -338,29 +371,9 @@ class Worker:
         crash_point("after act")
         await self._record(run, outcome)
 
-    async def _send(self, run: Run) -> Outcome:
-        """Let the resource carry out a run; one that has a time limit and keeps silent past it is stopped."""
-        resource, recorder = self._posts[run.key].resource, self._recorder(run)
-        work = asyncio.ensure_future(guarded(lambda: resource.run(run.command, recorder)))
-        try:
-            return await self._returned(run, work)
-        finally:
-            if not work.done():
-                work.cancel()
-                await asyncio.wait({work}, timeout=GRACE_S)
-
-    async def _returned(self, run: Run, work: asyncio.Future[Outcome]) -> Outcome:
-        if await _ends(work, None if run.timeout_s is None else run.timeout_s + GRACE_S):
-            return _result(work)
-        await guarded(self._posts[run.key].resource.stop)
-        if await _ends(work, GRACE_S):
-            return _result(work)
-        work.cancel()
-        if await _ends(work, GRACE_S) and not work.cancelled():
-            return work.result()
-        if self._repeatable(run):
-            return Failure(reason=f"it took longer than its time limit of {run.timeout_s:g} s")
-        raise ResourceUnavailable(f"{run.resource} did not end within {run.timeout_s:g} s, nor when it was stopped.")
+    async def _send(self, run: Run, resource: Resource) -> Outcome:
+        """Let the resource carry out a run."""
+        return await send(run, resource, self._recorder(run), repeatable=self._repeatable(run))
 
     async def _settle(self, run: Run) -> bool:
         """Find out what became of an intended run; True when it was queued again."""
@@ -381,7 +394,7 @@ class Worker:
             case Done(outcome=outcome):
                 await self._record(run, outcome)
             case Running():
-                await self._record(run, await self._send(run))
+                await self._record(run, await self._send(run, self._posts[run.key].behind))
             case CannotTell(reason=reason):
                 why = f"{run.resource} cannot say what became of it" + (f": {storable(reason)}" if reason else "")
                 await self._storage(self._runs.lose, run, why)
@@ -453,15 +466,3 @@ class Worker:
                 raise ResourceUnavailable(
                     f"{post.resource.name} did not stop: {words(result)}. Stop it by hand."
                 ) from result
-
-
-async def _ends(work: asyncio.Future[Outcome], within_s: float | None) -> bool:
-    done, _ = await asyncio.wait({work}, timeout=within_s)
-    return bool(done)
-
-
-def _result(work: asyncio.Future[Outcome]) -> Outcome:
-    """Return what an adapter returned; one that was cancelled from within has failed, and nobody leaves for it."""
-    if work.cancelled():
-        raise RuntimeError("it was cancelled from within")
-    return work.result()

@@ -1,14 +1,12 @@
 """Files by their content: what an instrument or a program gave, under the sha256 of its bytes."""
 
 import os
-import re
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
 from labwright.core.errors import InvalidInput, LedgerBroken, NotFound, StorageUnavailable
-
-REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
+from labwright.core.values import is_reference
 
 
 class Objects:
@@ -44,11 +42,11 @@ class Objects:
 
     def find(self, reference: str) -> Path | None:
         """Return where an object lies; None where it is not here, or no reference at all."""
-        path = self._path(reference) if REFERENCE.fullmatch(reference) else None
+        path = self._path(reference) if is_reference(reference) else None
         return path if path is not None and path.exists() else None
 
     def _path(self, reference: str) -> Path:
-        if not REFERENCE.fullmatch(reference):
+        if not is_reference(reference):
             raise InvalidInput(f"{reference!r} is not a reference; expected sha256: and 64 hex digits.")
         digits = reference.removeprefix("sha256:")
         return self._folder / digits[:2] / digits[2:]

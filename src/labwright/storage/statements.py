@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select
 
 from labwright.core.approval import Say
+from labwright.core.attachment import HandedIn
 from labwright.core.states import TaskState
 from labwright.core.trial import Statement
 from labwright.storage.campaigns import stream_of
@@ -46,7 +47,8 @@ def _recorded(connection: Connection, *mine: ColumnElement[bool]) -> Iterator[St
     for row in connection.execute(query.where(tasks.c.state.in_(RECORDED), *mine)):
         said = unpack(row.reported)
         what = {"trial": row.number, "at": row.ended_at, "what": RECORDED[row.state], "run": row.run}
-        yield Statement(**what, by=said["by"], why=said["note"])
+        files = tuple(HandedIn(**file) for file in said.get("files", ()))
+        yield Statement(**what, by=said["by"], why=said["note"], sealed=said.get("sealed"), files=files)
 
 
 def _decided(connection: Connection, campaign: str, *mine: ColumnElement[bool]) -> Iterator[Statement]:

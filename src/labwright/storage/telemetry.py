@@ -174,7 +174,7 @@ def _series(channel: Channel, came: Sequence[tuple[float, Value, Quality]], gaps
         values=np.array([best[at][0] for at in times], dtype=kind),
         qualities=tuple(best[at][1] for at in times),
         gaps=tuple(sorted(gaps, key=lambda g: g.start)),
-        late=sum(at < before for (at, _, _), before in zip(came, latest, strict=False)),
+        late=sum(bool(at < before) for (at, _, _), before in zip(came, latest, strict=False)),
         repeated=len(came) - len(times),
     )
 

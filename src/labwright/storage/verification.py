@@ -11,12 +11,14 @@ from sqlalchemy import Connection, select
 from labwright.core.ledger import BEGINNING, Entry
 from labwright.core.moment import moment
 from labwright.core.states import TrialState
-from labwright.storage import approvals, lots, people, samples, telemetry
+from labwright.storage import approvals, beliefs, guards, lots, people, reservations, samples, skills, telemetry
 from labwright.storage.campaigns import stream_of
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import entries
 from labwright.storage.database.packing import pack
 from labwright.storage.database.schema import campaigns, corrections, members, runs, tasks, trials
+from labwright.storage.presence import STREAM
+from labwright.storage.tasks import forged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("asked", "task", ("asked",)),
     ("task_state", "task", ("task_state",)),
     ("reported", "task", ("reported",)),
+    ("claimed", "task", ("claimed",)),
     ("approval_state", "trial", ("approval_state", "signatures")),
     ("content", "trial", ("content", "digest", "asked_at", "expires_at", "reasons", "demands")),
     ("material", "run", ("material",)),
@@ -55,6 +58,16 @@ TOLD: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("added_at", "lot", ("unit", "expires_at", "location", "added_at")),
     ("entry_kind", "entry", ("entry_kind", "amount", "lot", "for_run", "why")),
     ("telemetry", "batch", ("telemetry",)),
+    ("believed", "belief", ("believed", *beliefs.TOLD)),
+    ("skill_of", "skill", skills.TOLD),
+    (
+        "guard_state",
+        "thing",
+        ("guard_state", "serial", "instrument", "version", "digest", "mode", "motion", "by", "at", "why"),
+    ),
+    ("trusted", "limit_key", ("trusted",)),
+    ("since", "reservation", ("thing", "by", "why", "since", "until")),
+    ("given_back", "reservation", ("given_back",)),
     ("secret_sha256", "person", ("name", "secret_sha256", "added_at", "added_by", "ended_at")),
 )
 
@@ -121,6 +134,7 @@ def verify(database: Database) -> Verification:
                 told.update(_heard(entry))
             heads[stream] = previous
         problems += _disagreements(told, dict(_tables(connection)))
+        problems += forged(connection)
     return Verification(entries=count, heads=heads, problems=tuple(problems))
 
 
@@ -163,9 +177,17 @@ def _tables(connection: Connection) -> Iterator[tuple[Fact, str]]:
     yield from _runs(connection)
     yield from _tasks(connection)
     yield from _people(connection)
-    for facts_of in (lots.facts, samples.facts, telemetry.facts):
+    yield from _instruments(connection)
+    for facts_of in (beliefs.facts, lots.facts, samples.facts, telemetry.facts):
         for campaign, of, which, what, value in facts_of(connection):
             yield (stream_of(campaign) if campaign else lots.STREAM, of, which, what), pack(value)
+
+
+def _instruments(connection: Connection) -> Iterator[tuple[Fact, str]]:
+    for of, which, what, value in guards.facts(connection):
+        yield (guards.STREAM, of, which, what), pack(value)
+    for of, number, what, value in reservations.facts(connection):
+        yield (STREAM, of, number, what), pack(value)
 
 
 def _people(connection: Connection) -> Iterator[tuple[Fact, str]]:
@@ -176,6 +198,9 @@ def _people(connection: Connection) -> Iterator[tuple[Fact, str]]:
         for name, value in told.items():
             if name != "person":
                 yield (people.STREAM, "person", person, name), pack(value)
+    for skill, said in skills.facts(connection):
+        for name, value in said.items():
+            yield (people.STREAM, "skill", skill, name), pack(value)
 
 
 def _trials(connection: Connection) -> Iterator[tuple[Fact, str]]:
@@ -218,7 +243,8 @@ def _runs(connection: Connection) -> Iterator[tuple[Fact, str]]:
 def _tasks(connection: Connection) -> Iterator[tuple[Fact, str]]:
     for row in connection.execute(select(tasks, campaigns.c.name).select_from(tasks.outerjoin(campaigns))):
         facts = {"asked": row.asked, "task_state": pack(row.state)}
-        for name, text in (facts | ({"reported": row.reported} if row.reported else {})).items():
+        facts |= {name: text for name in ("reported", "claimed") if (text := getattr(row, name))}
+        for name, text in facts.items():
             yield (stream_of(row.name), "task", row.id, name), text
 
 

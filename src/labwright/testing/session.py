@@ -12,7 +12,7 @@ from labwright.campaigns.wiring import wire
 from labwright.core.states import CampaignState
 from labwright.planning.planner import Planner
 from labwright.resources.resource import Resource
-from labwright.sites.worker import Post
+from labwright.sites.post import Post
 from labwright.storage.database import Database
 from labwright.storage.database.thread import StorageThread
 from labwright.storage.presence import at_work
@@ -63,7 +63,9 @@ class Session:
             laboratory.runs.follow(self.name, keys, wiring.movable)
             choice = planner or planner_of(self.file.campaign)
             with at_work(laboratory.presence, f"campaign {self.name}"):
-                crew = laboratory.crew(wiring, choice, keys, posts, thread, watcher or SilentWatcher())
+                crew = laboratory.crew(
+                    wiring, choice, keys, posts, thread, watcher or SilentWatcher(), self.told.append
+                )
                 return await Attendant(crew, tell=self.told.append).conduct(poll_s=poll_s)
         finally:
             thread.close()

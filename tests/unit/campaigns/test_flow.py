@@ -201,7 +201,7 @@ async def test_a_failed_attempt_of_a_repeatable_step_is_made_again(study):
 
 
 async def test_a_run_past_its_time_limit_is_stopped_and_what_the_instrument_then_reports_counts(study, monkeypatch):
-    monkeypatch.setattr("labwright.sites.worker.GRACE_S", 0.05)
+    monkeypatch.setattr("labwright.sites.sending.GRACE_S", 0.05)
 
     class Deaf(FakeInstrument):
         halted = False
@@ -460,7 +460,7 @@ class Deaf(FakeInstrument):
 
 
 async def test_an_adapter_that_ends_for_nobody_holds_nobody_up(study, monkeypatch, caplog):
-    monkeypatch.setattr("labwright.sites.worker.GRACE_S", 0.05)
+    monkeypatch.setattr("labwright.sites.sending.GRACE_S", 0.05)
     text = CAMPAIGN.replace("gives: {y: $y}", "gives: {y: $y}, timeout: 50 ms")
     bench = Deaf(forgetful=True)
     session = study(text, bench=bench)

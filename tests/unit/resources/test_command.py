@@ -220,7 +220,7 @@ async def test_an_order_given_before_somebody_was_told_that_it_never_started_beg
         solver._journal.make()
         _, ticket = solver._journal.take_up("c1", 1)
         assert await solver.ask(command()) == NeverStarted()
-        begun = solver._journal.begin("c1", solver._order(command(), ticket))
+        begun = solver._journal.begin("c1", solver._order(command(), ticket, {}))
 
         assert begun == runner.OVERTAKEN
         assert starts(tmp_path) == []
@@ -233,7 +233,7 @@ async def test_an_order_given_before_a_stop_begins_nothing(tmp_path):
         _, ticket = solver._journal.take_up("c1", 1)
         await solver.stop()
 
-        assert solver._journal.begin("c1", solver._order(command(), ticket)) == runner.STOPPED
+        assert solver._journal.begin("c1", solver._order(command(), ticket, {})) == runner.STOPPED
     assert starts(tmp_path) == []
     assert not [p for p in (tmp_path / PLACE).iterdir() if p.name.startswith(".draft")]
 

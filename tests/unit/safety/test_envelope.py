@@ -21,7 +21,7 @@ def test_a_number_has_two_finite_limits(low, high):
     ("place", "declare"),
     [
         ("fresh_s", lambda odd: {"fresh_s": odd}),
-        ("rate.per_s", lambda odd: {"rate": Rate(per_s=odd), "fresh_s": 1.0}),
+        ("rate.per_s", lambda odd: {"rate": Rate(per_s=odd, over_s=1.0), "fresh_s": 1.0}),
         ("rate.over_s", lambda odd: {"rate": Rate(per_s=1.0, over_s=odd), "fresh_s": 1.0}),
         ("dose.most", lambda odd: {"dose": Dose(most=odd, window_s=1.0)}),
         ("dose.window_s", lambda odd: {"dose": Dose(most=1.0, window_s=odd)}),
@@ -37,3 +37,7 @@ def test_what_is_counted_or_timed_is_finite_and_above_0(place, declare, odd):
 def test_a_heartbeat_is_finite_and_above_0(odd):
     with pytest.raises(InvalidInput, match=r"^heartbeat_s: found .*, expected a finite number above 0"):
         replace(limits(), heartbeat_s=odd)
+
+
+def test_setting_a_channel_is_no_motion_unless_it_says_so():
+    assert Channel(name="pump", low=0, high=1).moves is False

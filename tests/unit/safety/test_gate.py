@@ -60,6 +60,16 @@ def test_for_a_repeatable_capability_the_space_is_limit_enough():
     assert review(capability(Input(name="t"), repeatable=True), plan(t=5.0)).allowed
 
 
+@pytest.mark.parametrize("value", [5.0, "a photo"])
+def test_what_is_only_shown_to_people_needs_no_limits(value):
+    assert review(capability(Input(name="t", shown=True)), plan(t=value)).allowed
+
+
+def test_the_limits_of_what_is_only_shown_hold_all_the_same():
+    assert not review(capability(Input(name="t", low=0, high=1, shown=True)), plan(t=5.0)).allowed
+    assert not review(capability(Input(name="t", shown=True)), plan(t=math.nan)).allowed
+
+
 def test_the_limits_of_a_repeatable_capability_hold_all_the_same():
     assert not review(capability(Input(name="t", low=0, high=1), repeatable=True), plan(t=5.0)).allowed
 
@@ -90,6 +100,34 @@ def test_a_word_must_be_one_of_the_levels():
 def test_where_a_number_is_declared_nothing_else_is_allowed(value):
     for declared in (Input(name="t", low=0, high=9), Input(name="t", unit="degC")):
         assert review(capability(declared, repeatable=True), plan(t=value)).decision is Decision.REFUSE
+
+
+@pytest.mark.parametrize("declared", [{"low": 0}, {"high": 9}, {"unit": "degC"}])
+def test_a_word_is_refused_where_anything_says_that_a_number_is_set(declared):
+    verdict = review(capability(Input(name="t", **declared)), plan(t="warm"))
+
+    assert verdict.decision is Decision.REFUSE
+    assert verdict.reasons == ("oven.heat.t = 'warm' is a word; a number was expected",)
+
+
+def test_a_word_is_refused_where_only_the_campaign_gives_a_limit_in_numbers():
+    verdict = review(capability(Input(name="t")), plan(t="warm"), {"oven.heat.t": Limit(low=0, high=9)})
+
+    assert verdict.decision is Decision.REFUSE
+
+
+def test_a_number_must_be_one_of_the_levels_too():
+    declared = capability(Input(name="n", levels=(1, 2)))
+
+    assert review(declared, plan(n=2)).allowed
+    assert review(declared, plan(n=3)).reasons == ("oven.heat.n = 3 is not one of 1, 2",)
+
+
+@pytest.mark.parametrize("unit", [" degC", ""])
+def test_a_limit_is_said_with_the_unit_of_what_is_set(unit):
+    [reason] = review(capability(Input(name="t", unit=unit.strip() or None, low=0, high=9)), plan(t=10)).reasons
+
+    assert reason == f"oven.heat.t = 10{unit} is above its limit of 9{unit}"
 
 
 def test_an_unknown_input_or_capability_is_never_allowed():

@@ -23,6 +23,7 @@ def test_a_signed_file_says_what_may_be_asked_of_an_instrument():
     heater, gas, cold = said.channels["heater"], said.channels["gas"], said.modes["cold"]
     assert (said.version, said.instrument, said.simulated, said.heartbeat_s) == (3, "oven", True, 4)
     assert said.safe_state == {"heater": 20, "gas": "argon"}
+    assert said.stop_is_safe is False
     assert (heater.range, heater.rate, heater.fresh_s) == ((0, 250), Rate(per_s=2, over_s=5), 2)
     assert said.channels["pump"].dose == Dose(most=20, window_s=64)
     assert (gas.levels, gas.range, gas.rate, gas.dose) == (("argon", "nitrogen"), (1.0, 0.0), None, None)
@@ -261,3 +262,15 @@ def test_a_mode_may_be_as_wide_as_the_channel_and_a_channel_may_have_one_value()
 
     assert said.modes["cold"].channels["heater"].range == (0, 250)
     assert said.channels["flow"].range == (0, 0)
+
+
+def test_a_file_may_say_that_the_instruments_own_stop_is_its_safe_state():
+    assert limits(LIMITS.replace("channels:\n", "stop_is_safe: true\nchannels:\n", 1)).stop_is_safe is True
+
+
+def test_what_is_wrong_inside_a_channel_is_said_with_its_own_line():
+    one = "heater: {unit: degC, units: [K], low: 0, high: 250, rate: {per_s: 2, over_s: 5}, fresh_s: 2}"
+    lines = "heater:\n    unit: degC\n    units: [bar]\n    low: 0\n    high: 250\n    fresh_s: 2"
+
+    with pytest.raises(InvalidInput, match=r"^limits\.yaml: line 9: heater: units: "):
+        limits(LIMITS.replace(one, lines))

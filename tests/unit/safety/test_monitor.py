@@ -185,8 +185,14 @@ def test_a_dose_that_was_given_counts_after_arming_again(oven):
     ("changes", "words"),
     [
         ({"instrument": "kiln"}, "arm: Ada named 'kiln' and the limits file 'oven', but this is 'oven'. Take the file"),
-        ({"digest": "0" * 64}, "arm: Ada named the digest '0000000000000000'..., but the file's is "),
-        ({"digest": "f" * 64}, "arm: Ada named the digest 'ffffffffffffffff'..., but the file's is "),
+        (
+            {"digest": "0" * 64},
+            f"arm: Ada named the digest '{'0' * 60}' and 4 more, but the file's is ",
+        ),
+        (
+            {"digest": "f" * 64},
+            f"arm: Ada named the digest '{'f' * 60}' and 4 more, but the file's is ",
+        ),
         ({"mode": "frozen"}, "mode: found 'frozen', expected one of: cold, hot, loading."),
         ({"said": limits(LIMITS.replace("instrument: oven", "instrument: kiln"))}, "arm: Ada named 'oven' and the"),
         (
@@ -616,3 +622,93 @@ def test_readings_that_are_no_numbers_refuse(oven):
     monitor.reading("flow", math.nan)
 
     assert rule(monitor) == "read-back"
+
+
+def test_what_an_earlier_process_gave_counts_until_its_window_has_passed(oven):
+    monitor = oven.armed()
+    monitor.recall("pump", -8.0, ago_s=30.0)
+    monitor.recall("pump", 8.0, ago_s=10.0)
+
+    known = monitor.situation()
+    assert [(dose.value, dose.at) for dose in known.doses["pump"]] == [(8.0, oven.now - 30.0), (8.0, oven.now - 10.0)]
+    assert rule(monitor, order("c1", pump=(8.0, "mL"))) == "dose"
+    oven.now += 35.0
+    read_all(monitor)
+    assert monitor.admit(order("c2", pump=(8.0, "mL"))).acts
+
+
+@pytest.mark.parametrize(("window", "ends"), [(128, 1006.0), (96, 1006.5), (64, 1006.0)])
+def test_a_dose_counts_from_the_end_of_its_part_of_the_window(oven, window, ends):
+    monitor = oven.armed(limits(LIMITS.replace("window_s: 64", f"window_s: {window}")))
+    oven.now += 0.25
+    read_all(monitor)
+
+    monitor.admit(order("c1", pump=(2.0, "mL")))
+
+    assert [dose.at for dose in monitor.situation().doses["pump"]] == [ends]
+
+
+def test_two_doses_of_one_moment_that_an_earlier_process_gave_both_count(oven):
+    monitor = oven.armed()
+    monitor.recall("pump", 6.0, ago_s=10.0)
+    monitor.recall("pump", 6.0, ago_s=10.0)
+    monitor.admit(order("c1", pump=(2.0, "mL")))
+
+    assert sum(dose.value for dose in monitor.situation().doses["pump"]) == 14.0
+    assert rule(monitor, order("c2", pump=(7.0, "mL"))) == "dose"
+
+
+def test_a_late_reading_is_dropped_also_when_time_has_passed_since_the_newer_one(oven):
+    monitor = oven.armed()
+    monitor.reading("flow", 2.0, at=oven.now)
+    oven.now += 1.0
+    monitor.reading("flow", 3.0, at=oven.now - 1.5)
+
+    assert monitor.situation().readings["flow"].value == 2.0
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, "f" * 64])
+def test_any_other_digest_of_the_file_disarms(oven, digest):
+    monitor = oven.armed()
+
+    monitor.confirm(digest)
+
+    assert rule(monitor, flow()) == "armed"
+
+
+def test_the_first_of_several_trips_is_the_one_that_is_told(oven):
+    monitor = oven.armed()
+    monitor.trip("the first")
+    monitor.trip("the second")
+
+    assert "it is tripped: the first" in str(monitor.admit(flow()).refusal)
+    with pytest.raises(InvalidTransition, match=r"tripped \(the first\)"):
+        monitor.arm(SAID, instrument="oven", digest=SAID.digest, mode="cold", by=person("Ada"))
+
+
+@pytest.mark.parametrize("pair", [("Ada", "Bob"), ("Bob", "Ada")])
+def test_two_people_reset_it_in_whatever_order_they_are_named(oven, pair):
+    monitor = oven.armed()
+    monitor.trip("it smells")
+
+    monitor.reset(*map(person, pair))
+
+    assert monitor.situation().trips == ()
+
+
+@pytest.mark.parametrize(
+    ("named", "text"),
+    [
+        ("a", LIMITS),
+        ("z", LIMITS),
+        ("a", LIMITS.replace("instrument: oven", "instrument: a")),
+        ("z", LIMITS.replace("instrument: oven", "instrument: z")),
+        ("oven", LIMITS.replace("instrument: oven", "instrument: a")),
+        ("oven", LIMITS.replace("instrument: oven", "instrument: z")),
+    ],
+)
+def test_person_file_and_instrument_must_all_agree_on_which_it_is(oven, named, text):
+    said = limits(text)
+
+    with pytest.raises(InvalidInput, match="Take the file of this instrument"):
+        oven.monitor().arm(said, instrument=named, digest=said.digest, mode="cold", by=person("Ada"))

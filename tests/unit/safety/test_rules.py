@@ -154,6 +154,12 @@ def test_a_step_is_held_against_the_time_since_the_last_and_against_the_read_bac
     assert found.partition(":")[0] == ("" if allowed else "rate")
 
 
+def test_a_channel_that_is_named_after_one_without_a_rate_is_held_to_its_own():
+    asked = order(stage=(10.0, "mm"), heater=(90.0, "degC"))
+
+    assert reason(asked, armed_at=NOW - 2).startswith("rate: heater: found a step from 20 to 90")
+
+
 @pytest.mark.parametrize(
     ("value", "doses", "allowed"),
     [
@@ -345,6 +351,7 @@ def test_a_dose_too_much_is_said_with_its_window():
     [
         ("x" * 60, f"'{'x' * 60}'"),
         ("x" * 61, f"'{'x' * 60}' and 1 more"),
+        ("x" * 200, f"'{'x' * 60}' and 140 more"),
         ("é\n", r"'\xe9\n'"),
         (2**60 - 1, "1152921504606846975"),
         (2**60, "a whole number of 61 bits"),

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from labwright.core.capability import Input
 from labwright.core.command import Measurement, Observation
+from labwright.core.errors import InvalidInput, LedgerBroken, NotFound
+from labwright.core.form import Field
 from labwright.core.run import Member, Run
 from labwright.core.states import RunState
 from labwright.core.task import Task
@@ -31,7 +32,7 @@ RUN = Run(
     state=RunState.INTENDED,
     epoch=1,
 )
-TASK = Task(title="ada.weigh", instructions="Weigh it.", given={}, fields=(Input(name="mass", unit="mg"),))
+TASK = Task(title="ada.weigh", instructions="Weigh it.", given={}, fields=(Field(name="mass", unit="mg"),))
 
 
 class Bench:
@@ -83,3 +84,20 @@ async def test_a_task_waits_for_its_answer_and_is_taken_up_again_after_a_restart
     assert outcome == Observation(values={"mass": Measurement(value=3, unit="mg")})
     assert posted.trials == (7,)
     assert bench.told[0] == (0.0, "waits for task 1 (ada.weigh, trial 7)")
+
+
+async def test_a_file_is_fetched_as_it_was_kept_and_one_that_has_changed_since_is_not(bench):
+    recorder = bench.recorder()
+    reference = await recorder.keep("scan", b"1,2")
+
+    path = await recorder.fetch(reference)
+
+    assert path.is_absolute()
+    assert path.read_bytes() == b"1,2"
+    path.write_bytes(b"9,9")
+    with pytest.raises(LedgerBroken, match="is damaged"):
+        await recorder.fetch(reference)
+    with pytest.raises(NotFound):
+        await recorder.fetch(f"sha256:{'0' * 64}")
+    with pytest.raises(InvalidInput, match="is not a reference"):
+        await recorder.fetch("../secret")

@@ -6,8 +6,8 @@ import pytest
 
 from labwright.app import Laboratory
 from labwright.core.approval import Demand, Question, Say
-from labwright.core.capability import Input
 from labwright.core.command import Failure, Measurement, Observation
+from labwright.core.form import Field
 from labwright.core.run import NewRun, Next
 from labwright.core.task import Task
 from labwright.core.trial import Proposal, Statement
@@ -17,7 +17,7 @@ from labwright.storage.people import People
 from labwright.storage.tasks import Tasks
 
 POINT = Proposal(point={"x": 1.0}, source="test", reason="test")
-WEIGH = Task(title="ada.weigh", instructions="Weigh it.", given={}, fields=(Input(name="mass", unit="mg"),))
+WEIGH = Task(title="ada.weigh", instructions="Weigh it.", given={}, fields=(Field(name="mass", unit="mg"),))
 
 
 @pytest.fixture

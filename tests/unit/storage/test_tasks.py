@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from labwright.app import Laboratory
-from labwright.core.capability import Input
 from labwright.core.command import Failure, Measurement, Observation
 from labwright.core.errors import InvalidInput, NotFound
+from labwright.core.form import Field
 from labwright.core.run import NewRun, Next
 from labwright.core.states import RunState, TaskState, TrialState
 from labwright.core.task import Report, Task
@@ -16,13 +16,14 @@ from labwright.core.trial import Proposal
 from labwright.storage.campaigns import Campaigns
 from labwright.storage.database import Database
 from labwright.storage.database.ledger import entries
+from labwright.storage.database.packing import pack, unpack
 from labwright.storage.tasks import Tasks
 
 TASK = Task(
     title="ada.weigh",
     instructions="Weigh the vial.",
     given={"vial": Measurement(value="A7"), "t": Measurement(value=20.0, unit="degC")},
-    fields=(Input(name="mass", unit="mg", low=0, high=500), Input(name="colour", levels=("red", "blue"))),
+    fields=(Field(name="mass", unit="mg", low=0, high=500), Field(name="colour", levels=("red", "blue"))),
     due_s=7200,
 )
 GOOD = {"mass": Measurement(value=0.2, unit="g", sd=0.001), "colour": Measurement(value="red")}
@@ -63,6 +64,21 @@ def test_a_task_is_put_once_for_a_command(tasks, database):
 
     assert again == first
     assert kinds(database).count("task.open") == 1
+
+
+def test_a_task_that_an_earlier_version_put_reads_back(tasks, database):
+    tasks.put("c1", "study", (3,), "ada", TASK)
+    with database.write() as connection:
+        text = unpack(connection.exec_driver_sql("SELECT asked FROM tasks").scalar_one())
+        for field in text["fields"]:
+            field["shared"] = False
+            for name in ("kind", "types", "largest"):
+                del field[name]
+        for name in ("people", "skill", "signed"):
+            del text[name]
+        connection.exec_driver_sql("UPDATE tasks SET asked = ?", (pack(text),))
+
+    assert tasks.get(1).task == TASK
 
 
 def test_a_task_of_an_unknown_campaign_is_refused(tasks):

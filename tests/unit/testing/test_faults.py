@@ -52,7 +52,7 @@ async def test_a_faulty_instrument_is_asked_and_nothing_is_repeated(study, fault
 
 
 async def test_an_instrument_that_hangs_is_stopped_after_its_time_limit(study, monkeypatch):
-    monkeypatch.setattr("labwright.sites.worker.GRACE_S", 0.05)
+    monkeypatch.setattr("labwright.sites.sending.GRACE_S", 0.05)
     instrument = FakeInstrument()
     session = study(FaultyInstrument(instrument, [Fault.HANG]), timeout="0.05 s")
 

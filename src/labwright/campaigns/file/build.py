@@ -8,6 +8,7 @@ from labwright.campaigns.file.approval import build_approvals
 from labwright.campaigns.file.choosing import build_beliefs, build_stop
 from labwright.campaigns.file.problems import Problems
 from labwright.campaigns.file.quantities import common_unit, in_unit
+from labwright.campaigns.file.resources import build_resource
 from labwright.campaigns.file.samples import check_lots, check_samples
 from labwright.campaigns.file.schema import (
     CampaignPart,
@@ -18,7 +19,6 @@ from labwright.campaigns.file.schema import (
     ObjectivePart,
     OrdinalPart,
     Quantity,
-    ResourcePart,
 )
 from labwright.campaigns.file.space import build_space, places
 from labwright.campaigns.file.steps import check_references, read_steps
@@ -56,7 +56,7 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         question=part.question,
         problem=problem,
         procedure=steps,
-        resources={n: _resource(r) for n, r in part.resources.items()},
+        resources={n: build_resource(n, r, part.resources, problems) for n, r in part.resources.items()},
         planner=PlugIn(kind=part.planner.kind, options=part.planner.model_extra or {}),
         seed=part.planner.seed,
         trials=part.budget.trials,
@@ -68,10 +68,6 @@ def build(part: CampaignPart, text: str, problems: Problems) -> Campaign | None:
         stop=build_stop(part.stop, problem.objectives, problems),
         sources=tuple(Origin(name=name, **source.model_dump()) for name, source in part.sources.items()),
     )
-
-
-def _resource(part: ResourcePart) -> PlugIn:
-    return PlugIn(kind=part.kind, options=part.model_extra or {}, capacity=part.capacity)
 
 
 def _problem(

@@ -15,7 +15,7 @@ from labwright.core.units import convert, convert_spread
 
 def build_beliefs(parts: Sequence[BeliefPart], space: Space, problems: Problems) -> tuple[Belief, ...]:
     """Return the beliefs; what does not fit the space or itself goes to `problems`."""
-    found = [problems.attempt(("planner", "beliefs", i), _belief, part, space) for i, part in enumerate(parts)]
+    found = [problems.attempt(("planner", "beliefs", i), belief_of, part, space) for i, part in enumerate(parts)]
     for name, times in Counter(part.parameter for part in parts).items():
         if times > 1:
             last = max(i for i, part in enumerate(parts) if part.parameter == name)
@@ -25,7 +25,8 @@ def build_beliefs(parts: Sequence[BeliefPart], space: Space, problems: Problems)
     return tuple(belief for belief in found if belief is not None)
 
 
-def _belief(part: BeliefPart, space: Space) -> Belief:
+def belief_of(part: BeliefPart, space: Space) -> Belief:
+    """Return a belief in the unit of its parameter; what does not fit the space raises InvalidInput."""
     if part.parameter not in space.names:
         raise InvalidInput(f"no parameter is named {part.parameter!r}; parameters: {', '.join(space.names)}.")
     unit = space[part.parameter].unit

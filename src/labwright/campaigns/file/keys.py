@@ -63,6 +63,8 @@ def _key(name: str, field: Any) -> str:
 
 def _kinds(part: Any) -> tuple[Any, ...]:
     """Return the tags of a branch of a union, such as `discrete`."""
-    if not _is_model(part) or "kind" not in part.model_fields:
+    if not _is_model(part):
         return ()
-    return get_args(part.model_fields["kind"].annotation)
+    if tag := getattr(part, "tag", None):  # of a union that no key tells apart
+        return (tag,)
+    return get_args(part.model_fields["kind"].annotation) if "kind" in part.model_fields else ()

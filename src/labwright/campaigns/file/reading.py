@@ -12,7 +12,7 @@ from labwright import plugins
 from labwright.campaigns.file.build import build
 from labwright.campaigns.file.keys import meant
 from labwright.campaigns.file.problems import Problems
-from labwright.campaigns.file.schema import CampaignName, CampaignPart
+from labwright.campaigns.file.schema import CampaignName, CampaignPart, ResourcePart
 from labwright.core.campaign import Campaign
 from labwright.core.document import Document, DocumentError, parse
 from labwright.core.errors import InvalidCampaign, InvalidInput, PluginNotFound
@@ -94,7 +94,7 @@ def _check_plugins(document: Document, problems: Problems) -> None:
     resources = document.at(("resources",))
     for name, options in resources.items() if isinstance(resources, dict) else ():
         if isinstance(options, dict):
-            _check_plugin("labwright.resources", ("resources", name), options, {"kind", "capacity"}, problems)
+            _check_plugin("labwright.resources", ("resources", name), options, set(ResourcePart.model_fields), problems)
 
 
 def _check_learns(document: Document, kind: Any, problems: Problems) -> None:

@@ -1,5 +1,6 @@
 """What a campaign file may say: the shape of every part, and what each key means."""
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
@@ -344,6 +345,54 @@ class StopPart(Part):
     )
 
 
+class GuardPart(Part):
+    """A monitor before the resource: it refuses whatever its signed limits file does not allow, at the device."""
+
+    limits: Annotated[str, Field(min_length=1)] = Field(
+        description="The limits file, beside this one; its signature stands in a file of the same name with `.sig`."
+    )
+    mode: Annotated[Name, Whole] = Field(
+        description="The mode of the limits file in which this campaign uses the resource."
+    )
+    channels: dict[str, Annotated[Name, Whole]] = Field(
+        default={},
+        description="Which channel of the limits an input sets, by `input` or `capability.input`, where it has "
+        "another name.",
+    )
+    instrument: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="What the limits file calls the instrument; without it: the resource's name."
+    )
+    simulated: bool = Field(default=False, description="Whether it is a simulator and not the instrument itself.")
+
+
+class AvailabilityPart(Part):
+    """When the resource is to be had; at other times nothing is begun on it."""
+
+    timezone: str = Field(default="UTC", description="In which zone the hours are meant, as `Europe/Berlin`.")
+    hours: dict[str, str] = Field(
+        default={}, description="When it is open, by days: `mon-fri: 08:00-18:00`. Without it: always."
+    )
+    calendars: OneOrMore = Field(
+        default=[],
+        description="iCalendar files beside this one: nothing is begun during their events, such as bookings and "
+        "maintenance. With the extra `calendar`.",
+    )
+    needs: OneOrMore = Field(
+        default=[],
+        description="What must hold of channels as read back, its own or another resource's: `door = closed`, "
+        "`chiller.water <= 15 degC`.",
+    )
+
+
+class AboutPart(Part):
+    """What people want to know of the instrument; `labwright resources` shows it."""
+
+    owner: str | None = Field(default=None, description="Who owns it, or is to be asked about it.")
+    serial: Word | None = Field(default=None, description="Its serial number.")
+    calibrated: date | None = Field(default=None, description="When it was last calibrated, as `2026-05-02`.")
+    valid_for: Number | None = Field(default=None, description="How long a calibration is good, as `365 days`.")
+
+
 class ResourcePart(BaseModel):
     """Which kind of resource; its other keys are the resource's own options."""
 
@@ -356,6 +405,9 @@ class ResourcePart(BaseModel):
     capacity: Annotated[PositiveInt, Whole] = Field(
         default=1, description="How many runs it takes at once; a batch is one run."
     )
+    guard: GuardPart | None = Field(default=None, description="What stands before it, if anything does.")
+    availability: AvailabilityPart | None = Field(default=None, description="When it is to be had; otherwise always.")
+    about: AboutPart = Field(default=AboutPart(), description="What people want to know of it.")
 
 
 class CampaignPart(Part):

@@ -3,10 +3,11 @@
 import importlib
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
-from labwright.core.errors import MissingExtra
+from labwright.core.errors import InvalidInput, MissingExtra
 
 Axes: TypeAlias = Any
 Draw: TypeAlias = Callable[[Axes], None]
@@ -40,6 +41,24 @@ STYLE: Mapping[str, object] = {
     "ytick.color": LINE,
     "ytick.labelcolor": FAINT,
 }
+
+
+def draw_stack(path: Path, draws: Sequence[Draw], *, width: float, height: float) -> None:
+    """Write axes below each other, which share the horizontal one, to a file; its name says the format.
+
+    Width of all and height of each in inches. A format that nobody knows raises InvalidInput.
+    """
+    style, figures = _matplotlib("style"), _matplotlib("figure")
+    with style.context(["default", STYLE, {"savefig.transparent": False}]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        figure = figures.Figure(figsize=(width, height * len(draws)), layout="constrained")
+        axes = figure.subplots(len(draws), 1, sharex=True, squeeze=False)
+        for draw, found in zip(draws, axes[:, 0], strict=True):
+            draw(found)
+        try:
+            figure.savefig(path, dpi=120)
+        except ValueError as error:
+            raise InvalidInput(f"{path}: {error} Name it .png, .svg or .pdf.") from error
 
 
 def draw_svg(width: float, height: float, draw: Draw) -> str:

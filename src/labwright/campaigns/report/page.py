@@ -15,9 +15,11 @@ from labwright.campaigns.report.html import Html, element, joined, printable, se
 from labwright.campaigns.report.parameters import parameters
 from labwright.campaigns.report.summary import best_found, heading
 from labwright.campaigns.report.table import trials_table
+from labwright.core.belief import GivenBelief
 from labwright.core.campaign import Campaign, CampaignRecord
 from labwright.core.errors import InvalidInput
 from labwright.core.moment import moment
+from labwright.core.space import Space
 from labwright.core.trial import Statement, Trial
 
 
@@ -28,13 +30,16 @@ def write_report(
     trials: Sequence[Trial],
     *,
     statements: Sequence[Statement] = (),
+    beliefs: Sequence[GivenBelief] = (),
     at: datetime | None = None,
 ) -> None:
-    """Write the report of a campaign, with what people said of its trials; `at`: the time that it carries, or now.
+    """Write the report of a campaign, with what people said of its trials and of where the best lies.
+
+    `at`: the time that it carries, or now.
 
     Raises InvalidInput where the file cannot be written, and MissingExtra without the extra `plots`.
     """
-    text = render(campaign, record, trials, statements, at=at or datetime.now(UTC))
+    text = render(campaign, record, trials, statements, beliefs, at=at or datetime.now(UTC))
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -46,6 +51,7 @@ def render(
     record: CampaignRecord,
     trials: Sequence[Trial],
     statements: Sequence[Statement] = (),
+    beliefs: Sequence[GivenBelief] = (),
     *,
     at: datetime,
 ) -> str:
@@ -60,6 +66,7 @@ def render(
         parameters(problem, trials),
         fitness(problem, trials, units),
         attention(trials),
+        _beliefs(problem.space, beliefs),
         trials_table(problem, trials, units, statements),
         _file(record),
         _colophon(record, at),
@@ -80,6 +87,14 @@ def _document(title: str, body: Html) -> str:
         element("style", style),
     )
     return f"<!doctype html>\n{element('html', head, element('body', body, element('script', script)), lang='en')}\n"
+
+
+def _beliefs(space: Space, beliefs: Sequence[GivenBelief]) -> Html:
+    """Return what people said, while the campaign was under way, of where they expect the best."""
+    if not beliefs:
+        return joined()
+    said = (element("li", given.told(space)) for given in beliefs)
+    return section("beliefs", "What people believed", element("ul", *said))
 
 
 def _file(record: CampaignRecord) -> Html:

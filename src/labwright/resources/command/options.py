@@ -20,7 +20,8 @@ def _words(found: Any) -> Any:
 
 
 class CommandOptions(BaseModel):
-    """`run`: the program and its arguments, as a list or as one line; no shell reads it. `outputs`: the unit of each.
+    """`run`: the program and its arguments, as a list or as one line; no shell reads it. `outputs`: the unit of each,
+    or `file` for the name of one in its folder.
 
     `timeout`: in seconds, or as `10 min`; `folder`: where it is started, from the campaign's folder; `environment`:
     what is added to the environment; `batch`: the most trials that it takes at once, and then it always gets and gives

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What a program said of one trial: what was observed, and the files that it lists."""
+    """What a program said of one trial: what was observed, and the files that it lists; `given`: as which outputs."""
 
     outcome: Observation | Failure
     files: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_replies(folder: Path, outputs: Sequence[Output], count: int | None) -> list[Reply]:
@@ -74,11 +75,16 @@ def _reply(found: Any, outputs: Sequence[Output]) -> Reply:
     files = found.get("files", [])
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         return Reply(outcome=Failure(reason=f"files is {_short(files)}; a list of names was expected"))
+    as_files = {o.name: found[o.name] for o in outputs if o.file}
+    if wrong := [name for name, file in as_files.items() if not isinstance(file, str)]:
+        what = _short(as_files[wrong[0]])
+        return Reply(outcome=Failure(reason=f"{wrong[0]} is {what}; the name of a file was expected"))
     try:
-        values = {output.name: _measurement(output, found[output.name]) for output in outputs}
+        values = {o.name: _measurement(o, found[o.name]) for o in outputs if not o.file}
     except (Unusable, InvalidUnit) as error:
         return Reply(outcome=Failure(reason=str(error)))
-    return Reply(outcome=Observation(values=values), files=tuple(files))
+    listed = dict.fromkeys([*files, *as_files.values()])
+    return Reply(outcome=Observation(values=values), files=tuple(listed), given=as_files)
 
 
 def _measurement(output: Output, found: Any) -> Measurement:

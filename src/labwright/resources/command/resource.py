@@ -3,13 +3,13 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from labwright.core.capability import Capability, Output
+from labwright.core.capability import Capability
 from labwright.core.command import (
     Answer,
     CannotTell,
@@ -17,6 +17,7 @@ from labwright.core.command import (
     Done,
     Failure,
     Gathered,
+    Measurement,
     NeverStarted,
     Observation,
     Outcome,
@@ -25,10 +26,12 @@ from labwright.core.command import (
 from labwright.core.errors import InvalidInput, ResourceUnavailable, StaleEpoch
 from labwright.core.recorder import Recorder
 from labwright.core.units import check_unit
+from labwright.core.values import Value
 from labwright.resources.command import runner
 from labwright.resources.command.journal import Journal, Stage, Ticket
 from labwright.resources.command.options import CommandOptions
 from labwright.resources.command.reply import Reply, Unusable, read_replies, tail
+from labwright.resources.plain import output, unit_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,7 +59,7 @@ class CommandResource:
         self._capability = Capability(
             name="run",
             inputs=tuple(declared.declared(n) for n, declared in options.inputs.items()),
-            outputs=tuple(Output(name=n, unit=unit) for n, unit in options.outputs.items()),
+            outputs=tuple(output(n, said) for n, said in options.outputs.items()),
             repeatable=options.repeatable,
             queryable=True,
             fenced=True,
@@ -78,7 +81,7 @@ class CommandResource:
 
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
         """Begin the program, unless that was done before, wait for its end, and keep what it printed."""
-        ended = await self._in_thread(self._begin, command)
+        ended = await self._in_thread(self._begin, command, await self._fetched(command, recorder))
         if ended is not None:
             return ended
         recorder.progress(0.0, f"{self._program} runs")
@@ -128,7 +131,7 @@ class CommandResource:
 
     def _check(self) -> None:
         for name, unit in self._options.outputs.items():
-            check_unit(unit, None, f"outputs.{name}")
+            check_unit(unit_of(unit), None, f"outputs.{name}")
         if not self._cwd.is_dir():
             raise InvalidInput(f"folder: {self._cwd} is not there. It is taken from the campaign's folder.")
         program, path = self._program, self._options.environment.get("PATH")
@@ -141,7 +144,13 @@ class CommandResource:
             raise InvalidInput(f"run: {local} may not be executed. Say what runs it, such as [python, {program}].")
         raise InvalidInput(f"run: {program!r} is not on the PATH, but in {self._cwd}. Write ./{program}.")
 
-    def _begin(self, command: Command) -> Failure | None:
+    async def _fetched(self, command: Command, recorder: Recorder) -> dict[str, str]:
+        """Return where the files lie that a command takes, by their references."""
+        names = [i.name for i in self._capability.inputs if i.file]
+        found = {str(row[n]) for row in command.batch or (command.inputs,) for n in names if n in row}
+        return {reference: str(await recorder.fetch(reference)) for reference in sorted(found)}
+
+    def _begin(self, command: Command, files: Mapping[str, str]) -> Failure | None:
         """Begin the command; return why it will not begin, where it was stopped first."""
         self._journal.make()
         newest, ticket = self._journal.take_up(command.command_id, command.epoch)
@@ -149,7 +158,7 @@ class CommandResource:
         stage = self._journal.stage(command.command_id)
         if not (stage is Stage.ABSENT or (stage is Stage.LOST and self._options.repeatable)):
             return None
-        match self._journal.begin(command.command_id, self._order(command, ticket)):
+        match self._journal.begin(command.command_id, self._order(command, ticket, files)):
             case runner.OVERTAKEN:
                 raise StaleEpoch(f"{self.name}: somebody asked about {command.command_id} before it began; it did not.")
             case runner.STOPPED:
@@ -164,7 +173,7 @@ class CommandResource:
         if command.epoch < newest:
             raise StaleEpoch(f"{self.name} follows epoch {newest} of {command.command_id}, not {command.epoch}.")
 
-    def _order(self, command: Command, ticket: Ticket) -> dict[str, Any]:
+    def _order(self, command: Command, ticket: Ticket, files: Mapping[str, str]) -> dict[str, Any]:
         return {
             "epoch": command.epoch,
             "asked": ticket.asked,
@@ -174,18 +183,20 @@ class CommandResource:
             "cwd": str(self._cwd),
             "environment": self._options.environment,
             "timeout_s": command.timeout_s or self._options.timeout,
-            "input": json.dumps(self._input(command), indent=1),
+            "input": json.dumps(self._input(command, files), indent=1),
         }
 
-    def _input(self, command: Command) -> dict[str, Any]:
+    def _input(self, command: Command, files: Mapping[str, str]) -> dict[str, Any]:
+        named = {i.name for i in self._capability.inputs if i.file}
         about = {
             "command_id": command.command_id,
             "folder": str(self._journal.folder(command.command_id) / "files"),
             "units": {i.name: i.unit for i in self._capability.inputs},
         }
         if self._options.batch is None:
-            return {"inputs": dict(command.inputs), **about}
-        return {"batch": [dict(inputs) for inputs in command.batch or (command.inputs,)], **about}
+            return {"inputs": _with_paths(command.inputs, named, files), **about}
+        rows = command.batch or (command.inputs,)
+        return {"batch": [_with_paths(inputs, named, files) for inputs in rows], **about}
 
     def _lost(self, command: Command) -> str:
         folder = self._journal.folder(command.command_id)
@@ -246,6 +257,10 @@ def _read_file(folder: Path, name: str) -> bytes | None:
     return path.read_bytes() if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
+def _with_paths(inputs: Mapping[str, Value], named: Collection[str], files: Mapping[str, str]) -> dict[str, Value]:
+    return {name: files[str(value)] if name in named else value for name, value in inputs.items()}
+
+
 def _with_objects(outcome: Outcome, replies: Sequence[Reply], kept: Mapping[str, str]) -> Outcome:
     outcomes = tuple(_kept_outcome(reply, kept) for reply in replies)
     if isinstance(outcome, Gathered):
@@ -260,4 +275,6 @@ def _kept_outcome(reply: Reply, kept: Mapping[str, str]) -> Observation | Failur
     if missing:
         return Failure(reason=f"it lists {', '.join(missing)}, but its folder has no such file")
     names = ("stdout", "stderr", *(f"files/{name}" for name in reply.files))
-    return Observation(values=reply.outcome.values, objects=tuple(kept[name] for name in names if name in kept))
+    references = {name: Measurement(value=kept[f"files/{file}"]) for name, file in reply.given.items()}
+    values = {**reply.outcome.values, **references}
+    return Observation(values=values, objects=tuple(kept[name] for name in names if name in kept))

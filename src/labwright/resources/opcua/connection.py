@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from pathlib import Path
 from typing import Any, TypeVar
 
-from labwright.core.errors import MissingExtra, ResourceUnavailable
+from labwright.core.errors import InvalidInput, MissingExtra, ResourceUnavailable
 from labwright.core.values import Value
-from labwright.resources.opcua.addresses import Addresses
+from labwright.resources.opcua.addresses import Addresses, Node
 from labwright.resources.opcua.engineering import Engineering, plain_range
 from labwright.resources.opcua.options import ServerOptions, TelemetryPart
 from labwright.resources.opcua.security import Security
@@ -45,6 +45,7 @@ class Connection:
         self._client: Any = None
         self._addresses: Addresses | None = None
         self._lock = asyncio.Lock()
+        self.sessions = 0  # opened so far: a server that has restarted has lost the one before
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -69,40 +70,40 @@ class Connection:
             " Is it running, and is the url right?"
         )
 
-    async def read(self, nodes: Sequence[str]) -> list[Reading]:
+    async def read(self, nodes: Sequence[Node]) -> list[Reading]:
         """Read the variables in one request."""
         try:
             return await self._patiently(lambda: self._read(nodes))
         except Refused as error:
             raise ResourceUnavailable(f"{self.name}: {error}. Look at the device.") from error
 
-    async def is_method(self, node: str) -> bool:
+    async def is_method(self, node: Node) -> bool:
         """Say whether the node is a method; one that is not there raises InvalidInput."""
         return await self._patiently(lambda: self._is_method(node))
 
-    async def method(self, node: str) -> Method:
+    async def method(self, node: Node) -> Method:
         """Read what a method takes and gives."""
         return await self._patiently(lambda: self._method(node))
 
-    async def engineering(self, node: str) -> Engineering:
+    async def engineering(self, node: Node) -> Engineering:
         """Read the unit and the range of a variable."""
         return await self._patiently(lambda: self._engineering(node))
 
-    async def variable_type(self, node: str) -> Any:
+    async def variable_type(self, node: Node) -> Any:
         """Read the type of a variable's value."""
         return await self._patiently(lambda: self._variable_type(node))
 
-    async def consult(self, node: str, arguments: Sequence[Argument]) -> list[object]:
+    async def consult(self, node: Node, arguments: Sequence[Argument]) -> list[object]:
         """Call a method that changes nothing."""
         return await self._patiently(lambda: self._call(node, arguments))
 
-    async def write(self, node: str, value: Value, kind: Any) -> None:
+    async def write(self, node: Node, value: Value, kind: Any) -> None:
         """Write a variable; a server that will not raises Refused."""
         await self._once(lambda: self._write(node, value, kind))
 
-    async def call(self, node: str, arguments: Sequence[Argument] = ()) -> None:
+    async def call(self, node: Node, arguments: Sequence[Argument] = ()) -> list[object]:
         """Call a method with named, typed arguments; a server that will not raises Refused."""
-        await self._once(lambda: self._call(node, arguments))
+        return await self._once(lambda: self._call(node, arguments))
 
     @contextlib.asynccontextmanager
     async def subscribed(
@@ -135,6 +136,27 @@ class Connection:
                 if self._client is client:
                     await asyncio.wait_for(subscription.delete(), self._timeout_s)
 
+    async def look(self, work: Callable[[Any, Addresses], Awaitable[T]]) -> T:
+        """Ask what needs asyncua's client itself."""
+
+        async def ask() -> T:
+            addresses = await self._session()
+            return await work(self._client, addresses)
+
+        return await self._patiently(ask)
+
+    async def find(self, node: Node) -> None:
+        """Raise InvalidInput where there is no such node."""
+        await self.look(lambda _, addresses: addresses.find(node))
+
+    async def has(self, node: Node) -> bool:
+        """Say whether there is such a node."""
+        try:
+            await self.find(node)
+        except InvalidInput:
+            return False
+        return True
+
     async def _once(self, work: Callable[[], Awaitable[T]]) -> T:
         try:
             await self._session()
@@ -166,6 +188,7 @@ class Connection:
                 client = Client(self.url, timeout=self._timeout_s)
                 await self._connect(client)
                 self._client, self._addresses = client, Addresses(self.name, client)
+                self.sessions += 1
             return self._addresses
 
     async def _connect(self, client: Any) -> None:
@@ -185,10 +208,10 @@ class Connection:
             with contextlib.suppress(Lost), translated():
                 await asyncio.wait_for(client.disconnect(), self._timeout_s)
 
-    async def _find(self, node: str) -> Any:
+    async def _find(self, node: Node) -> Any:
         return self._client.get_node(await (await self._session()).find(node))
 
-    async def _read(self, nodes: Sequence[str]) -> list[Reading]:
+    async def _read(self, nodes: Sequence[Node]) -> list[Reading]:
         from asyncua import ua
 
         addresses = await self._session()
@@ -196,7 +219,7 @@ class Connection:
         found = await self._client.uaclient.read_attributes(ids, ua.AttributeIds.Value)
         return [reading(value) for value in found]
 
-    async def _write(self, node: str, value: Value, kind: Any) -> None:
+    async def _write(self, node: Node, value: Value, kind: Any) -> None:
         from asyncua import ua
 
         written = ua.DataValue(variant(node, value, kind))
@@ -205,7 +228,7 @@ class Connection:
         if not status.is_good():
             raise Refused(f"{node} cannot be written: {status.name}: {status.doc}")
 
-    async def _call(self, node: str, arguments: Sequence[Argument]) -> list[object]:
+    async def _call(self, node: Node, arguments: Sequence[Argument]) -> list[object]:
         from asyncua import ua
 
         addresses = await self._session()
@@ -219,17 +242,17 @@ class Connection:
             raise Refused(refusal(node, result, arguments))
         return [variant.Value for variant in result.OutputArguments or []]
 
-    async def _is_method(self, node: str) -> bool:
+    async def _is_method(self, node: Node) -> bool:
         from asyncua import ua
 
         return bool(await (await self._find(node)).read_node_class() == ua.NodeClass.Method)
 
-    async def _method(self, node: str) -> Method:
+    async def _method(self, node: Node) -> Method:
         properties = await self._properties(await self._find(node))
         takes = {a.Name: await self._type(a.DataType) for a in properties.get("InputArguments") or []}
         return Method(takes=takes, gives=tuple(a.Name for a in properties.get("OutputArguments") or []))
 
-    async def _engineering(self, node: str) -> Engineering:
+    async def _engineering(self, node: Node) -> Engineering:
         properties = await self._properties(await self._find(node))
         unit, limits = properties.get("EngineeringUnits"), properties.get("EURange")
         low, high = plain_range(limits.Low, limits.High) if limits else (None, None)
@@ -238,7 +261,7 @@ class Connection:
         text, namespace = unit.DisplayName.Text, unit.NamespaceUri
         return Engineering(unit_text=text, unit_namespace=namespace, unit_code=unit.UnitId, low=low, high=high)
 
-    async def _variable_type(self, node: str) -> Any:
+    async def _variable_type(self, node: Node) -> Any:
         return await self._type(await (await self._find(node)).read_data_type())
 
     async def _type(self, data_type: Any) -> Any:

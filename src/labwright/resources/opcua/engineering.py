@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from labwright.core.capability import Input, Output
 from labwright.core.errors import InvalidInput, InvalidUnit
 from labwright.core.units import parse_unit
-from labwright.resources.opcua.options import InputPart, OutputPart
+from labwright.resources.opcua.options import OutputPart, RangePart
 
 UNECE_NAMESPACE = "http://www.opcfoundation.org/UA/units/un/cefact"
 # UN/ECE Recommendation 20, codes that laboratories meet; the number in a server is the code's bytes (OPC 10000-8).
@@ -68,7 +68,7 @@ def agreed_unit(place: str, declared: str | None, engineering: Engineering) -> s
     return declared
 
 
-def as_input(name: str, place: str, part: InputPart, engineering: Engineering) -> Input:
+def as_input(name: str, place: str, part: RangePart, engineering: Engineering) -> Input:
     """Return an input with the narrower of the server's and the file's limits; none left raises InvalidInput."""
     lows = [low for low in (part.low, engineering.low) if low is not None]
     highs = [high for high in (part.high, engineering.high) if high is not None]

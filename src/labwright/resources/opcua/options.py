@@ -3,9 +3,19 @@
 import math
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
 
 from labwright.core.telemetry import Kind
 from labwright.core.values import Value
@@ -34,14 +44,23 @@ def _node_alone(found: Any) -> Any:
     return {"node": found} if isinstance(found, str) else found
 
 
-class InputPart(Part):
-    """Where an input is written, or where its unit and range are read, and what narrows them."""
+class RangePart(Part):
+    """Where the unit and the range of an input are read, and what narrows them."""
 
     node: NodeText | None = None
     unit: str | None = None
     low: float | None = None
     high: float | None = None
     levels: tuple[Value, ...] | None = None
+
+
+class InputPart(RangePart):
+    """Where an input is written, or where its unit and range are read, and what narrows them.
+
+    `argument`: what the method calls it, where that is another name.
+    """
+
+    argument: NodeText | None = None
 
 
 class OutputPart(Part):
@@ -56,8 +75,10 @@ class CapabilityPart(Part):
 
     `start`: a method, called with the command id (where `command_id` or `lookup` is given) and then the inputs; or a
     variable, written last, with the command id or true. `states`: the server's own words for the phases of a command.
+    `fixed`: what the file itself gives, by the argument of the method or the variable that is written.
     """
 
+    tag: ClassVar[str] = "a method"
     start: NodeText
     state: NodeText
     command_id: NodeText | None = None
@@ -68,16 +89,98 @@ class CapabilityPart(Part):
     outputs: dict[str, Annotated[OutputPart, BeforeValidator(_node_alone, json_schema_input_type=OutputPart | str)]] = (
         Field(min_length=1)
     )
+    fixed: dict[str, Value] = {}
     states: dict[Phase, tuple[str | int, ...]] = {}
     repeatable: bool = False
 
     def phase(self, word: object) -> Phase | None:
         """Return what a word of the server means, or None where nobody has said so."""
-        text = str(word).strip().lower()
-        for phase in Phase:
-            if text in {str(w).strip().lower() for w in self.states.get(phase, (phase.value,))}:
-                return phase
-        return None
+        return _phase(self.states, word)
+
+
+class Halt(StrEnum):
+    """The method of a functional unit that stops it."""
+
+    STOP = "stop"
+    ABORT = "abort"
+
+
+class PropertyPart(RangePart):
+    """A property that a program is started with, by its key; by default the input's name.
+
+    `node`: the variable that has its unit and range, where the server's supported properties do not lead to it.
+    """
+
+    property: NodeText | None = None
+
+
+class ResultPart(Part):
+    """Where an output of a program is read: a variable of its result, by default the output's name; or another node."""
+
+    variable: NodeText | None = None
+    node: NodeText | None = None
+    unit: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "ResultPart":
+        if self.variable is not None and self.node is not None:
+            raise ValueError("an output is read from a variable of the result or from a node, not from both")
+        return self
+
+
+def _property_alone(found: Any) -> Any:
+    return {"property": found} if isinstance(found, str) else found
+
+
+def _variable_alone(found: Any) -> Any:
+    return {"variable": found} if isinstance(found, str) else found
+
+
+class ProgramPart(Part):
+    """One program of a functional unit of LADS (OPC 30500-1); a variable is a path in the `VariableSet` of its result.
+
+    `state`: the variable that says how the program ended, in the words of `states`; `reason`: why it failed. `stop`:
+    the functional unit's method that stops it. `fixed`: what the file itself gives, by the key of the property.
+    """
+
+    tag: ClassVar[str] = "a program"
+    functional_unit: NodeText
+    program: NodeText
+    inputs: dict[
+        str, Annotated[PropertyPart, BeforeValidator(_property_alone, json_schema_input_type=PropertyPart | str)]
+    ] = {}
+    outputs: dict[
+        str, Annotated[ResultPart, BeforeValidator(_variable_alone, json_schema_input_type=ResultPart | str)]
+    ] = {}
+    state: NodeText | None = None
+    reason: NodeText | None = None
+    states: dict[Phase, tuple[str | int, ...]] = {}
+    stop: Halt = Halt.STOP
+    fixed: dict[str, Value] = {}
+    repeatable: bool = False
+
+    def phase(self, word: object) -> Phase | None:
+        """Return what a word of the result means, or None where nobody has said so."""
+        return _phase(self.states, word)
+
+
+def _phase(states: dict[Phase, tuple[str | int, ...]], word: object) -> Phase | None:
+    text = str(word).strip().lower()
+    for phase in Phase:
+        if text in {str(w).strip().lower() for w in states.get(phase, (phase.value,))}:
+            return phase
+    return None
+
+
+def _sort(found: Any) -> str:
+    """Tell the two sorts of capabilities apart."""
+    keys = found if isinstance(found, dict) else getattr(type(found), "model_fields", {})
+    return ProgramPart.tag if {"functional_unit", "program"} & keys.keys() else CapabilityPart.tag
+
+
+_Method = Annotated[CapabilityPart, Tag(CapabilityPart.tag)]
+_Program = Annotated[ProgramPart, Tag(ProgramPart.tag)]
+AnyPart = Annotated[_Method | _Program, Discriminator(_sort)]
 
 
 class ChannelPart(Part):
@@ -166,12 +269,14 @@ class ServerOptions(Part):
 
     That holds for one command at a time only: with a `capacity` above 1 another may have followed this one.
 
+    `setpoints`: the variables to which a monitor's safe state is written when work stops, by the limits' channels.
+
     `timeout_s` is for one request, `reconnect_s` for a lost connection, `start_s` for the server to take up a command
     that was written to a variable, and `busy_s` for another client's command to end.
     """
 
     url: ServerUrl
-    capabilities: dict[str, CapabilityPart] = Field(min_length=1)
+    capabilities: dict[str, AnyPart] = Field(min_length=1)
     stop: NodeText | None = None
     exclusive: bool = False
     capacity: PositiveInt = 1
@@ -182,11 +287,25 @@ class ServerOptions(Part):
     security: SecurityPart | None = None
     user: UserPart | None = None
     telemetry: TelemetryPart | None = None
+    setpoints: dict[str, NodeText] = {}
 
     @model_validator(mode="before")
     @classmethod
     def _without_kind(cls, found: Any) -> Any:
         return {k: v for k, v in found.items() if k != "kind"} if isinstance(found, dict) else found
+
+    @property
+    def programs(self) -> dict[str, ProgramPart]:
+        """The capabilities that are programs of functional units."""
+        return {name: part for name, part in self.capabilities.items() if isinstance(part, ProgramPart)}
+
+    @model_validator(mode="after")
+    def _stopped_in_one_way(self) -> "ServerOptions":
+        ways: dict[str, Halt] = {}
+        for part in self.programs.values():
+            if ways.setdefault(part.functional_unit, part.stop) is not part.stop:
+                raise ValueError(f"{part.functional_unit} is stopped by stop and by abort; choose one for all programs")
+        return self
 
     @model_validator(mode="after")
     def _protected(self) -> "ServerOptions":

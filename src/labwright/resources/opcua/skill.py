@@ -56,14 +56,21 @@ class Skill:
         if self.method is None:
             await self._write(command)
             return
-        values = [command.command_id, *map(command.inputs.__getitem__, self.arguments)]
+        given = {self._argument(name): value for name, value in command.inputs.items()} | self.part.fixed
+        values = [command.command_id, *map(given.__getitem__, self.arguments)]
         takes = self.method.takes.items()
         if not self.identifies:
             values = values[1:]
         arguments = [(name, value, kind) for (name, kind), value in zip(takes, values, strict=True)]
         await self.connection.call(self.part.start, arguments)
 
+    def _argument(self, name: str) -> str:
+        """Return what the method calls an input."""
+        return self.part.inputs[name].argument or name
+
     async def _write(self, command: Command) -> None:
+        for node, value in self.part.fixed.items():
+            await self.connection.write(node, value, self.types[node])
         for name, value in command.inputs.items():
             await self.connection.write(self.part.inputs[name].node or "", value, self.types[name])
         last: Value = command.command_id if self.identifies else 1
@@ -116,7 +123,8 @@ async def _outputs(connection: Connection, place: str, part: CapabilityPart) -> 
 
 async def _types(connection: Connection, part: CapabilityPart) -> dict[str, Any]:
     types = {name: await connection.variable_type(i.node) for name, i in part.inputs.items() if i.node}
-    return {**types, part.start: await connection.variable_type(part.start)}
+    fixed = {node: await connection.variable_type(node) for node in part.fixed}
+    return {**types, **fixed, part.start: await connection.variable_type(part.start)}
 
 
 def _start_problem(skill: Skill) -> str | None:
@@ -126,11 +134,12 @@ def _start_problem(skill: Skill) -> str | None:
         return f"{part.start} is a variable, so a node is needed for: {', '.join(without)}." if without else None
     if skill.identifies and not skill.method.takes:
         return f"the method {part.start} takes no arguments, but must take the command id first."
-    if sorted(taken) != sorted(part.inputs):
+    given = [*(declared.argument or name for name, declared in part.inputs.items()), *part.fixed]
+    if sorted(taken) != sorted(given):
         then = " after the command id" if skill.identifies else ""
         return (
-            f"the method {part.start} takes{then} {', '.join(taken) or 'nothing'};"
-            f" the inputs in the file are {', '.join(part.inputs) or 'none'}. They must have the same names."
+            f"the method {part.start} takes{then} {', '.join(taken) or 'nothing'}; the inputs in the file are"
+            f" {', '.join(given) or 'none'}. They must have the same names, by themselves or by `argument`."
         )
     return None
 

@@ -37,6 +37,11 @@ class Watching:
             channels[said.node] = Channel(id=name, unit=unit, kind=said.kind, low=said.low, high=said.high)
         return cls(connection, part, channels)
 
+    @property
+    def channels(self) -> dict[str, tuple[str, Channel]]:
+        """The node and the channel of each, by its name."""
+        return {channel.id: (node, channel) for node, channel in self._channels.items()}
+
     @asynccontextmanager
     async def during(self, recorder: Recorder) -> AsyncIterator[None]:
         """Stream until it is left; what cannot be had does not hold up the command."""

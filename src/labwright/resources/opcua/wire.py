@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from labwright.core.values import Value
-
-Argument: TypeAlias = tuple[str, Value, Any]  # its name, its value and its type on the server
+Argument: TypeAlias = tuple[str, Any, Any]  # its name, its value and its type on the server
 BROKEN_SESSION = (
     "BadCommunicationError",
     "BadConnectionClosed",
@@ -99,7 +97,7 @@ def reading(found: Any) -> Reading:
     return Reading(value=value, status=status.name, good=status.is_good(), bad=status.is_bad())
 
 
-def refusal(node: str, result: Any, arguments: Sequence[Argument]) -> str:
+def refusal(node: object, result: Any, arguments: Sequence[Argument]) -> str:
     """Say why a method was refused, and which of its arguments are wrong."""
     said = f"{node} was refused: {result.StatusCode.name}: {result.StatusCode.doc}"
     statuses = zip(arguments, result.InputArgumentResults or [], strict=False)
@@ -107,10 +105,12 @@ def refusal(node: str, result: Any, arguments: Sequence[Argument]) -> str:
     return f"{said} {' '.join(wrong)}".strip()
 
 
-def variant(name: str, value: Value, kind: Any) -> Any:
-    """Return the value as the server's type; one that does not fit raises Refused."""
+def variant(name: object, value: Any, kind: Any) -> Any:
+    """Return the value as the server's type, which a variant has already; one that does not fit raises Refused."""
     from asyncua import ua
 
+    if isinstance(value, ua.Variant):
+        return value
     text = kind.name if kind is not None else "Variant"
     if text == "Variant":
         return ua.Variant(value)

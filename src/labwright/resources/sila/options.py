@@ -56,7 +56,10 @@ class OutputPart(Part):
 
 
 class CapabilityPart(Part):
-    """One command of a feature. What is not named under `inputs` and `outputs` is offered under its own name."""
+    """One command of a feature. What is not named under `inputs` and `outputs` is offered under its own name.
+
+    `fixed`: parameters that the file itself gives.
+    """
 
     command: Member
     inputs: dict[
@@ -65,6 +68,7 @@ class CapabilityPart(Part):
     outputs: dict[
         str, Annotated[OutputPart, BeforeValidator(_property_alone, json_schema_input_type=OutputPart | str)]
     ] = {}
+    fixed: dict[str, Value] = {}
     repeatable: bool = False
 
 

@@ -1,6 +1,6 @@
 """One capability of a SiLA server: a command, what it takes and gives in our words, and its messages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,8 +38,9 @@ class Skill:
     feature: Feature
     order: Order
     parameters: Mapping[str, Field]
+    fixed: Mapping[Field, Value]
     results: tuple[Result, ...]
-    files: tuple[Field, ...]
+    files: Mapping[str, Field]
     channels: Mapping[Field, Channel]
 
     @classmethod
@@ -47,12 +48,12 @@ class Skill:
         """Bring the server's words and the file's together; what does not fit raises InvalidInput."""
         place = f"{connection.name}.{name}"
         feature, order = connection.command(part.command)
-        inputs = _inputs(place, order, part.inputs)
+        inputs, fixed = _inputs(place, order, part), _fixed(place, order, part)
         results = _results(place, connection, order, part.outputs)
         capability = Capability(
             name=name,
             inputs=tuple(i for i, _ in inputs),
-            outputs=tuple(result.output for result in results),
+            outputs=(*(result.output for result in results), *_files(order, results)),
             repeatable=part.repeatable,
         )
         return cls(
@@ -60,8 +61,9 @@ class Skill:
             feature=feature,
             order=order,
             parameters={i.name: field for i, field in inputs},
+            fixed=fixed,
             results=results,
-            files=tuple(f for f in order.responses if f.type.basic == "Binary"),
+            files={f.name: f for f in order.responses if f.type.basic == "Binary"},
             channels={f: _channel(f) for f in order.intermediates if f.type.basic in NUMBERS},
         )
 
@@ -71,6 +73,8 @@ class Skill:
             found, expected = (", ".join(sorted(names)) or "nothing" for names in (command.inputs, self.parameters))
             raise Unfit(f"{self.order.name} was given {found}; it takes {expected}")
         fields: dict[str, Any] = {}
+        for field, value in self.fixed.items():
+            fields |= encoded(field, value)
         for name, field in self.parameters.items():
             fields |= encoded(field, command.inputs[name])
         return self.feature.message(f"{self.order.name}_Parameters", fields)
@@ -86,11 +90,16 @@ class Skill:
             if value is None:
                 return Failure(reason=f"the answer lacks the output {result.output.name} ({result.field.name})")
             values[result.output.name] = Measurement(value=value, unit=result.output.unit)
-        try:
-            objects = [await _keep(connection, field, answer, recorder) for field in self.files]
-        except Refused as error:
-            return Failure(reason=f"its file cannot be fetched: {error}")
-        return Observation(values=values, objects=tuple(o for o in objects if o))
+        objects = []
+        for name, field in self.files.items():
+            try:
+                kept = await _keep(connection, field, answer, recorder)
+            except Refused as error:
+                return Failure(reason=f"its file cannot be fetched: {error}")
+            if kept is not None:
+                objects.append(kept)
+                values[name] = Measurement(value=kept)
+        return Observation(values=values, objects=tuple(objects))
 
 
 def every_command(connection: Connection) -> dict[str, CapabilityPart]:
@@ -102,7 +111,24 @@ def every_command(connection: Connection) -> dict[str, CapabilityPart]:
     }
 
 
-def _inputs(place: str, order: Order, parts: Mapping[str, InputPart]) -> list[tuple[Input, Field]]:
+def _fixed(place: str, order: Order, part: CapabilityPart) -> dict[Field, Value]:
+    """Return what the file itself gives; what is no parameter, or cannot be sent as one, raises InvalidInput."""
+    known, found = {field.name: field for field in order.parameters}, {}
+    for name, value in part.fixed.items():
+        if name not in known:
+            raise InvalidInput(
+                f"{place}.fixed: {order.name} has no parameter {name!r}. It has: {names(order.parameters)}."
+            )
+        try:
+            encoded(known[name], value)
+        except Unfit as error:
+            raise InvalidInput(f"{place}.fixed.{name}: {error}.") from error
+        found[known[name]] = value
+    return found
+
+
+def _inputs(place: str, order: Order, part: CapabilityPart) -> list[tuple[Input, Field]]:
+    parts = part.inputs
     renamed = {part.parameter or name: (name, part) for name, part in parts.items()}
     known = {field.name for field in order.parameters}
     if unknown := [parameter for parameter in renamed if parameter not in known]:
@@ -110,9 +136,11 @@ def _inputs(place: str, order: Order, parts: Mapping[str, InputPart]) -> list[tu
     if len(renamed) < len(parts):
         raise InvalidInput(f"{place}: two inputs are the same parameter of {order.name}.")
     found = []
-    for field in order.parameters:
-        name, part = renamed.get(field.name, (field.name, InputPart()))
-        found.append(_input(f"{place}.{name}", name, part, field))
+    if both := [parameter for parameter in renamed if parameter in part.fixed]:
+        raise InvalidInput(f"{place}: {both[0]} is an input and fixed; give it one way.")
+    for field in (f for f in order.parameters if f.name not in part.fixed):
+        name, one = renamed.get(field.name, (field.name, InputPart()))
+        found.append(_input(f"{place}.{name}", name, one, field))
     _distinct(place, [i.name for i, _ in found])
     return found
 
@@ -173,6 +201,14 @@ def _results(place: str, connection: Connection, order: Order, parts: Mapping[st
     found += [_result(f"{place}.{field.name}", field.name, OutputPart(), field, None) for field in rest]
     _distinct(place, [result.output.name for result in found])
     return tuple(found)
+
+
+def _files(order: Order, results: Sequence[Result]) -> Iterator[Output]:
+    """Yield the files that a command gives, each under its own name."""
+    taken = {result.output.name for result in results}
+    for field in order.responses:
+        if field.type.basic == "Binary" and field.name not in taken:
+            yield Output(name=field.name, file=True)
 
 
 def _result(place: str, name: str, part: OutputPart, field: Field, feature: Feature | None) -> Result:

@@ -22,7 +22,7 @@ from labwright.storage.database.postgres import PostgresServer, hidden
 from labwright.storage.database.sqlite import SqliteFile
 from labwright.storage.database.transaction import OPTION, Contended, Transaction
 
-HEAD = "0008"
+HEAD = "0011"
 CONTENDED = ("40001", "40P01")  # PostgreSQL: a conflict between transactions, a deadlock
 DAMAGED = (11, 26)  # SQLite: the file is malformed, or no database at all
 SQLITE = ("sqlite", "sqlite+pysqlite")

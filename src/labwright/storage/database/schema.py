@@ -157,6 +157,37 @@ people = Table(
     Column("locked_until", Float, nullable=False, server_default="0"),
 )
 
+# What people can do, by whose word, and until when; what was taken back is kept.
+skills = Table(
+    "skills",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", Integer, ForeignKey("people.id"), nullable=False, index=True),
+    Column("skill", String, nullable=False, index=True),
+    Column("added_at", String, nullable=False),
+    Column("added_by", String, nullable=False),
+    Column("until", Float),
+    Column("ended_at", String),
+    Column("ended_by", String),
+    Column("ended_why", Text),
+)
+
+# Where people expect the best of a campaign, said after it was written; what was taken back is kept.
+beliefs = Table(
+    "beliefs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign_id", Integer, ForeignKey("campaigns.id"), nullable=False, index=True),
+    Column("said", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("why", Text),
+    Column("at", String, nullable=False),
+    Column("task_id", Integer, ForeignKey("tasks.id")),
+    Column("ended_at", String),
+    Column("ended_by", String),
+    Column("ended_why", Text),
+)
+
 approvals = Table(
     "approvals",
     metadata,
@@ -206,6 +237,7 @@ tasks = Table(
     Column("since", String, nullable=False),
     Column("reported", Text),
     Column("ended_at", String),
+    Column("claimed", Text),  # who is at it, and since when
 )
 
 # Batches of samples, each an object; `first` and `last` are times of the source's clock, in seconds since 1970.
@@ -220,6 +252,50 @@ telemetry = Table(
     Column("last", Float, nullable=False),
     Column("samples", Integer, nullable=False),
     Column("object", String, nullable=False),
+)
+
+# How the monitor of each thing stands; what was armed last never goes back to an older version.
+guards = Table(
+    "guards",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("thing", String, nullable=False, unique=True),
+    Column("serial", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("instrument", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("mode", String, nullable=False),
+    Column("motion", Boolean, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("why", Text),
+    Column("worker", String),  # the process that goes by it
+    Column("changed", Float, nullable=False),
+)
+
+# What people have taken by hand; `until`: when it is given back by itself.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("thing", String, nullable=False, index=True),
+    Column("person", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("since", String, nullable=False),
+    Column("until", Float),
+    Column("ended_at", String),
+)
+
+# Whose signatures limits files need.
+limit_keys = Table(
+    "limit_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("person", String, nullable=False),
+    Column("added_at", String, nullable=False),
+    Column("ended_at", String),
 )
 
 lots = Table(

@@ -3,6 +3,7 @@
 import fcntl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from labwright.core.errors import StorageDamaged, StorageUnavailable
 from labwright.storage.database.clock import SQLITE_NOW
 from labwright.storage.database.transaction import Transaction
 
+# The files that this process has open: to open one once more by itself, and close it, would give up SQLite's own locks
+# on it, and another process could then fold away the log that this one goes on reading.
+_in_use: Counter[Path] = Counter()
 BEGIN = {"glance": "", "read": "BEGIN", "write": "BEGIN IMMEDIATE"}
 
 
@@ -25,13 +29,14 @@ class SqliteFile:
         self.path = path
         self.name = str(path)
         self.is_new = not path.exists() or path.stat().st_size == 0
-        if not self.is_new:
+        if not self.is_new and not _in_use[path]:
             _check_whole(path)
         self.engine = _engine(path, busy_timeout_s, clock)
         self._busy_timeout_s = busy_timeout_s
         self._threads = threading.Lock()  # a file's lock does not keep two threads of one process apart
         self._lock = path.with_name(path.name + ".lock").open("a")
         self._inode: int | None = None
+        _in_use[path] += 1
 
     def begin(self, purpose: str, locks: Sequence[str] = ()) -> Connection:
         """Return a connection in a transaction that is to `read` or to `write`, or in none: to `glance`.
@@ -80,12 +85,16 @@ class SqliteFile:
             with self._locked():
                 self.engine.dispose()
         finally:
-            self._lock.close()
+            self._let_go()
 
     def abandon(self) -> None:
         """Let go of a file that could not be opened."""
         self.engine.dispose()
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._lock.close()
+        _in_use[self.path] -= 1
 
     def words(self, error: DBAPIError) -> str:
         """Say what went wrong."""

@@ -86,6 +86,7 @@ class Bench:
         path = os.pathsep.join([str(self.plug_in), str(folder), *filter(None, sys.path)])
         given = {"LABWRIGHT_DATABASE_URL": url, "LABWRIGHT_LEASE_S": "3", "LABWRIGHT_POLL_S": "0.1"}
         self.environment = {**os.environ, "PYTHONPATH": path, **given, **(settings or {})}
+        self._not_ours = frozenset(_children())  # of whoever uses the bench; they may end while it is there
 
     def __enter__(self) -> "Bench":
         return self
@@ -215,8 +216,9 @@ class Bench:
             time.sleep(0.02)
 
     def left_over(self) -> list[str]:
-        """Return the processes of this folder that are still there, and children that nobody waited for."""
-        return [words for words in _processes() if str(self.folder) in words or words.endswith("Z")]
+        """Return the processes of this folder that are still there, and the bench's children nobody waited for."""
+        there = [words for words in _processes() if str(self.folder) in words]
+        return [*there, *(f"{pid} Z" for pid, ended in _children().items() if ended and pid not in self._not_ours)]
 
     @contextmanager
     def known_kind(self) -> Iterator[None]:
@@ -235,13 +237,24 @@ def is_acting(device: CountingDevice) -> bool:
 
 
 def _processes() -> Iterator[str]:
-    """Yield the command line of each process; of a child of ours that nobody waited for, its name and `Z`."""
+    """Yield the command line of each process but this one."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if int(folder.name) != os.getpid():
+            yield f"{words}{folder.name}"
+
+
+def _children() -> dict[int, bool]:
+    """Return the children of this process, and whether each has ended and nobody waited for it."""
+    children = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
         except OSError:
             continue
-        if int(folder.name) == os.getpid():
-            continue
-        yield f"{words}{folder.name} {'Z' if state == 'Z' and int(parent) == os.getpid() else ''}".strip()
+        if int(parent) == os.getpid():
+            children[int(folder.name)] = state == "Z"
+    return children

@@ -17,8 +17,9 @@ from labwright.core.crash import watched
 from labwright.core.errors import CampaignBusy, CampaignHalted, ResourceUnavailable
 from labwright.core.recorder import Silent
 from labwright.core.states import CampaignState, RunState
-from labwright.sites.worker import Post
+from labwright.sites.post import Post
 from labwright.storage.approvals import Approvals
+from labwright.storage.beliefs import Beliefs
 from labwright.storage.campaigns import Campaigns, campaign_what
 from labwright.storage.materials import Materials
 from labwright.storage.presence import Machine, Presence
@@ -228,6 +229,7 @@ class World:
             runs=runs,
             approvals=Approvals(database),
             materials=Materials(database),
+            beliefs=Beliefs(database),
             thread=storage,
         )
         posts = [Post(key=n, resource=Wire(process, d), capacity=d.kind.capacity) for n, d in self.devices.items()]

@@ -30,8 +30,9 @@ def test_a_part_of_a_campaign_has_its_own_keys_only(location, keys):
 
 
 def test_the_options_of_a_plug_in_are_followed_inwards():
-    assert possible_keys(ServerOptions, ("capabilities", "heat", "outputs", "t")) == ["node", "unit"]
-    assert "command_id" in possible_keys(ServerOptions, ("capabilities", "heat"))
+    assert possible_keys(ServerOptions, ("capabilities", "heat", "a method", "outputs", "t")) == ["node", "unit"]
+    assert "command_id" in possible_keys(ServerOptions, ("capabilities", "heat", "a method"))
+    assert "command_id" not in possible_keys(ServerOptions, ("capabilities", "heat", "a program"))
 
 
 def test_a_key_is_never_suggested_for_itself():

@@ -1,4 +1,4 @@
-"""How a campaign gets on record: it is added, it begins, and its file may not change after that."""
+"""Puts campaign files on record, and refuses those that have changed since."""
 
 import difflib
 
@@ -11,7 +11,7 @@ from labwright.storage.campaigns import Campaigns
 
 
 def refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
-    """Raise CampaignChanged, with the difference, where the file is not the one that the campaign began with."""
+    """Raise CampaignChanged, with the difference, if a file is not as it was when its campaign began."""
     if digest(file.campaign.text) == record.digest:
         return
     lines = difflib.unified_diff(
@@ -24,7 +24,7 @@ def refuse_change(record: CampaignRecord, file: CampaignFile) -> None:
     )
 
 
-def add(campaigns: Campaigns, file: CampaignFile) -> CampaignRecord:
+def file_away(campaigns: Campaigns, file: CampaignFile) -> CampaignRecord:
     """Put a campaign on record as a draft."""
     campaign = file.campaign
     return campaigns.add(campaign.name, campaign.text, _folder_of(file), priority=campaign.priority)
@@ -35,9 +35,9 @@ def _folder_of(file: CampaignFile) -> str:
 
 
 def begin(campaigns: Campaigns, file: CampaignFile, declared: str) -> None:
-    """Put a campaign on record as running, with what its resources declare."""
+    """Put a campaign on record as running, with what its resources have declared."""
     name = file.campaign.name
-    record = campaigns.find(name) or add(campaigns, file)
+    record = campaigns.find(name) or file_away(campaigns, file)
     campaigns.move(name, _folder_of(file))
     campaigns.declare(name, declared)
     if record.state is CampaignState.DRAFT:

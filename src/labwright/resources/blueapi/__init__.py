@@ -1,0 +1,5 @@
+"""Instruments behind a blueapi server."""
+
+from labwright.resources.blueapi.resource import BlueapiResource
+
+__all__ = ["BlueapiResource"]

@@ -1,0 +1,5 @@
+"""Instruments behind EPICS IOCs."""
+
+from labwright.resources.epics.resource import EpicsResource
+
+__all__ = ["EpicsResource"]

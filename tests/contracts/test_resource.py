@@ -7,31 +7,14 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from labwright.core.command import (
-    CannotTell,
-    Command,
-    Done,
-    Failure,
-    Gathered,
-    Measurement,
-    NeverStarted,
-    Observation,
-    Outcome,
-    Running,
-)
-from labwright.core.errors import NotFound, StaleEpoch
-from labwright.core.form import observe
-from labwright.core.recorder import Silent
-from labwright.core.task import Task
-from labwright.core.values import Value
+from labwright.core.errors import NotFound
 from labwright.resources.blueapi import BlueapiResource
 from labwright.resources.bluesky import BlueskyResource
 from labwright.resources.command import CommandResource
@@ -44,42 +27,10 @@ from labwright.resources.person import PersonResource
 from labwright.resources.plain import InputOptions
 from labwright.resources.pylabrobot import LiquidHandlerResource
 from labwright.resources.queueserver import QueueserverResource
-from labwright.resources.resource import Resource
 from labwright.resources.sila import SilaResource
 from labwright.resources.table import TableResource
 from labwright.testing import FakeInstrument, ServerProcess
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-class Answering(Silent):
-    """A recorder with a person behind it, who reports at once."""
-
-    async def task(self, task: Task) -> Outcome:
-        return observe(task.fields, {field.name: Measurement(value=1.0) for field in task.fields}, {})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stand:
-    """A resource on a test stand: inputs that it can run, and how often it physically began, where that is counted."""
-
-    resource: Resource
-    inputs: dict[str, Value]
-    started: Callable[[], Sequence[str]] | None = None
-
-    @property
-    def capability(self):
-        return self.resource.capabilities()[0]
-
-    def command(self, command_id: str, *, epoch: int = 1, batch: int = 0) -> Command:
-        inputs, name = self.inputs, self.capability.name
-        return Command(command_id=command_id, epoch=epoch, capability=name, inputs=inputs, batch=(inputs,) * batch)
-
-    async def run(self, command_id: str, **more):
-        return await self.resource.run(self.command(command_id, **more), Answering())
-
-    async def ask(self, command_id: str, **more):
-        return await self.resource.ask(self.command(command_id, **more))
+from labwright.testing.contract import ResourceContract, Stand
 
 
 @asynccontextmanager
@@ -356,87 +307,9 @@ STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
 }
 
 
-@pytest_asyncio.fixture(params=STANDS, scope="module", loop_scope="module")
-async def stand(request, tmp_path_factory) -> AsyncIterator[Stand]:
-    async with STANDS[request.param](tmp_path_factory.mktemp(request.param.replace(" ", "-"))) as stand:
-        yield stand
-
-
-async def test_it_names_what_it_can_do_once(stand: Stand):
-    names = [capability.name for capability in stand.resource.capabilities()]
-
-    assert names
-    assert len(set(names)) == len(names)
-    assert {i.name for i in stand.capability.inputs if i.required} <= set(stand.inputs)
-
-
-async def test_a_run_gives_every_output_in_its_declared_unit(stand: Stand):
-    outcome = await stand.run("outputs")
-
-    assert isinstance(outcome, Observation)
-    for output in stand.capability.outputs:
-        assert outcome.values[output.name].unit == output.unit
-
-
-async def test_a_known_command_is_taken_up_again_and_never_done_twice(stand: Stand):
-    first, again = await stand.run("twice"), await stand.run("twice")
-
-    assert first == again
-    if stand.started is not None and not stand.capability.repeatable:
-        assert list(stand.started()).count("twice") == 1
-
-
-async def test_what_has_ended_can_be_asked_about_where_it_says_so(stand: Stand):
-    outcome = await stand.run("ended")
-    answer = await stand.ask("ended")
-
-    if isinstance(answer, Running):  # run again, it gives the same result at once
-        answer = Done(outcome=await stand.run("ended"))
-    assert answer == Done(outcome=outcome) if stand.capability.queryable else isinstance(answer, CannotTell)
-
-
-async def test_a_command_that_it_never_heard_of_is_never_said_to_be_done(stand: Stand):
-    answer = await stand.ask("unheard")
-
-    # People are no machine: whatever was begun, running it again puts the task before them once.
-    assert isinstance(answer, NeverStarted | CannotTell | Running)
-    assert stand.started is None or "unheard" not in stand.started()
-
-
-async def test_a_batch_gives_one_outcome_for_each(stand: Stand):
-    count = stand.capability.batch
-    if count == 1:
-        pytest.skip("it takes one at a time")
-
-    outcome, alone = await stand.run("batch", batch=count), await stand.run("alone")
-
-    assert isinstance(outcome, Gathered)
-    assert len(outcome.outcomes) == count
-    assert all(isinstance(one, Observation | Failure) for one in outcome.outcomes)
-    assert outcome.outcomes[0].values == alone.values
-    if stand.started is not None:
-        assert list(stand.started()).count("batch") == 1
-
-
-@pytest.mark.parametrize("first", ["asked", "run"])
-async def test_a_fenced_resource_refuses_an_older_epoch_after_a_newer_one(stand: Stand, first):
-    if not stand.capability.fenced:
-        pytest.skip("it holds no epochs")
-    name = f"fenced-{first}"
-    if first == "asked":
-        assert await stand.ask(name, epoch=5) == NeverStarted()
-    else:
-        await stand.run(name, epoch=5)
-
-    with pytest.raises(StaleEpoch):
-        await stand.run(name, epoch=4)
-    if stand.started is not None:
-        assert list(stand.started()).count(name) == (first == "run")
-    assert isinstance(await stand.run(name, epoch=5), Observation)
-
-
-async def test_stop_is_always_accepted_and_it_works_on_afterwards(stand: Stand):
-    await stand.resource.stop()
-    await stand.resource.stop()
-
-    assert isinstance(await stand.run("afterwards"), Observation)
+class TestEveryResource(ResourceContract):
+    @pytest_asyncio.fixture(params=STANDS, scope="class", loop_scope="class")
+    @classmethod
+    async def stand(cls, request, tmp_path_factory) -> AsyncIterator[Stand]:
+        async with STANDS[request.param](tmp_path_factory.mktemp(request.param.replace(" ", "-"))) as stand:
+            yield stand

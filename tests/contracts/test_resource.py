@@ -1,5 +1,6 @@
 """What every resource promises, whatever stands behind it."""
 
+import asyncio
 import json
 import logging
 import os
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,12 @@ from labwright.resources.person import PersonResource
 from labwright.resources.plain import InputOptions
 from labwright.resources.pylabrobot import LiquidHandlerResource
 from labwright.resources.queueserver import QueueserverResource
+from labwright.resources.resource import Resource
 from labwright.resources.sila import SilaResource
 from labwright.resources.table import TableResource
-from labwright.testing import FakeInstrument, ServerProcess
+from labwright.testing import FakeInstrument, Relay, ServerProcess
 from labwright.testing.contract import ResourceContract, Stand
+from labwright.testing.faults import Fault, FaultyInstrument
 
 
 @asynccontextmanager
@@ -43,6 +46,21 @@ async def fake(folder: Path) -> AsyncIterator[Stand]:
 async def fenced(folder: Path) -> AsyncIterator[Stand]:
     instrument = FakeInstrument(fenced=True, batch=4, duration_s=0.01)
     yield Stand(resource=instrument, inputs={"x": 3.0}, started=lambda: instrument.started)
+
+
+@asynccontextmanager
+async def faulty(folder: Path) -> AsyncIterator[Stand]:
+    instrument = FakeInstrument()
+    resource = FaultyInstrument(instrument, [])
+
+    async def lose_reply() -> None:
+        resource.meet(Fault.LOST_REPLY)
+
+    async def double_reply() -> None:
+        resource.meet(Fault.TWICE)
+
+    seams = {"lose_reply": lose_reply, "double_reply": double_reply}
+    yield Stand(resource=resource, inputs={"x": 3.0}, other={"x": 4.0}, started=lambda: instrument.started, **seams)
 
 
 @asynccontextmanager
@@ -65,9 +83,10 @@ async def bluesky(folder: Path) -> AsyncIterator[Stand]:
 @asynccontextmanager
 async def command(folder: Path) -> AsyncIterator[Stand]:
     (folder / "double.py").write_text(
-        "import json, sys\n"
+        "import json, sys, time\n"
         "order = json.load(sys.stdin)\n"
         "open('starts', 'a').write(order['command_id'] + '\\n')\n"
+        "time.sleep(300 * (order['batch'][0]['x'] == 9))\n"
         "print(json.dumps([{'y': 2 * one['x']} for one in order['batch']]))\n"
     )
     started = folder / "starts"
@@ -75,9 +94,11 @@ async def command(folder: Path) -> AsyncIterator[Stand]:
     options = CommandResource.Options(
         run=run, inputs={"x": InputOptions(low=0, high=9)}, outputs={"y": "degC"}, batch=4
     )
-    async with CommandResource.open("solver", options, folder) as resource:
+    async with AsyncExitStack() as stack:
+        reopen = lambda: stack.enter_async_context(CommandResource.open("solver", options, folder))  # noqa: E731
         read = lambda: started.read_text().split() if started.exists() else []  # noqa: E731
-        yield Stand(resource=resource, inputs={"x": 3.0}, started=read)
+        caught = {"other": {"x": 4.0}, "slow": {"x": 9.0}, "crash": reopen, "stop_s": 10.0}
+        yield Stand(resource=await reopen(), inputs={"x": 3.0}, started=read, **caught)
 
 
 @asynccontextmanager
@@ -99,17 +120,30 @@ async def expert(folder: Path) -> AsyncIterator[Stand]:
 @asynccontextmanager
 async def opcua(folder: Path) -> AsyncIterator[Stand]:
     started: list[str] = []
-    async with _oven(started) as url:
+    after: list[Callable[[], None]] = []
+    async with _oven(started, after) as url, Relay(url) as relay, AsyncExitStack() as stack:
         nodes = {"start": "Oven/Heat", "command_id": "Oven/Id", "state": "Oven/State"}
         capability = nodes | {"inputs": {"x": "Oven/X"}, "outputs": {"y": {"node": "Oven/Y", "unit": "degC"}}}
-        options = {"url": url, "stop": "Oven/Stop", "exclusive": True, "capabilities": {"heat": capability}}
-        async with OpcUaResource.open("oven", OpcUaResource.Options.model_validate(options), folder) as resource:
-            yield Stand(resource=resource, inputs={"x": 3.0}, started=lambda: started)
+        said = {"url": relay.url, "stop": "Oven/Stop", "exclusive": True, "capabilities": {"heat": capability}}
+        options = OpcUaResource.Options.model_validate(said)
+        reopen = lambda: stack.enter_async_context(OpcUaResource.open("oven", options, folder))  # noqa: E731
+
+        async def lose_reply() -> None:
+            after.append(relay.cut)
+
+        async def cut() -> None:
+            relay.cut()
+
+        caught = {"slow": {"x": 9.0}, "lose_reply": lose_reply, "cut": cut, "crash": reopen, "stop_s": 10.0}
+        yield Stand(resource=await reopen(), inputs={"x": 3.0}, other={"x": 4.0}, started=lambda: started, **caught)
 
 
 @asynccontextmanager
-async def _oven(started: list[str]) -> AsyncIterator[str]:
-    """A server with a method that doubles x, holding the last command only."""
+async def _oven(started: list[str], after: list[Callable[[], None]]) -> AsyncIterator[str]:
+    """A server with a method that doubles x, holding the last command only; 9 goes on until it is stopped.
+
+    What is in `after` is called once, when the method has acted and before it answers.
+    """
     from asyncua import Server, ua
 
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
@@ -129,10 +163,14 @@ async def _oven(started: list[str]) -> AsyncIterator[str]:
         started.append(command_id.Value)
         await nodes["Y"].write_value(2 * x.Value)
         await nodes["Id"].write_value(command_id.Value)
-        await nodes["State"].write_value("done")
+        await nodes["State"].write_value("running" if x.Value == 9 else "done")
+        while after:
+            after.pop()()
         return []
 
     async def stop(parent):
+        if await nodes["State"].read_value() == "running":
+            await nodes["State"].write_value("failed")
         return []
 
     takes = [ua.Argument(Name="id", DataType=ua.NodeId(12)), ua.Argument(Name="x", DataType=ua.NodeId(11))]
@@ -167,7 +205,7 @@ async def pylabrobot(folder: Path) -> AsyncIterator[Stand]:
             await begin(action, deed, move)
 
         resource._once.act = act
-        yield Stand(resource=resource, inputs={"volume": 3.0}, started=lambda: begun)
+        yield Stand(resource=resource, inputs={"volume": 3.0}, started=lambda: begun, same=("volume",))
 
 
 @asynccontextmanager
@@ -202,11 +240,17 @@ async def sila(folder: Path) -> AsyncIterator[Stand]:
         port = probe.getsockname()[1]
     script = Path(__file__).parents[1] / "system" / "sila" / "server.py"
     call = [sys.executable, str(script), str(folder), str(port), "cancel"]
-    options = {"url": f"sila://127.0.0.1:{port}", "insecure": True}
     with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None and server.stdout.readline() == b"ready\n"
-        async with SilaResource.open("oven", SilaResource.Options.model_validate(options), folder) as resource:
-            yield Stand(resource=resource, inputs={"X": 3.0})  # it counts, but the ids are not known to it
+        async with Relay(f"sila://127.0.0.1:{port}") as relay, AsyncExitStack() as stack:
+            options = SilaResource.Options.model_validate({"url": relay.url, "insecure": True})
+
+            async def cut() -> None:
+                relay.cut()
+
+            resource = await stack.enter_async_context(SilaResource.open("oven", options, folder))
+            read = lambda: len((folder / "begun").read_text().splitlines()) if (folder / "begun").exists() else 0  # noqa: E731
+            yield Stand(resource=resource, inputs={"X": 3.0}, other={"X": 4.0}, begun=read, cut=cut)
 
 
 @asynccontextmanager
@@ -214,15 +258,24 @@ async def epics(folder: Path) -> AsyncIterator[Stand]:
     script = Path(__file__).parents[1] / "system" / "epics" / "ioc.py"
     ports = [os.environ[f"EPICS_{name}_ADDR_LIST"].split()[2].rpartition(":")[2] for name in ("CA", "PVA")]
     call = [sys.executable, str(script), str(folder), "STAND", *ports]
-    part = {"inputs": {"x": "SP"}, "start": "START", "command_id": "ID", "state": "STATE", "outputs": {"y": "Y"}}
+    part = {
+        "inputs": {"x": "SP", "n": "COUNT"},
+        "start": "START",
+        "command_id": "ID",
+        "state": "STATE",
+        "outputs": {"y": "Y"},
+    }
     states = {"states": {"idle": ["idle", "asleep"]}}
     options = {"prefix": "STAND:", "stop": {"SAFE": "closed"}, "capabilities": {"heat": part | states}}
     put = folder / "begun"
     with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as ioc:
         assert ioc.stdout is not None and b"ready\n" in iter(ioc.stdout.readline, b"")
-        async with EpicsResource.open("oven", EpicsResource.Options.model_validate(options), folder) as resource:
+        async with AsyncExitStack() as stack:
+            said = EpicsResource.Options.model_validate(options)
+            reopen = lambda: stack.enter_async_context(EpicsResource.open("oven", said, folder))  # noqa: E731
             started = lambda: re.findall(r"^START (.+)$", put.read_text() if put.exists() else "", re.M)  # noqa: E731
-            yield Stand(resource=resource, inputs={"x": 3.0}, started=started)
+            caught = {"other": {"x": 4.0, "n": 1}, "slow": {"x": 3.0, "n": 50}, "crash": reopen, "stop_s": 10.0}
+            yield Stand(resource=await reopen(), inputs={"x": 3.0, "n": 1}, started=started, **caught)
 
 
 @asynccontextmanager
@@ -236,10 +289,26 @@ async def blueapi(folder: Path) -> AsyncIterator[Stand]:
 
 @asynccontextmanager
 async def madsci(folder: Path) -> AsyncIterator[Stand]:
-    async with serving("madsci", folder) as server:
-        options = {"url": f"http://127.0.0.1:{server.port}"}
-        async with MadsciResource.open("oven", MadsciResource.Options.model_validate(options), folder) as resource:
-            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to it
+    async with serving("madsci", folder) as server, AsyncExitStack() as stack:
+        relay = await stack.enter_async_context(Relay(f"http://127.0.0.1:{server.port}"))
+        options = MadsciResource.Options.model_validate(
+            {"url": relay.url, "capabilities": {"heat": {"action": "heat"}}}
+        )
+        reopen = lambda: stack.enter_async_context(MadsciResource.open("oven", options, folder))  # noqa: E731
+
+        async def cut() -> None:
+            relay.cut()
+
+        async def crash() -> Resource:
+            server.kill()
+            await asyncio.to_thread(server.start)
+            return await reopen()
+
+        # it counts, but the ids are not known to it
+        begun = lambda: sum(one.startswith("heat") for one in server.begun())  # noqa: E731
+        inputs = {"target": 50.0, "seconds": 0.1}
+        caught = {"slow": {"target": 50.0, "seconds": 300.0}, "crash": crash, "cut": cut, "stop_s": 10.0}
+        yield Stand(resource=await reopen(), inputs=inputs, other=inputs | {"target": 60.0}, begun=begun, **caught)
 
 
 @asynccontextmanager
@@ -280,10 +349,17 @@ async def function(folder: Path) -> AsyncIterator[Stand]:
 
 @asynccontextmanager
 async def plate(folder: Path) -> AsyncIterator[Stand]:
-    (folder / "bench.py").write_text("async def double(x):\n    return {'y': [2 * one for one in x]}\n")
+    (folder / "bench.py").write_text(
+        "import asyncio\n"
+        "async def double(x):\n"
+        "    await asyncio.sleep(300 * (x == [9.0]))\n"
+        "    return {'y': [2 * one for one in x]}\n"
+    )
     options = FunctionResource.Options(call="bench.py:double", outputs={"y": "degC"}, batch=4)
-    async with FunctionResource.open("bench", options, folder) as resource:
-        yield Stand(resource=resource, inputs={"x": 3.0})
+    async with AsyncExitStack() as stack:
+        reopen = lambda: stack.enter_async_context(FunctionResource.open("bench", options, folder))  # noqa: E731
+        caught = {"slow": {"x": 9.0}, "unstoppable": "a function in progress cannot be stopped", "crash": reopen}
+        yield Stand(resource=await reopen(), inputs={"x": 3.0}, other={"x": 4.0}, **caught)
 
 
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
@@ -293,6 +369,7 @@ STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
     "epics": epics,
     "expert": expert,
     "fake": fake,
+    "faulty fake": faulty,
     "fenced fake": fenced,
     "function": function,
     "function with batches": plate,

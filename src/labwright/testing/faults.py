@@ -49,6 +49,10 @@ class FaultyInstrument:
         dice, kinds = Random(seed), list(Fault)  # noqa: S311
         return cls(inner, [dice.choice(kinds) if dice.random() < chance else None for _ in range(commands)])
 
+    def meet(self, fault: Fault) -> None:
+        """Let the next command meet this fault, before those that are left."""
+        self._left.insert(0, fault)
+
     def capabilities(self) -> Sequence[Capability]:
         """Offer what the resource offers."""
         return self._inner.capabilities()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,13 +54,10 @@ async def faulty(folder: Path) -> AsyncIterator[Stand]:
     instrument = FakeInstrument()
     resource = FaultyInstrument(instrument, [])
 
-    async def lose_reply() -> None:
-        resource.meet(Fault.LOST_REPLY)
-
-    async def double_reply() -> None:
-        resource.meet(Fault.TWICE)
-
-    seams = {"lose_reply": lose_reply, "double_reply": double_reply}
+    seams = {
+        "lose_reply": partial(resource.meet, Fault.LOST_REPLY),
+        "double_reply": partial(resource.meet, Fault.TWICE),
+    }
     yield Stand(resource=resource, inputs={"x": 3.0}, other={"x": 4.0}, started=lambda: instrument.started, **seams)
 
 
@@ -128,13 +126,13 @@ async def opcua(folder: Path) -> AsyncIterator[Stand]:
         options = OpcUaResource.Options.model_validate(said)
         reopen = lambda: stack.enter_async_context(OpcUaResource.open("oven", options, folder))  # noqa: E731
 
-        async def lose_reply() -> None:
-            after.append(relay.cut)
-
-        async def cut() -> None:
-            relay.cut()
-
-        caught = {"slow": {"x": 9.0}, "lose_reply": lose_reply, "cut": cut, "crash": reopen, "stop_s": 10.0}
+        caught = {
+            "slow": {"x": 9.0},
+            "lose_reply": partial(after.append, relay.cut),
+            "cut": relay.cut,
+            "crash": reopen,
+            "stop_s": 10.0,
+        }
         yield Stand(resource=await reopen(), inputs={"x": 3.0}, other={"x": 4.0}, started=lambda: started, **caught)
 
 
@@ -245,12 +243,9 @@ async def sila(folder: Path) -> AsyncIterator[Stand]:
         async with Relay(f"sila://127.0.0.1:{port}") as relay, AsyncExitStack() as stack:
             options = SilaResource.Options.model_validate({"url": relay.url, "insecure": True})
 
-            async def cut() -> None:
-                relay.cut()
-
             resource = await stack.enter_async_context(SilaResource.open("oven", options, folder))
             read = lambda: len((folder / "begun").read_text().splitlines()) if (folder / "begun").exists() else 0  # noqa: E731
-            yield Stand(resource=resource, inputs={"X": 3.0}, other={"X": 4.0}, begun=read, cut=cut)
+            yield Stand(resource=resource, inputs={"X": 3.0}, other={"X": 4.0}, begun=read, cut=relay.cut)
 
 
 @asynccontextmanager
@@ -296,9 +291,6 @@ async def madsci(folder: Path) -> AsyncIterator[Stand]:
         )
         reopen = lambda: stack.enter_async_context(MadsciResource.open("oven", options, folder))  # noqa: E731
 
-        async def cut() -> None:
-            relay.cut()
-
         async def crash() -> Resource:
             server.kill()
             await asyncio.to_thread(server.start)
@@ -307,7 +299,7 @@ async def madsci(folder: Path) -> AsyncIterator[Stand]:
         # it counts, but the ids are not known to it
         begun = lambda: sum(one.startswith("heat") for one in server.begun())  # noqa: E731
         inputs = {"target": 50.0, "seconds": 0.1}
-        caught = {"slow": {"target": 50.0, "seconds": 300.0}, "crash": crash, "cut": cut, "stop_s": 10.0}
+        caught = {"slow": {"target": 50.0, "seconds": 300.0}, "crash": crash, "cut": relay.cut, "stop_s": 10.0}
         yield Stand(resource=await reopen(), inputs=inputs, other=inputs | {"target": 60.0}, begun=begun, **caught)
 
 

@@ -119,9 +119,9 @@ class Equipment:
                 problems.append(f"{name} could not be told to stop: {words(error)}")
         return problems
 
-    def remembering(self, campaign: Campaign, name: str) -> tuple[Remembering, BaseModel]:
+    def remembering(self, campaign: Campaign, name: str, folder: Path) -> tuple[Remembering, BaseModel]:
         """Return the kind of a resource that keeps a memory, and its options; another kind raises InvalidInput."""
-        return remembering(name, self._addressed(name, campaign.resources[name]))
+        return remembering(name, self._addressed(name, campaign.resources[name]), folder)
 
     def _addressed(self, name: str, plug_in: PlugIn) -> PlugIn:
         """Return the plug-in with the address that the settings give its resource, if they do."""

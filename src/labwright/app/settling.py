@@ -24,7 +24,7 @@ class Settling:
         """Return what a resource believes, and what is in doubt."""
         with self._laboratory(named.folder) as laboratory:
             file, folder = named.file_and_folder(laboratory)
-        kind, options = self._equipment.remembering(file.campaign, named.resource)
+        kind, options = self._equipment.remembering(file.campaign, named.resource, folder)
         return kind.standing(named.resource, options, folder)
 
     def settle(
@@ -34,7 +34,7 @@ class Settling:
         reason = stated(why)
         with self._laboratory(named.folder) as laboratory:
             file, folder = named.file_and_folder(laboratory)
-            kind, options = self._equipment.remembering(file.campaign, named.resource)
+            kind, options = self._equipment.remembering(file.campaign, named.resource, folder)
             person = authenticate(People(laboratory.database), by.name, by.secret).name
             seen = Seen(by=person, why=reason, happened=happened, said=said)
             standing = kind.settle(named.resource, options, folder, seen)

@@ -16,6 +16,7 @@ from labwright.cli import (
     decide,
     guard,
     hand,
+    making,
     materials,
     people,
     records,
@@ -54,6 +55,7 @@ def options(
 
 
 app.command()(starting.init)
+app.command("new-resource")(making.new_resource)
 app.command()(campaign.check)
 app.command()(campaign.run)
 app.command()(campaign.conduct)

@@ -2,9 +2,7 @@
 
 import asyncio
 import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -18,6 +16,7 @@ from labwright.core.command import Answer, CannotTell, Command, Failure, Gathere
 from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.core.recorder import Recorder
 from labwright.core.values import Value
+from labwright.plugins import load_file
 from labwright.resources.plain import FILE, InputOptions, output
 from labwright.resources.stranger import Misbehaved, is_cancelled, plain, text, words
 
@@ -185,16 +184,6 @@ def load_function(call: str, folder: Path, option: str = "call") -> Callable[...
     if not callable(function):
         raise InvalidInput(f"{option}: {module_name} has no function {function_name!r}.")
     return function  # type: ignore[no-any-return]
-
-
-def load_file(path: Path) -> Any:
-    """Import a file by its path."""
-    spec = importlib.util.spec_from_file_location(f"labwright_function_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and pickle look there
-    spec.loader.exec_module(module)
-    return module
 
 
 def _capability(options: FunctionResource.Options, function: Callable[..., Any]) -> Capability:

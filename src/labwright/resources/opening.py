@@ -19,7 +19,7 @@ from labwright.resources.stranger import Misbehaved, guarded, words
 @asynccontextmanager
 async def opened(name: str, plug_in: PlugIn, folder: Path) -> AsyncIterator[Resource]:
     """Open a resource; what its own code raises is ResourceUnavailable, and a wrong option InvalidInput."""
-    kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind)
+    kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind, folder)
     opening = kind.open(name, _options(name, kind, plug_in), folder)
     async with AsyncExitStack() as stack:
         try:
@@ -31,7 +31,7 @@ async def opened(name: str, plug_in: PlugIn, folder: Path) -> AsyncIterator[Reso
 
 def key_of(name: str, plug_in: PlugIn, folder: Path) -> str:
     """Return what names the physical thing, the same for all campaigns, and how this one has set it up."""
-    kind = plugins.load("labwright.resources", plug_in.kind)
+    kind = plugins.load("labwright.resources", plug_in.kind, folder)
     said: list[Json] = [plug_in.kind, dict(plug_in.options), str(folder.resolve())]
     if plug_in.guard is not None:
         said.append(asdict(plug_in.guard))
@@ -41,9 +41,9 @@ def key_of(name: str, plug_in: PlugIn, folder: Path) -> str:
     return f"{plug_in.kind} {thing}{BAR}{setup}"
 
 
-def remembering(name: str, plug_in: PlugIn) -> tuple[Remembering, BaseModel]:
+def remembering(name: str, plug_in: PlugIn, folder: Path) -> tuple[Remembering, BaseModel]:
     """Return the kind of a resource that keeps a memory, and its options; another kind raises InvalidInput."""
-    kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind)
+    kind: ResourceKind = plugins.load("labwright.resources", plug_in.kind, folder)
     if not isinstance(kind, Remembering):
         raise InvalidInput(f"{name} ({plug_in.kind}) keeps no memory of what it handles: nothing can be settled.")
     return kind, _options(name, kind, plug_in)

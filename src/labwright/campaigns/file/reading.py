@@ -57,7 +57,7 @@ def parse_campaign(text: str, path: Path, *, name: str | None = None) -> Campaig
         raise InvalidCampaign(str(path), [str(error)]) from error
     problems = Problems(file=str(path), document=document)
     part = _validate(CampaignPart, document.data, (), problems)
-    _check_plugins(document, problems)
+    _check_plugins(document, path.parent, problems)
     problems.raise_any()
     assert part is not None
     campaign = build(part if name is None else _renamed(part, name), text, problems)
@@ -86,7 +86,7 @@ def _renamed(part: CampaignPart, name: str) -> CampaignPart:
     return part.model_copy(update={"name": name})
 
 
-def _check_plugins(document: Document, problems: Problems) -> None:
+def _check_plugins(document: Document, folder: Path, problems: Problems) -> None:
     planner = document.at(("planner",))
     planner = {"kind": "gp"} | planner if isinstance(planner, dict) else {"kind": "gp"}
     _check_plugin("labwright.planners", ("planner",), planner, {"kind", "seed", "beliefs"}, problems)
@@ -94,7 +94,8 @@ def _check_plugins(document: Document, problems: Problems) -> None:
     resources = document.at(("resources",))
     for name, options in resources.items() if isinstance(resources, dict) else ():
         if isinstance(options, dict):
-            _check_plugin("labwright.resources", ("resources", name), options, set(ResourcePart.model_fields), problems)
+            own = set(ResourcePart.model_fields)
+            _check_plugin("labwright.resources", ("resources", name), options, own, problems, folder)
 
 
 def _check_learns(document: Document, kind: Any, problems: Problems) -> None:
@@ -107,13 +108,23 @@ def _check_learns(document: Document, kind: Any, problems: Problems) -> None:
                 problems.add(path, f"the planner {kind!r} takes no account of it; take it out, or choose `gp`.")
 
 
-def _check_plugin(group: str, path: Location, data: dict[str, Any], own: set[str], problems: Problems) -> None:
+def _check_plugin(
+    group: str,
+    path: Location,
+    data: dict[str, Any],
+    own: set[str],
+    problems: Problems,
+    folder: Path | None = None,
+) -> None:
     if not isinstance(data.get("kind"), str):
         return  # the schema has said so already
     try:
-        model: type[BaseModel] = plugins.load(group, data["kind"]).Options
+        model: type[BaseModel] = plugins.load(group, data["kind"], folder).Options
     except PluginNotFound:
         problems.add((*path, "kind"), _no_such_kind(group, data["kind"]))
+        return
+    except InvalidInput as error:
+        problems.add((*path, "kind"), str(error))
         return
     _validate(model, {key: value for key, value in data.items() if key not in own}, path, problems)
 

@@ -399,8 +399,8 @@ class ResourcePart(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     kind: str = Field(
-        description="`command`, `function`, `opcua`, `person`, `pylabrobot`, `sila`, `table`, or a plug-in's; "
-        "the other keys are that kind's own."
+        description="`command`, `function`, `opcua`, `person`, `pylabrobot`, `sila`, `table`, a plug-in's, "
+        "or `FILE.py:Class`; the other keys are that kind's own."
     )
     capacity: Annotated[PositiveInt, Whole] = Field(
         default=1, description="How many runs it takes at once; a batch is one run."

@@ -8,9 +8,9 @@ from typing import Any
 
 from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.core.values import is_number
+from labwright.plugins import load_file
 from labwright.resources.bluesky.engine import Engine
 from labwright.resources.bluesky.options import BlueskyOptions, DevicePart
-from labwright.resources.function import load_file
 from labwright.resources.stranger import words
 
 VERBS = ("read", "set", "trigger", "kickoff")

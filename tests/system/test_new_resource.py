@@ -59,6 +59,24 @@ def test_its_campaign_runs_with_nothing_installed(made, tmp_path):
     assert "finished after 3 of 3 trials" in done.stdout
 
 
+def test_its_record_can_be_read_when_the_adapter_is_gone(made, tmp_path):
+    with simulated(made, tmp_path) as port:
+        campaign(made, tmp_path, port, "cell.py:FlowReactor")
+        (tmp_path / "cell.py").write_text((made / "flow_reactor.py").read_text())
+        call(*LABWRIGHT, "run", "campaign.yaml", cwd=tmp_path)
+
+    (tmp_path / "cell.py").write_text("something that is being written")
+    shown = [
+        call(*LABWRIGHT, *words, cwd=tmp_path) for words in (("status",), ("trials", "first-flow_reactor-campaign"))
+    ]
+    again = call(*LABWRIGHT, "run", "campaign.yaml", cwd=tmp_path)
+
+    assert [done.returncode for done in shown] == [0, 0], shown
+    assert "finished" in shown[0].stdout
+    assert again.returncode == 2
+    assert "'cell.py:FlowReactor' cannot be imported: SyntaxError" in again.stderr
+
+
 def test_installed_it_is_a_kind_for_campaigns_in_any_folder(made, tmp_path):
     target = tmp_path / "target"
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
@@ -105,11 +123,3 @@ def test_a_folder_that_is_there_stays_as_it_is(tmp_path):
     assert done.returncode == 2
     assert "cell is there already; nothing was written" in done.stderr
     assert [one.name for one in (tmp_path / "cell").iterdir()] == ["notes"]
-
-
-def test_the_wheel_holds_what_is_copied():
-    from importlib.resources import files
-
-    names = {entry.name for entry in (files("labwright.cli") / "new_resource").iterdir() if entry.is_file()}
-
-    assert {"reactor.py", "simulated_reactor.py", "test_reactor.py", "campaign.yaml", "pyproject.toml"} <= names

@@ -92,6 +92,15 @@ def test_the_first_campaign_runs_and_its_ledger_holds(bare, tmp_path):
     assert "chain holds" in verified.stdout
 
 
+def test_an_adapter_for_an_instrument_of_one_s_own_is_written(bare, tmp_path):
+    made = bare.labwright("new-resource", "cell", cwd=tmp_path)
+
+    assert made.returncode == 0, made.stderr
+    assert {"cell.py", "simulated_cell.py", "test_cell.py", "campaign.yaml", "pyproject.toml", "README.md"} == {
+        entry.name for entry in (tmp_path / "cell").iterdir()
+    }
+
+
 def test_an_instrument_without_its_extra_names_the_extra(bare, tmp_path):
     (tmp_path / "kettle.yaml").write_text(OPCUA_CAMPAIGN, encoding="utf-8")
 

@@ -13,7 +13,7 @@ from labwright.app.record import TrialRecord
 from labwright.campaigns.believing import read_beliefs
 from labwright.campaigns.crew import Crew, assemble, brief_of, can_do, keys_of, sources_of
 from labwright.campaigns.decision import observation_of, words_of
-from labwright.campaigns.file import CampaignFile, find_file, parse_campaign
+from labwright.campaigns.file import CampaignFile, find_file, recall_campaign
 from labwright.campaigns.hand import Hand
 from labwright.campaigns.loop import Records, Watcher
 from labwright.campaigns.wiring import Wiring
@@ -81,7 +81,7 @@ class Standing:
         path = find_file(folder, self.record.text) or find_file(Path(self.record.folder), self.record.text)
         if path is None:
             return f"labwright run FILE, with its file as it began; none like it is in {from_here(folder)} any more"
-        own = parse_campaign(self.record.text, path).campaign.name == self.record.name
+        own = recall_campaign(self.record.text, path).campaign.name == self.record.name
         return f"labwright run {from_here(path)}{'' if own else f' --new {self.record.name}'}"
 
 
@@ -383,4 +383,4 @@ def place_of(folder: Path) -> str:
 
 def file_of(record: CampaignRecord) -> CampaignFile:
     """Return the file that a campaign began with."""
-    return parse_campaign(record.text, Path(record.folder) / f"{record.name}.yaml", name=record.name)
+    return recall_campaign(record.text, Path(record.folder) / f"{record.name}.yaml", name=record.name)

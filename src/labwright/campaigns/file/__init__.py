@@ -2,7 +2,7 @@
 
 from labwright.campaigns.file.copies import find_file, renamed
 from labwright.campaigns.file.problems import Problems
-from labwright.campaigns.file.reading import CampaignFile, parse_campaign, read_campaign
+from labwright.campaigns.file.reading import CampaignFile, parse_campaign, read_campaign, recall_campaign
 from labwright.campaigns.file.rules import check_rules
 from labwright.core.document import DocumentError, parse
 
@@ -15,5 +15,6 @@ __all__ = [
     "parse",
     "parse_campaign",
     "read_campaign",
+    "recall_campaign",
     "renamed",
 ]

@@ -51,13 +51,22 @@ def _unreadable(path: Path, error: Exception) -> str:
 
 def parse_campaign(text: str, path: Path, *, name: str | None = None) -> CampaignFile:
     """Read a campaign from the text of a file; `path` is for messages and for the files that it names."""
+    return _parsed(text, path, name, path.parent)
+
+
+def recall_campaign(text: str, path: Path, *, name: str | None = None) -> CampaignFile:
+    """Read a campaign that is on record: a kind of resource that is in a file is not loaded, and may be gone by now."""
+    return _parsed(text, path, name, None)
+
+
+def _parsed(text: str, path: Path, name: str | None, folder: Path | None) -> CampaignFile:
     try:
         document = parse(text)
     except DocumentError as error:
         raise InvalidCampaign(str(path), [str(error)]) from error
     problems = Problems(file=str(path), document=document)
     part = _validate(CampaignPart, document.data, (), problems)
-    _check_plugins(document, path.parent, problems)
+    _check_plugins(document, folder, problems)
     problems.raise_any()
     assert part is not None
     campaign = build(part if name is None else _renamed(part, name), text, problems)
@@ -86,14 +95,14 @@ def _renamed(part: CampaignPart, name: str) -> CampaignPart:
     return part.model_copy(update={"name": name})
 
 
-def _check_plugins(document: Document, folder: Path, problems: Problems) -> None:
+def _check_plugins(document: Document, folder: Path | None, problems: Problems) -> None:
     planner = document.at(("planner",))
     planner = {"kind": "gp"} | planner if isinstance(planner, dict) else {"kind": "gp"}
     _check_plugin("labwright.planners", ("planner",), planner, {"kind", "seed", "beliefs"}, problems)
     _check_learns(document, planner["kind"], problems)
     resources = document.at(("resources",))
     for name, options in resources.items() if isinstance(resources, dict) else ():
-        if isinstance(options, dict):
+        if isinstance(options, dict) and not (folder is None and plugins.FILE in str(options.get("kind"))):
             own = set(ResourcePart.model_fields)
             _check_plugin("labwright.resources", ("resources", name), options, own, problems, folder)
 

@@ -219,7 +219,6 @@ async def lads(folder: Path) -> AsyncIterator[Stand]:
         "inputs": {"Temperature": {}},
         "outputs": {"Y": {"unit": "K"}},
     }
-    options = {"url": f"opc.tcp://127.0.0.1:{port}/", "exclusive": True, "capabilities": {"heat": heat}}
     with subprocess.Popen(
         [sys.executable, str(script), str(folder), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as server:
@@ -227,8 +226,11 @@ async def lads(folder: Path) -> AsyncIterator[Stand]:
         assert server.stdout.readline() == b"ready\n"
         started = folder / "starts"
         read = lambda: [json.loads(one)["task"] for one in started.read_text().splitlines()]  # noqa: E731
-        async with OpcUaResource.open("furnace", OpcUaResource.Options.model_validate(options), folder) as resource:
-            yield Stand(resource=resource, inputs={"Temperature": 3.0}, started=read)
+        async with Relay(f"opc.tcp://127.0.0.1:{port}/") as relay:
+            said = {"url": relay.url, "exclusive": True, "capabilities": {"heat": heat}}
+            options = OpcUaResource.Options.model_validate(said)
+            async with OpcUaResource.open("furnace", options, folder) as resource:
+                yield Stand(resource=resource, inputs={"Temperature": 3.0}, started=read, cut=relay.cut)
 
 
 @asynccontextmanager
@@ -275,11 +277,12 @@ async def epics(folder: Path) -> AsyncIterator[Stand]:
 
 @asynccontextmanager
 async def blueapi(folder: Path) -> AsyncIterator[Stand]:
-    async with serving("blueapi", folder) as server:
+    async with serving("blueapi", folder) as server, Relay(f"http://127.0.0.1:{server.port}") as relay:
         plans = {"double": {"plan": "double", "outputs": {"y": {"unit": "mm"}}}}
-        options = {"url": f"http://127.0.0.1:{server.port}", "instrument_session": "cm1", "capabilities": plans}
+        options = {"url": relay.url, "instrument_session": "cm1", "capabilities": plans}
         async with BlueapiResource.open("oven", BlueapiResource.Options.model_validate(options), folder) as resource:
-            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to it
+            begun = lambda: len(server.begun())  # noqa: E731  (the ids are not known to it)
+            yield Stand(resource=resource, inputs={"x": 3.0}, other={"x": 4.0}, begun=begun, cut=relay.cut)
 
 
 @asynccontextmanager
@@ -306,11 +309,12 @@ async def madsci(folder: Path) -> AsyncIterator[Stand]:
 @asynccontextmanager
 async def queueserver(folder: Path) -> AsyncIterator[Stand]:
     pytest.importorskip("zmq", reason="needs the extra 'bluesky'")
-    async with serving("queueserver", folder) as server:
-        options = {"url": f"tcp://127.0.0.1:{server.port}", "capabilities": {"double": "double"}}
+    async with serving("queueserver", folder) as server, Relay(f"tcp://127.0.0.1:{server.port}") as relay:
+        options = {"url": relay.url, "capabilities": {"double": "double"}}
         options = QueueserverResource.Options.model_validate(options)
         async with QueueserverResource.open("oven", options, folder) as resource:
-            yield Stand(resource=resource, inputs={"x": 3.0})  # it counts, but the ids are not known to what counts
+            begun = lambda: len(server.begun())  # noqa: E731  (the ids are not known to what counts)
+            yield Stand(resource=resource, inputs={"x": 3.0}, other={"x": 4.0}, begun=begun, cut=relay.cut)
 
 
 @asynccontextmanager

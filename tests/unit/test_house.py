@@ -28,6 +28,7 @@ ADAPTERS = {
     "google": "resources/sila/",
     "grpc": "resources/sila/",
     "icalendar": "resources/calendars.py",
+    "labwright.testing.contract": "cli/new_resource/test_",
     "matplotlib": "campaigns/report/",
     "openpyxl": "campaigns/spreadsheet/workbook.py",
     "mujoco": "resources/arm/",

@@ -100,3 +100,14 @@ def test_a_block_that_never_comes_to_its_crash_point_does_not_die():
         crash_point("after lid closed")
 
     assert not blow.fell
+
+
+async def test_one_command_meets_a_fault_when_it_is_told_to(study):
+    instrument = FakeInstrument()
+    faulty = FaultyInstrument(instrument, [])
+    faulty.meet(Fault.LOST_REPLY)
+
+    assert await study(faulty).conduct() is CampaignState.FINISHED
+
+    assert [fault for _, fault in faulty.happened] == ["lost reply"]
+    assert len(instrument.started) == len(set(instrument.started)) == 3

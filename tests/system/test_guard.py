@@ -248,7 +248,7 @@ def test_a_process_that_is_frozen_loses_its_heartbeat_and_two_people_must_reset_
 def test_stop_works_with_the_database_gone(bench):
     bench.write(CAMPAIGN, seconds=30)
     bench.arm()
-    run = bench.begin("run", "baking.yaml")
+    bench.begin("run", "baking.yaml")
     bench.until(lambda: bench.acts("heat"))
     database = bench.folder / "labwright.db"
     database.rename(bench.folder / "gone.db")
@@ -262,7 +262,7 @@ def test_stop_works_with_the_database_gone(bench):
 def test_a_changed_limits_file_is_not_in_force_any_more(bench):
     bench.write(CAMPAIGN, seconds=2)
     bench.arm()
-    run = bench.begin("run", "baking.yaml")
+    bench.begin("run", "baking.yaml")
     bench.until(lambda: bench.acts("heat"))
 
     bench.limits(LIMITS.replace("high: 90", "high: 95"), key=None)

@@ -833,6 +833,7 @@ async def test_pvs_are_sampled_with_the_iocs_time_and_alarm(ioc, protocol):
     part["inputs"]["x"] = SET["inputs"]["x"]
     async with opened(ioc, {"set": part}, protocol=protocol, telemetry={"channels": channels}) as resource:
         await run(resource, "set", recorder=recorder, x=20, j=95)
+        ioc.put()
         recorder.samples.clear()
         await run(resource, "set", "c2", recorder=recorder, x=70, j=-1)
 

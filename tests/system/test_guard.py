@@ -81,7 +81,7 @@ class Bench:
     """A folder with a campaign, its heater in a process of its own, and two people."""
 
     def __init__(self, folder):
-        self.folder = folder
+        self.folder, self.begun = folder, []
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.url = f"opc.tcp://127.0.0.1:{probe.getsockname()[1]}/"
@@ -122,9 +122,11 @@ class Bench:
         return done
 
     def begin(self, *words):
-        return subprocess.Popen(
+        begun = subprocess.Popen(
             [*LABWRIGHT, *words], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+        self.begun.append(begun)
+        return begun
 
     def digest(self):
         return digest_of((self.folder / "oven.limits.yaml").read_bytes())
@@ -157,6 +159,9 @@ class Bench:
             database.close()
 
     def close(self):
+        for run in self.begun:
+            run.kill()
+            run.communicate(timeout=60)  # until its watch has ended as well
         self.heater.stdin.close()
         self.heater.wait(10)
         self.heater.stdout.close()
@@ -238,14 +243,12 @@ def test_a_process_that_is_frozen_loses_its_heartbeat_and_two_people_must_reset_
     assert bench.labwright(*alone, check=False).returncode != 0
     bench.labwright("guard", "reset", "baking.yaml", "oven", *bench.ada, "--and", "Bob", "--and-secret-file", "bob")
     assert bench.state() == "disarmed"
-    run.kill()
-    run.communicate()
 
 
 def test_stop_works_with_the_database_gone(bench):
     bench.write(CAMPAIGN, seconds=30)
     bench.arm()
-    run = bench.begin("run", "baking.yaml")
+    bench.begin("run", "baking.yaml")
     bench.until(lambda: bench.acts("heat"))
     database = bench.folder / "labwright.db"
     database.rename(bench.folder / "gone.db")
@@ -254,14 +257,12 @@ def test_stop_works_with_the_database_gone(bench):
 
     assert stopped.returncode != 0
     assert bench.acts("stop")
-    run.kill()
-    run.communicate()
 
 
 def test_a_changed_limits_file_is_not_in_force_any_more(bench):
     bench.write(CAMPAIGN, seconds=2)
     bench.arm()
-    run = bench.begin("run", "baking.yaml")
+    bench.begin("run", "baking.yaml")
     bench.until(lambda: bench.acts("heat"))
 
     bench.limits(LIMITS.replace("high: 90", "high: 95"), key=None)
@@ -269,8 +270,6 @@ def test_a_changed_limits_file_is_not_in_force_any_more(bench):
     bench.until(lambda: bench.state() == "disarmed")
     time.sleep(3)
     assert len(bench.acts("heat")) == 1
-    run.kill()
-    run.communicate()
 
 
 def test_a_campaign_may_not_leave_out_the_monitor_of_a_guarded_instrument(bench):
@@ -351,8 +350,6 @@ def test_what_must_hold_is_held_against_what_the_instrument_reads(bench):
     lines = iter(run.stdout.readline, "")
     assert any("oven waits: heater <= 10 degC does not hold: heater is 20 degC" in line for line in lines)
     assert bench.acts("heat") == []
-    run.kill()
-    run.communicate()
 
 
 def test_a_refusal_is_on_record_with_its_rule_and_the_state_that_caused_it(bench):
@@ -367,5 +364,3 @@ def test_a_refusal_is_on_record_with_its_rule_and_the_state_that_caused_it(bench
     assert refused["rule"] == "rate"
     assert refused["state"]["read"]["heater"].startswith("20.0, good")
     assert bench.acts("heat") == []
-    run.kill()
-    run.communicate()

@@ -162,7 +162,8 @@ class Monitor:
             self._known = replace(self._known, doses=doses)
 
     def heartbeat(self) -> None:
-        """Take note that the controlling program is alive."""
+        """Take note that the controlling program is alive; one that comes too late was missing, and trips first."""
+        self._check_heartbeat(self.situation())
         self._note(lambda known, now: replace(known, heartbeat_at=now))
 
     def enable_motion(self) -> None:
@@ -282,15 +283,18 @@ class Monitor:
             if self._failed:
                 self._drive()
         situation = self.situation()
-        if situation.armed and not self._has_heartbeat(situation):
-            with suppress(Exception):
-                self.trip("the heartbeat was lost", lambda: self._has_heartbeat(self.situation()))
+        self._check_heartbeat(situation)
         self._watched_at = situation.now
 
     def unwatched(self) -> None:
         """Stop: nobody watches any more."""
         self._watched_at = None
         self.stop()
+
+    def _check_heartbeat(self, situation: Situation) -> None:
+        if situation.armed and not self._has_heartbeat(situation):
+            with suppress(Exception):  # it is tried again at the next look
+                self.trip("the heartbeat was lost", lambda: self._has_heartbeat(self.situation()))
 
     def _has_heartbeat(self, situation: Situation) -> bool:
         return self._limits is not None and is_recent(situation.heartbeat_at, situation.now, self._limits.heartbeat_s)

@@ -178,7 +178,7 @@ class Guard:
     async def begin(self, past: Past) -> None:
         """Start the watch and the monitor, not armed; raises ResourceUnavailable where the watch cannot reach it."""
         place = self.place
-        line = Line(place.name, place.plug_in, place.folder, lost=self._lost)
+        line = Line(place.name, place.plug_in, place.folder, lost=self.trip)
         await asyncio.to_thread(line.open)
         about = Instrument(name=place.instrument, simulated=place.guard.simulated, to_safe_state=line.safe)
         self._line, self._monitor = line, Monitor(about, listener=self._refuse, past=past)
@@ -316,19 +316,19 @@ class Guard:
         while True:
             monitor, line = self._monitor, self._line
             assert monitor is not None and line is not None
-            situation = monitor.situation()
+            is_armed = monitor.situation().armed is not None
+            if is_armed:
+                line.beat()  # before the monitor's: what the watch misses, the monitor has missed as well
             monitor.heartbeat()
-            if situation.armed is not None:
-                line.beat()
-            elif flights := list(self._flights):
-                await asyncio.to_thread(self._settle, [said for flight in flights for said in flight])
-                with suppress(Exception):  # what waits in the adapter to be sent is withdrawn by its own stop
-                    await guarded(self.resource.stop)
-            armed = situation.armed is not None and self._limits is not None
-            await asyncio.sleep(min(IDLE_S, self._limits.heartbeat_s / BEATS) if armed and self._limits else IDLE_S)
+            if not is_armed and self._flights:
+                await self._stop_again()
+            fastest = self._limits.heartbeat_s / BEATS if is_armed and self._limits else IDLE_S
+            await asyncio.sleep(min(IDLE_S, fastest))
 
-    def _lost(self) -> None:
-        self.trip("the watch beside the instrument has ended")
+    async def _stop_again(self) -> None:
+        await asyncio.to_thread(self._settle, [said for flight in self._flights for said in flight])
+        with suppress(Exception):  # what waits in the adapter to be sent is withdrawn by its own stop
+            await guarded(self.resource.stop)
 
     def _refuse(self, order: Order, decided: Decided, situation: Situation) -> None:
         """Keep a refusal to be recorded: once for each order and rule, with the state that caused it."""

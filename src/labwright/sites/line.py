@@ -21,12 +21,14 @@ SAFE_S = 5.0  # and to bring it to its safe state
 
 
 class Line:
-    """Starts the watch, and tells it what to do. `lost` is called, in a thread, when a watch has ended by itself.
+    """Starts the watch, and tells it what to do.
+
+    `lost` is called, in a thread, with the reason, when a watch has acted or ended by itself.
 
     A watch that has ended is started again where the safe state is asked for.
     """
 
-    def __init__(self, name: str, plug_in: PlugIn, folder: Path, *, lost: Callable[[], None]) -> None:
+    def __init__(self, name: str, plug_in: PlugIn, folder: Path, *, lost: Callable[[str], None]) -> None:
         self._name = name
         about = {"kind": plug_in.kind, "options": dict(plug_in.options), "capacity": plug_in.capacity}
         self._about = {"name": name, "folder": str(folder), **about}
@@ -126,6 +128,9 @@ class Line:
             said = json.loads(text)
             if "ready" in said:
                 ready.set_result(said)
+            elif "missed" in said:
+                why = f"the watch beside the instrument has heard nothing for {said['missed']:g} s"
+                threading.Thread(target=self._lost, args=(why,), name="missed", daemon=True).start()
             elif (done := self._waiting.get(said["done"])) is not None and not done.done():
                 error = said.get("error")
                 done.set_result(None) if error is None else done.set_exception(ResourceUnavailable(error))
@@ -137,7 +142,7 @@ class Line:
             if not done.done():
                 done.set_exception(gone)
         if was_ready and not self._closing:
-            self._lost()
+            self._lost("the watch beside the instrument has ended")
 
     @staticmethod
     def _write(process: "subprocess.Popen[bytes]", what: dict[str, Any]) -> None:

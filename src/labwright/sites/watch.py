@@ -61,6 +61,7 @@ class Watch:
             try:
                 said = await asyncio.wait_for(self._heard.get(), self._patience)
             except TimeoutError:
+                say({"missed": self._patience})  # whoever sends it may be alive again before the next is due
                 self._is_safe = await self._rescued()
                 continue
             if said is None:

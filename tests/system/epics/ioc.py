@@ -55,7 +55,7 @@ class Oven:
         self.progress = builder.aIn("PROGRESS", EGU="%")
         self.y = builder.aIn("Y", EGU="degC", initial_value=0)
         self.judged = builder.aIn("JUDGED", HIHI=90, HHSV="MAJOR", HIGH=50, HSV="MINOR", initial_value=1)
-        self.judge = builder.aOut("JUDGE", **put(on_update=self.judges))
+        self.judge = builder.aOut("JUDGE", blocking=True, **put(on_update=self.judges))
         self.never = builder.aIn("NEVER")
         self.wave = builder.WaveformIn("WAVE", [1.0, 2.0])
         self.coulomb = builder.aOut("COULOMB", **put(on_update=self.taken("COULOMB"), EGU="C", DRVL=0, DRVH=9))
@@ -144,17 +144,20 @@ def main(folder, device, ca_port, pva_port):
     from softioc import asyncio_dispatcher, builder, softioc
 
     loop = asyncio_dispatcher.AsyncioDispatcher()
-    Oven(folder / "begun", device)
+    oven = Oven(folder / "begun", device)
     builder.LoadDatabase()
     softioc.iocInit(loop)
     print("ready", flush=True)
     for _ in sys.stdin:
-        loop(tell)
+        loop(tell, (oven,))
     os._exit(0)
 
 
-async def tell():
+async def tell(oven):
+    """Say that all is written, and that nothing moves any more."""
     await asyncio.sleep(0.01)
+    if oven.ramp is not None:
+        await oven.ramp
     print("written", flush=True)
 
 

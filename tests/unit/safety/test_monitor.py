@@ -124,8 +124,7 @@ def test_an_order_of_the_dose_counts_until_its_window_has_passed(oven):
     monitor = oven.armed()
     answers = []
     for i, wait in enumerate((0, 1, 1, 62, 0.5, 0.25)):
-        oven.now += wait
-        read_all(monitor)
+        oven.wait(monitor, wait)
         answers.append(monitor.admit(order(f"c{i}", pump=(8.0, "mL"))).acts)
 
     assert answers == [True, True, False, False, True, False]
@@ -135,17 +134,14 @@ def test_an_order_of_the_dose_counts_until_its_window_has_passed(oven):
 def test_doses_of_one_slot_are_one_and_those_that_count_are_kept(oven):
     monitor = oven.armed()
     for i, (wait, amount) in enumerate([(0.25, 1.0), (0.5, 2.0), (1.0, 3.0), (0.25, 0.5), (0.125, 0.25)]):
-        oven.now += wait
-        read_all(monitor)
+        oven.wait(monitor, wait)
         assert monitor.admit(order(f"c{i}", pump=(amount, "mL"))).acts
     before = [(dose.value, dose.at) for dose in monitor.situation().doses["pump"]]
-    oven.now = 1006.0 + 64
-    read_all(monitor)
+    oven.wait(monitor, 1006.0 + 64 - oven.now)
     assert monitor.admit(order("c9", pump=(4.0, "mL"))).acts
 
     after = [(dose.value, dose.at) for dose in monitor.situation().doses["pump"]]
-    oven.now = 2.0 * 1006 + 10
-    read_all(monitor)
+    oven.wait(monitor, 2.0 * 1006 + 10 - oven.now)
     assert monitor.admit(order("c10", pump=(4.0, "mL"))).acts
 
     assert before == [(3.0, 1006.0), (3.5, 1007.0), (0.25, 1008.0)]
@@ -333,7 +329,7 @@ def test_a_late_read_back_is_dropped_and_one_of_a_time_to_come_is_not_kept(oven)
 def test_a_clock_that_goes_back_refuses_until_it_has_caught_up(oven):
     monitor = oven.armed()
     then, found = oven.now, []
-    for note in (monitor.heartbeat, lambda: monitor.reading("flow", 1.0), lambda: arm(monitor), lambda: None):
+    for note in (lambda: monitor.reading("flow", 1.0), lambda: arm(monitor), lambda: None):
         oven.now = then - 1
         note()
         found.append((rule(monitor), monitor.situation().latest))
@@ -341,7 +337,15 @@ def test_a_clock_that_goes_back_refuses_until_it_has_caught_up(oven):
         read_all(monitor)
         found.append(rule(monitor))
 
-    assert found == [("clock", then), "act"] * 4
+    assert found == [("clock", then), "act"] * 3
+
+
+def test_a_heartbeat_from_before_the_last_one_trips(oven):
+    monitor = oven.armed()
+    oven.now -= 1
+    monitor.heartbeat()
+
+    assert rule(monitor) == "trip"
 
 
 def test_every_note_moves_the_clock_on(oven):
@@ -581,6 +585,34 @@ def test_without_a_heartbeat_the_watch_trips(oven):
     monitor.reset(ADA, BOB)
 
 
+def test_a_heartbeat_that_comes_too_late_trips_before_it_counts(oven):
+    monitor = oven.armed()
+    oven.now += 4.5
+    monitor.heartbeat()
+
+    assert oven.driven == [SAFE]
+    assert monitor.situation().trips == (Trip(reason="the heartbeat was lost"),)
+    assert monitor.situation().heartbeat_at == oven.now
+    monitor.reset(ADA, BOB)
+
+
+def test_a_heartbeat_in_time_trips_nothing(oven):
+    monitor = oven.armed()
+    oven.now += 4
+    monitor.heartbeat()
+
+    assert oven.driven == []
+    assert monitor.situation().trips == ()
+
+
+def test_a_heartbeat_of_what_is_not_armed_trips_nothing(oven):
+    monitor = oven.monitor()
+    oven.now += 50
+    monitor.heartbeat()
+
+    assert monitor.situation().trips == ()
+
+
 def test_without_a_heartbeat_the_watch_trips_even_if_the_safe_state_fails(oven):
     monitor = oven.armed()
     oven.broken = OSError("cut")
@@ -632,8 +664,7 @@ def test_what_an_earlier_process_gave_counts_until_its_window_has_passed(oven):
     known = monitor.situation()
     assert [(dose.value, dose.at) for dose in known.doses["pump"]] == [(8.0, oven.now - 30.0), (8.0, oven.now - 10.0)]
     assert rule(monitor, order("c1", pump=(8.0, "mL"))) == "dose"
-    oven.now += 35.0
-    read_all(monitor)
+    oven.wait(monitor, 35.0)
     assert monitor.admit(order("c2", pump=(8.0, "mL"))).acts
 
 

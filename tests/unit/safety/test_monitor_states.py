@@ -195,14 +195,20 @@ class Monitored(RuleBasedStateMachine):
 
     @rule()
     def beat(self) -> None:
+        lost, before = self.is_lost(), len(self.oven.driven)
         self.monitor.heartbeat()
+        assert len(self.oven.driven) == before + lost
+        self.model.trips += lost
+        self.model.armed = self.model.armed and not lost
         self.model.heart = self.oven.now
         self.noted()
 
+    def is_lost(self) -> bool:
+        return self.model.armed and not 0 <= self.oven.now - self.model.heart <= 4
+
     @rule()
     def watch(self) -> None:
-        lost = self.model.armed and not 0 <= self.oven.now - self.model.heart <= 4
-        before = len(self.oven.driven)
+        lost, before = self.is_lost(), len(self.oven.driven)
         self.monitor.watch()
         self.model.watched = self.oven.now
         assert len(self.oven.driven) == before + lost

@@ -32,6 +32,7 @@ from labwright.core.form import observe
 from labwright.core.recorder import Silent
 from labwright.core.task import Task
 from labwright.core.values import Value
+from labwright.resources.arm import ArmResource
 from labwright.resources.blueapi import BlueapiResource
 from labwright.resources.bluesky import BlueskyResource
 from labwright.resources.command import CommandResource
@@ -220,6 +221,28 @@ async def pylabrobot(folder: Path) -> AsyncIterator[Stand]:
 
 
 @asynccontextmanager
+async def arm(folder: Path) -> AsyncIterator[Stand]:
+    ends = ("bench", "oven")
+    options = {
+        "backend": "mujoco",
+        "backend_options": {"pace": 100},
+        "places": ends,
+        "things": {"vial": "bench"},
+        "state": "cell.jsonl",
+        "capabilities": {"swap": {"source": {"first_of": ends}, "target": {"first_of": ends}}},
+    }
+    async with ArmResource.open("arm", ArmResource.Options.model_validate(options), folder) as resource:
+        begin, begun = resource._once.act, list[str]()
+
+        async def act(action, deed, move):
+            begun.extend([action.command_id] * (action.number == 1))
+            await begin(action, deed, move)
+
+        resource._once.act = act
+        yield Stand(resource=resource, inputs={}, started=lambda: begun)
+
+
+@asynccontextmanager
 async def lads(folder: Path) -> AsyncIterator[Stand]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -336,6 +359,7 @@ async def plate(folder: Path) -> AsyncIterator[Stand]:
 
 
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
+    "arm": arm,
     "blueapi": blueapi,
     "bluesky": bluesky,
     "command": command,

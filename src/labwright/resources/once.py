@@ -11,6 +11,7 @@ from labwright.resources.memory import Action, Deed, Memory
 from labwright.resources.stranger import text
 
 LOOK_S = 0.02  # between two looks at whether somebody has stopped it
+LONGEST_ID = 500
 STOP_S = 5.0  # what may pass until what is under way has ended
 
 
@@ -47,6 +48,7 @@ class Once:
 
     async def run(self, command: Command, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Return what came of a command; it is begun unless it was before. `work` may raise NotDone or Broken."""
+        self._check_sane(command)
         known, flight = self._flights.get(command.command_id, ("", None))
         if flight is None:
             self._hold()
@@ -184,6 +186,15 @@ class Once:
         if deed.outcome is None:
             raise ResourceUnavailable(self.doubt)
         return deed.outcome
+
+    def _check_sane(self, command: Command) -> None:
+        given: object = command.command_id
+        if not isinstance(given, str) or not given.isprintable() or not 0 < len(given) <= LONGEST_ID:
+            raise InvalidInput(
+                f"{self._name}: found the command id {text(given)[:60]}, expected a short printable text."
+            )
+        if command.batch:
+            raise InvalidInput(f"{self._name}: {given} is a batch of {len(command.batch)}; it takes one at a time.")
 
     def _check_same(self, command: Command, known: str) -> None:
         if digest_of(command) != known:

@@ -243,9 +243,7 @@ async def test_what_is_in_the_gripper_when_the_process_ended_must_be_taken_out_o
     assert "carry vial to oven failed: RuntimeError: the motor is too hot" in outcome.reason
     with pytest.raises(InvalidInput, match="--say gripper=none"):
         settle(tmp_path, happened=False)
-    with pytest.raises(
-        InvalidInput, match="block and vial would both be at shelf|vial and block would both be at shelf"
-    ):
+    with pytest.raises(InvalidInput, match="vial and block would both be at shelf"):
         settle(tmp_path, happened=False, said={"vial": "shelf"})
     assert settle(tmp_path, happened=False, said={"gripper": "none"}).doubt == "nobody knows where vial is"
     assert settle(tmp_path, said={"vial": "gone"}).doubt is None

@@ -8,10 +8,10 @@ from labwright.core.command import Answer, CannotTell, Command, Done, Failure, N
 from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.core.values import canonical, digest, finite
 from labwright.resources.memory import Action, Deed, Memory
+from labwright.resources.sent import check_single
 from labwright.resources.stranger import text
 
 LOOK_S = 0.02  # between two looks at whether somebody has stopped it
-LONGEST_ID = 500
 STOP_S = 5.0  # what may pass until what is under way has ended
 
 
@@ -48,7 +48,7 @@ class Once:
 
     async def run(self, command: Command, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Return what came of a command; it is begun unless it was before. `work` may raise NotDone or Broken."""
-        self._check_sane(command)
+        check_single(self._name, command)
         known, flight = self._flights.get(command.command_id, ("", None))
         if flight is None:
             self._hold()
@@ -186,15 +186,6 @@ class Once:
         if deed.outcome is None:
             raise ResourceUnavailable(self.doubt)
         return deed.outcome
-
-    def _check_sane(self, command: Command) -> None:
-        given: object = command.command_id
-        if not isinstance(given, str) or not given.isprintable() or not 0 < len(given) <= LONGEST_ID:
-            raise InvalidInput(
-                f"{self._name}: found the command id {text(given)[:60]}, expected a short printable text."
-            )
-        if command.batch:
-            raise InvalidInput(f"{self._name}: {given} is a batch of {len(command.batch)}; it takes one at a time.")
 
     def _check_same(self, command: Command, known: str) -> None:
         if digest_of(command) != known:

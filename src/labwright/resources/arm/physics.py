@@ -34,9 +34,9 @@ class Stopped(Exception):
 class PhysicsPart(Part):
     """What `mujoco` is made with; without anything it is the cell that comes with Labwright.
 
-    `joints` and `gripper` are position actuators of the model, `fingers` bodies, and `hand` a site between them; a place
-    is a site that the hand's is brought to, and a thing a body with a free joint. `clearance` is how high above a place
-    the hand goes. `pace` is how many seconds of the world pass in one of ours.
+    `joints` and `gripper` are position actuators of the model, `fingers` bodies, and `hand` a site between them; a
+    place is a site that the hand's is brought to, and a thing a body with a free joint. `clearance` is how high above a
+    place the hand goes. `pace` is how many seconds of the world pass in one of ours.
     """
 
     model: Path = Path(__file__).with_name("cell.xml")

@@ -293,6 +293,18 @@ async def test_a_stop_between_two_steps_leaves_nothing_pending(tmp_path):
     assert len(acts(tmp_path)) <= 5
 
 
+async def test_a_process_that_is_closed_in_the_middle_leaves_the_arm_at_rest(tmp_path):
+    async with opened(tmp_path, pace=1) as resource:
+        moving = asyncio.create_task(run(resource))
+        await until(lambda: acts(tmp_path)[-1:] == ["go above oven"])
+        await asyncio.sleep(0.2)
+
+    moving.cancel()
+    assert np.abs(world(resource).data.qvel[-5:]).max() < 5e-3
+    assert not world(resource)._turn.locked()
+    assert "carry vial to oven" in believed(tmp_path).doubt
+
+
 # Crashes
 
 CHILD = """
@@ -382,6 +394,9 @@ async def test_of_a_thousand_hostile_commands_none_moves_the_arm(tmp_path):
         assert world(resource).data.time == 0
 
         assert isinstance(await run(resource), Observation)
+        with pytest.raises(InvalidInput, match="c1 was sent before with another content"):
+            await run(resource, "c1", "shelf", "scale")
+    assert acts(tmp_path) == ALL
 
 
 # Options

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,9 +54,9 @@ class Arm:
         try:
             yield arm
         finally:
-            if arm._started:
-                with contextlib.suppress(Exception):  # it is left, whatever it says to that
-                    await asyncio.wait_for(guarded(arm.driver.end), options.timeout_s)
+            for call in (arm.driver.stop, arm.driver.end) if arm._started else ():
+                with contextlib.suppress(Exception):  # it is left, at rest, whatever it says to that
+                    await asyncio.wait_for(guarded(call), options.timeout_s)
 
     async def ready(self) -> None:
         """Connect, once; raises ResourceUnavailable where that fails, and nothing is begun."""
@@ -81,7 +82,7 @@ class Arm:
             work.recorder.progress((number - 1) / len(steps), str(step))
             action = Action(command_id=work.command_id, what=str(step), number=number, of=len(steps), then=step.then)
             try:
-                await work.once.act(action, work.deed, lambda step=step: self._take(step))  # type: ignore[misc]
+                await work.once.act(action, work.deed, partial(self._take, step))
             except Dropped:
                 await asyncio.to_thread(self._lose, action, step, work.deed)
                 raise NotDone(

@@ -67,11 +67,11 @@ class Reach:
 
     def raised(self, data: Any, height: float) -> np.ndarray:
         """Return the joints for the hand over where it is now, at a height or where it is, if that is higher."""
-        begin = data.qpos[self.addresses].copy()
+        begin = np.array(data.qpos[self.addresses])
         self._kinematics(begin)
         goal = self._scratch.site_xpos[self._hand].copy()
         if goal[2] >= height:
-            return begin  # type: ignore[no-any-return]
+            return begin
         goal[2] = height
         found = self._solve(goal, self._scratch.site_xmat[self._hand].copy(), begin)
         if found is None:

@@ -16,6 +16,7 @@ from labwright.core.command import CannotTell, Command, Done, Failure, NeverStar
 from labwright.core.errors import InvalidInput, MissingExtra, ResourceUnavailable
 from labwright.core.recorder import Silent
 from labwright.resources.arm import ArmResource
+from labwright.resources.arm.reach import Reach
 from labwright.resources.resource import Seen
 from labwright.testing.hostile import Hostile
 
@@ -175,6 +176,53 @@ async def test_places_are_fixed_or_chosen_by_the_campaigns_words_or_the_first_th
     assert [o.name for o in clear.outputs] == ["now_at"]
     assert first.values["thing"].value == "block"
     assert second.values["now_at"].value == "scale"
+
+
+TURNING = """
+<mujoco>
+  <compiler angle="radian"/>
+  <worldbody>
+    <site name="bench" pos="-0.2 0.3 0.02"/>
+    <site name="moon" pos="-0.2 0.7 0.02"/>
+    <body>
+      <joint name="shoulder" type="hinge" axis="0 0 1" range="-3 3"/>
+      <geom size="0.01"/>
+      <body pos="0.3 0 0">
+        <joint name="elbow" type="hinge" axis="0 0 1" range="-2.8 2.8"/>
+        <geom size="0.01"/>
+        <body pos="0.3 0 0.2">
+          <joint name="lift" type="slide" axis="0 0 1" range="-0.2 0.1"/>
+          <joint name="wrist" type="hinge" axis="0 0 1" range="-6 6"/>
+          <geom size="0.01"/>
+          <site name="tcp"/>
+        </body>
+      </body>
+    </body>
+  </worldbody>
+  <actuator>
+    <position name="shoulder" joint="shoulder"/>
+    <position name="elbow" joint="elbow"/>
+    <position name="lift" joint="lift"/>
+    <position name="wrist" joint="wrist"/>
+  </actuator>
+</mujoco>
+"""
+
+
+def test_the_joints_of_an_arm_that_turns_are_found_within_their_limits():
+    import mujoco
+
+    model = mujoco.MjModel.from_xml_string(TURNING)
+    joints = Reach("arm", model, ["shoulder", "elbow", "lift", "wrist"], "tcp").joints("bench", 0.05)
+    data = mujoco.MjData(model)
+    data.qpos[:] = joints
+    mujoco.mj_forward(model, data)
+
+    assert data.site("tcp").xpos == pytest.approx([-0.2, 0.3, 0.07], abs=1e-3)
+    assert data.site("tcp").xmat == pytest.approx(data.site("bench").xmat, abs=0.03)
+    assert np.all(np.abs(joints) <= [3, 2.8, 0.2, 6])
+    with pytest.raises(InvalidInput, match="does not reach moon within the limits of its joints"):
+        Reach("arm", model, ["shoulder", "elbow", "lift", "wrist"], "tcp").joints("moon", 0.0)
 
 
 # What goes wrong

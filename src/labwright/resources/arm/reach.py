@@ -1,6 +1,6 @@
 """Where an arm's joints must be for its hand to be at a place, within their limits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from labwright.core.errors import InvalidInput
 
 ROUNDS, DAMPING = 300, 1e-4
+LONGEST_STEP = 0.2  # m or rad
 CLOSE_M, CLOSE_RAD = 5e-4, 0.02
 SAMPLES = 20
 
@@ -58,7 +59,8 @@ class Reach:
             self._kinematics(self._model.qpos0[self.addresses])
             site = self.id("site", place)
             goal = self._scratch.site_xpos[site] + [0, 0, above]
-            found = self._solve(goal, self._scratch.site_xmat[site].copy(), self._model.qpos0[self.addresses])
+            turned = self._scratch.site_xmat[site].copy()
+            found = next((f for begin in self._begins() if (f := self._solve(goal, turned, begin)) is not None), None)
             if found is None:
                 where = f"{above * 1000:g} mm above {place}" if above else place
                 raise InvalidInput(f"{self._name}: its hand does not reach {where} within the limits of its joints.")
@@ -90,6 +92,12 @@ class Reach:
         """Return by how much the joint that turns most turns."""
         return float(np.abs((end - begin) * self._hinges).max())
 
+    def _begins(self) -> Iterator[np.ndarray]:
+        """Return joints to look from: those of the model, and others, for an arm that is stretched out sees no way."""
+        yield np.array(self._model.qpos0[self.addresses])
+        for share in (0.5, 0.4, 0.6, 0.3, 0.7):
+            yield self._low + share * (self._high - self._low)
+
     def _joint(self, actuator: int) -> int:
         joint = int(self._model.actuator_trnid[actuator, 0])
         if not self._model.jnt_limited[joint]:
@@ -112,6 +120,7 @@ class Reach:
             if np.linalg.norm(error[:3]) < CLOSE_M and np.linalg.norm(error[3:]) < CLOSE_RAD:
                 return joints
             step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + DAMPING * np.eye(6), error)
+            step *= min(1.0, LONGEST_STEP / float(np.abs(step).max()))
             joints = np.clip(joints + step, self._low, self._high)
         return None
 

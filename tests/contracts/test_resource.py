@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from labwright.core.errors import NotFound
+from labwright.resources.arm import ArmResource
 from labwright.resources.blueapi import BlueapiResource
 from labwright.resources.bluesky import BlueskyResource
 from labwright.resources.command import CommandResource
@@ -207,6 +208,28 @@ async def pylabrobot(folder: Path) -> AsyncIterator[Stand]:
 
 
 @asynccontextmanager
+async def arm(folder: Path) -> AsyncIterator[Stand]:
+    ends = ("bench", "oven")
+    options = {
+        "backend": "mujoco",
+        "backend_options": {"pace": 100},
+        "places": ends,
+        "things": {"vial": "bench"},
+        "state": "cell.jsonl",
+        "capabilities": {"swap": {"source": {"first_of": ends}, "target": {"first_of": ends}}},
+    }
+    async with ArmResource.open("arm", ArmResource.Options.model_validate(options), folder) as resource:
+        begin, begun = resource._once.act, list[str]()
+
+        async def act(action, deed, move):
+            begun.extend([action.command_id] * (action.number == 1))
+            await begin(action, deed, move)
+
+        resource._once.act = act
+        yield Stand(resource=resource, inputs={}, started=lambda: begun)
+
+
+@asynccontextmanager
 async def lads(folder: Path) -> AsyncIterator[Stand]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -359,6 +382,7 @@ async def plate(folder: Path) -> AsyncIterator[Stand]:
 
 
 STANDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Stand]]] = {
+    "arm": arm,
     "blueapi": blueapi,
     "bluesky": bluesky,
     "command": command,

@@ -17,6 +17,7 @@ from labwright.core.errors import InvalidInput, MissingExtra, ResourceUnavailabl
 from labwright.core.recorder import Silent
 from labwright.resources.pylabrobot import LiquidHandlerResource
 from labwright.resources.resource import Seen
+from labwright.testing.hostile import Hostile
 
 BACKEND = Path(__file__).parent / "pylabrobot" / "backend.py"
 DECK = {
@@ -542,6 +543,18 @@ async def test_a_disk_that_is_full_lets_nothing_begin(tmp_path, monkeypatch):
 
     assert answer == NeverStarted()
     assert isinstance(outcome, Observation)
+    assert acts(tmp_path) == ALL
+
+
+async def test_of_what_a_broken_program_would_send_nothing_moves_either(tmp_path):
+    async with opened(tmp_path) as resource:
+        await run(resource)
+        for wrong in Hostile(right=command("right"), known=("c1",)).commands(1000):
+            try:
+                outcome = await resource.run(wrong, Silent())
+            except InvalidInput as error:
+                outcome = Failure(reason=str(error))
+            assert isinstance(outcome, Failure), wrong
     assert acts(tmp_path) == ALL
 
 

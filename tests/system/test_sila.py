@@ -20,6 +20,7 @@ from labwright.core.errors import InvalidInput, InvalidUnit, MissingExtra, Resou
 from labwright.core.recorder import Silent
 from labwright.resources.sila import SilaResource
 from labwright.testing import Relay
+from labwright.testing.hostile import Hostile
 
 SCRIPT = Path(__file__).parent / "sila" / "server.py"
 DOUBLE, HEAT, TUNE = ({"command": f"Oven/{name}"} for name in ("Double", "Heat", "Tune"))
@@ -351,6 +352,18 @@ async def test_no_hostile_value_is_sent(oven):
 
     assert [outcome for outcome in outcomes if not isinstance(outcome, Failure)] == []
     assert all(len(outcome.reason) < 200 for outcome in outcomes)
+    assert oven.begun() == []
+
+
+async def test_of_a_thousand_hostile_commands_the_server_is_sent_none(oven):
+    right = Command(command_id="right", epoch=1, capability="Oven.Heat", inputs={"Target": 50, "Duration": 0.1})
+    async with opened(oven.url) as resource:
+        for wrong in Hostile(right=right).commands(1000):
+            try:
+                outcome = await resource.run(wrong, Silent())
+            except InvalidInput as error:
+                outcome = Failure(reason=str(error))
+            assert isinstance(outcome, Failure), wrong
     assert oven.begun() == []
 
 

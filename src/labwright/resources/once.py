@@ -8,6 +8,7 @@ from labwright.core.command import Answer, CannotTell, Command, Done, Failure, N
 from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.core.values import canonical, digest, finite
 from labwright.resources.memory import Action, Deed, Memory
+from labwright.resources.sent import check_single
 from labwright.resources.stranger import text
 
 LOOK_S = 0.02  # between two looks at whether somebody has stopped it
@@ -47,6 +48,7 @@ class Once:
 
     async def run(self, command: Command, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Return what came of a command; it is begun unless it was before. `work` may raise NotDone or Broken."""
+        check_single(self._name, command)
         known, flight = self._flights.get(command.command_id, ("", None))
         if flight is None:
             self._hold()

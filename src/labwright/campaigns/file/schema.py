@@ -399,7 +399,7 @@ class ResourcePart(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     kind: str = Field(
-        description="`command`, `function`, `opcua`, `person`, `pylabrobot`, `sila`, `table`, a plug-in's, "
+        description="`arm`, `command`, `function`, `opcua`, `person`, `pylabrobot`, `sila`, `table`, a plug-in's, "
         "or `FILE.py:Class`; the other keys are that kind's own."
     )
     capacity: Annotated[PositiveInt, Whole] = Field(

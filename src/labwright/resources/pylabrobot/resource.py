@@ -15,6 +15,7 @@ from labwright.resources.pylabrobot.layout import HEAD, Layout
 from labwright.resources.pylabrobot.options import HandlerOptions
 from labwright.resources.pylabrobot.skill import Skill
 from labwright.resources.resource import Seen
+from labwright.resources.stranger import text
 
 
 class LiquidHandlerResource:
@@ -77,7 +78,7 @@ class LiquidHandlerResource:
         """Do the actions that it needs, one after the other, unless that was begun before."""
         skill = self._skills.get(command.capability)
         if skill is None:
-            raise InvalidInput(f"{self.name} has no capability {command.capability[:60]!r}.")
+            raise InvalidInput(f"{self.name} has no capability {text(command.capability)[:60]}.")
         try:
             skill.check(command)
         except NotDone as error:

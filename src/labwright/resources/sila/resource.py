@@ -11,6 +11,7 @@ from labwright.core.capability import Capability
 from labwright.core.command import Answer, CannotTell, Command, Outcome, Running
 from labwright.core.errors import InvalidInput, ResourceUnavailable
 from labwright.core.recorder import Recorder
+from labwright.resources.sent import check_single
 from labwright.resources.sila.connection import Connection, Feature
 from labwright.resources.sila.definition import Order
 from labwright.resources.sila.execution import PAUSE_S, Execution
@@ -18,6 +19,7 @@ from labwright.resources.sila.options import ServerOptions
 from labwright.resources.sila.skill import Skill, every_command
 from labwright.resources.sila.watching import Watch, Watched, watched
 from labwright.resources.sila.wire import Lost, NotFinished, Refused
+from labwright.resources.stranger import text
 
 log = logging.getLogger(__name__)
 CANCEL = ("org.silastandard/core.commands/CancelController/v", "CancelAll")
@@ -69,6 +71,7 @@ class SilaResource:
 
     async def run(self, command: Command, recorder: Recorder) -> Outcome:
         """Send it, unless this process has, and wait for its end."""
+        check_single(self.name, command)
         skill = self._skill(command)
         try:
             async with (
@@ -128,7 +131,7 @@ class SilaResource:
     def _skill(self, command: Command) -> Skill:
         skill = self._skills.get(command.capability)
         if skill is None:
-            raise InvalidInput(f"{self.name} has no capability {command.capability!r}.")
+            raise InvalidInput(f"{self.name} has no capability {text(command.capability)[:60]}.")
         return skill
 
 

@@ -70,7 +70,8 @@ class Skill:
     def message(self, command: Command) -> Any:
         """Return the inputs as the message that is sent; raises Unfit."""
         if set(command.inputs) != set(self.parameters):
-            found, expected = (", ".join(sorted(names)) or "nothing" for names in (command.inputs, self.parameters))
+            given = (command.inputs, self.parameters)
+            found, expected = (", ".join(sorted(map(str, names)))[:120] or "nothing" for names in given)
             raise Unfit(f"{self.order.name} was given {found}; it takes {expected}")
         fields: dict[str, Any] = {}
         for field, value in self.fixed.items():

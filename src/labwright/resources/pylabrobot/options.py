@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveFloat, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, model_validator
 
 from labwright.resources.plain import Level, Number
 
@@ -93,20 +93,17 @@ class PlacePart(Part):
 
 
 class FirstEmptyPart(Part):
-    """The first place, of these or of these plates, that is known to be empty."""
+    """The first place, of this plate or of these places and plates, that is known to be empty."""
 
-    first_empty: tuple[Place, ...] = Field(min_length=1)
+    first_empty: Place | Annotated[tuple[Place, ...], Field(min_length=1)]
 
-
-def _one_alone(found: Any) -> Any:
-    return {"first_empty": [found["first_empty"]]} if _is_first(found) else found
-
-
-def _is_first(found: Any) -> bool:
-    return isinstance(found, dict) and isinstance(found.get("first_empty"), str) and len(found) == 1
+    @property
+    def among(self) -> tuple[str, ...]:
+        """The places and plates that are looked at, in this order."""
+        return (self.first_empty,) if isinstance(self.first_empty, str) else self.first_empty
 
 
-Where = Annotated[Place | PlacePart | FirstEmptyPart, BeforeValidator(_one_alone)]
+Where = Place | PlacePart | FirstEmptyPart
 
 
 class CapabilityPart(Part):

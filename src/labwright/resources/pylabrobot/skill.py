@@ -141,7 +141,7 @@ class Skill:
             case FirstEmptyPart():
                 free = [place for place in choices.values() if believed.get(place) == 0]
                 if not free:
-                    raise NotDone(f"no place of {', '.join(where.first_empty)} is known to be empty")
+                    raise NotDone(f"no place of {', '.join(where.among)} is known to be empty")
                 return free[0]
         return where
 
@@ -212,7 +212,7 @@ def _choices(place: str, layout: Layout, where: str | PlacePart | FirstEmptyPart
         case str():
             return {where: layout.one(place, where)}
         case FirstEmptyPart():
-            return {p: p for whole in where.first_empty for p in layout.within(place, whole)}
+            return {p: p for whole in where.among for p in layout.within(place, whole)}
         case PlacePart(of=str(of)):
             return {p.partition("/")[2] or p: p for p in layout.within(place, of)}
     return {word: layout.one(place, p) for word, p in (where.places or {}).items()}
